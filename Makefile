@@ -1,0 +1,45 @@
+# make demo: from nothing to edited videos and a report.   make test: from nothing to a checked installation.
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= all
+RESULTS ?= results
+PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
+TORCH = $(shell grep '^torch==' envs/constraints.txt)
+ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
+
+.PHONY: demo test lint install install-dev clean
+
+demo: install
+	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
+	@echo "Open $$(realpath "$(RESULTS)/report/index.html")"
+
+test: install-dev lint
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest
+
+lint: install-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/snakefmt --check Snakefile workflow
+	$(VENV)/bin/mypy
+	$(VENV)/bin/snakemake --lint
+
+install: $(VENV)/installed
+install-dev: $(VENV)/installed-dev
+
+# torch first, so that nothing after it brings another build; ultralytics without its dependencies (see the files).
+$(VENV)/installed: envs/requirements.txt envs/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV), once (minutes) ..."
+	$(PIP) install "$(TORCH)"
+	$(PIP) install -c envs/constraints.txt -r envs/requirements.txt
+	$(PIP) install --no-deps "$(ULTRALYTICS)"
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed envs/requirements-dev.txt
+	$(PIP) install -c envs/constraints.txt -r envs/requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .snakemake "$(RESULTS)"

@@ -1,0 +1,22 @@
+# Edit whole folders of videos by editing one frame of each.
+# In: a clips folder (or sheet) and the settings of config.yaml. Out: edited videos, metrics.csv, report/index.html.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/caption.smk"
+include: "workflow/rules/mask.smk"
+include: "workflow/rules/encode.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/generate.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.output,

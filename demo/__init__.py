@@ -1,0 +1,1 @@
+"""The embedded default batch: its procedural clips, its tiny models, and the code that makes both."""

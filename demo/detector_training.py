@@ -1,0 +1,1 @@
+def make_detector(folder): raise NotImplementedError

@@ -1,0 +1,1 @@
+"""One module per stage of the workflow; nothing here knows about Snakemake."""

@@ -1,0 +1,80 @@
+"""Find model folders before any work starts, and say how to get the ones that are missing."""
+
+from pathlib import Path
+
+from lib.errors import Problem
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder that holds config.yaml and demo/; model paths may be relative to it."""
+
+FAMILY_FILES = {"wan": "model_index.json"}  # a file that each folder of a model family has
+CAPTIONER_FILE = CLIP_FILE = "config.json"
+
+
+def resolve_path(name: str) -> str:
+    """Return the local path a model name stands for, or the name itself where it is a hub id."""
+    for candidate in (Path(name), ROOT / name):
+        if candidate.exists():
+            return str(candidate.resolve())
+    return name
+
+
+def checkpoint_file(name: str, file: str) -> Path | None:
+    """Return a file of a model, given as a local folder or a hub id in the local cache; None if it is not there."""
+    path = Path(resolve_path(name)) / file
+    if path.exists():
+        return path
+    if not _is_hub_id(name):
+        return None
+    from huggingface_hub import try_to_load_from_cache  # here: it takes a third of a second to import
+
+    cached = try_to_load_from_cache(name, file)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def check_model(key: str, name: str, marker: str, download: bool) -> Problem | None:
+    """Return what is wrong with a model name: neither a complete folder, nor a hub id that may be loaded.
+
+    Args:
+        key: the config key, for the message.
+        name: local folder or hub id.
+        marker: a file that every such folder has.
+        download: whether the hub may be asked at run time.
+    """
+    path = Path(resolve_path(name))
+    if path.is_dir():
+        if (path / marker).exists():
+            return None
+        return Problem(key, f"a folder {name} without {marker}", f"a model folder that holds {marker}")
+    if path.exists():
+        return Problem(key, f"{name}, which is a file", f"a model folder that holds {marker}")
+    if not _is_hub_id(name):
+        return Problem(key, f"'{name}', which does not exist", "a preset name, a local folder or a hub id (owner/name)")
+    if download or _is_cached(name, marker):
+        return None
+    return Problem(
+        key,
+        f"'{name}', which is neither a local folder nor in the local hub cache",
+        f"the model on this machine: run 'hf download {name}' once, or set model.download: true",
+    )
+
+
+def check_detector(key: str, name: str | None) -> Problem | None:
+    """Return what is wrong with the detector's weights; None means that no detector is used."""
+    if name is None or Path(resolve_path(name)).exists():
+        return None
+    return Problem(
+        key,
+        f"'{name}', which does not exist",
+        "a local weights file (https://github.com/ultralytics/assets/releases has yolo11x.pt), or null to follow "
+        "edits by optical flow alone",
+    )
+
+
+def _is_hub_id(name: str) -> bool:
+    owner, _, model = name.partition("/")
+    return bool(owner and model) and "/" not in model and not name.startswith((".", "~"))
+
+
+def _is_cached(name: str, marker: str) -> bool:
+    return checkpoint_file(name, marker) is not None

@@ -1,0 +1,255 @@
+"""From a folder of clips, or a sheet, to the clips and edits of a run; every input problem is found here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lib.clip_files import ClipFiles, EditFiles, place_of, read_folder
+from lib.clip_names import check_name, find_clashes, printable
+from lib.clip_sheet import SHEET_SUFFIXES, read_sheet
+from lib.errors import Problem
+from lib.frames import same_aspect, sample_indices
+from lib.input_files import Content, ImageSize, inspect_files
+from lib.video_io import VideoInfo
+
+RESERVED_CLIP_NAMES = frozenset({"report", "logs", "benchmarks", "metrics.csv"})  # beside the clips' in results/
+RESERVED_EDIT_NAMES = frozenset({"encoded", "lora"})  # beside the edits' in results/<clip>/
+MAX_LISTED = 20  # frame numbers named in one message
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of a clip; references and masks are (0-based source frame index, file), by rising index."""
+
+    name: str
+    first_frame: Path
+    references: tuple[tuple[int, Path], ...]
+    masks: tuple[tuple[int, Path], ...]
+    prompt: str | None
+    seed: int | None
+    classes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One source video and its edits."""
+
+    name: str
+    source: Path
+    edits: tuple[Edit, ...]
+    info: VideoInfo
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The clips that can be run, and everything that keeps others from it."""
+
+    clips: tuple[Clip, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What every check may look up: the folder that places are relative to, the used frames, the files."""
+
+    base: Path
+    indices: list[int]
+    videos: dict[Path, Content]
+    images: dict[Path, Content]
+
+
+def find_clips(clips: Path, *, num_frames: int, start: int, stride: int, cache: Path | None = None) -> Batch:
+    """Find the clips of a folder or sheet; leave out, with all its problems, what cannot be run.
+
+    Args:
+        clips: a folder of clips, or a .tsv or .csv sheet.
+        num_frames, start, stride: which source frames the run uses; see `lib.frames.sample_indices`.
+        cache: where to remember what the files hold; None: look into each file again.
+    """
+    if clips.is_dir():
+        base = clips
+        found, problems = read_folder(clips)
+    elif clips.is_file() and clips.suffix.lower() in SHEET_SUFFIXES:
+        base = clips.parent
+        found, problems = read_sheet(clips)
+    else:
+        is_there = "another kind of file" if clips.exists() else "no such file or folder"
+        expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"
+        return Batch((), (Problem(str(clips), is_there, expected),))
+    indices = sample_indices(start, stride, num_frames)
+    videos, images = inspect_files(*_files_of(found, set(indices)), cache)
+    return _check_clips(found, problems, _Inputs(base, indices, videos, images))
+
+
+def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], list[Path]]:
+    """List the videos and images that matter; of the masks only those of the used frames."""
+    videos = [path for clip in found for path in clip.sources[:1]]
+    images = []
+    for edit in (edit for clip in found for edit in clip.edits):
+        masks = [path for path in edit.masks or () if _index(path) in used]
+        images += [*edit.first_frames[:1], *edit.references, *masks]
+    return videos, images
+
+
+def _check_clips(found: Sequence[ClipFiles], problems: list[Problem], inputs: _Inputs) -> Batch:
+    clips = []
+    problems = [_readable(problem) for problem in problems]
+    clashes = find_clashes([files.name for files in found])
+    for files, clash in zip(found, clashes, strict=True):
+        clip, wrong = _check_clip(files, clash, inputs)
+        problems += wrong
+        if clip is not None:
+            clips.append(clip)
+    return Batch(tuple(clips), tuple(problems))
+
+
+def _check_clip(files: ClipFiles, clash: str | None, inputs: _Inputs) -> tuple[Clip | None, list[Problem]]:
+    info, wrong = _check_source(files, inputs)
+    wrong = [*files.problems, *check_name(files.name, files.place, clash, RESERVED_CLIP_NAMES), *wrong]
+    problems = [_readable(problem, files.name) for problem in wrong]
+    edits = []
+    for edit_files, clash in zip(files.edits, find_clashes([edit.name for edit in files.edits]), strict=True):
+        edit, wrong_edit = _check_edit(edit_files, info, inputs)
+        wrong_edit += check_name(edit_files.name, edit_files.place, clash, RESERVED_EDIT_NAMES)
+        problems += [_readable(problem, files.name, edit_files.name) for problem in wrong_edit]
+        if edit is not None and not wrong_edit:
+            edits.append(edit)
+    if wrong or info is None or not edits:
+        return None, problems
+    return Clip(files.name, files.sources[0], tuple(edits), info), problems
+
+
+def _check_source(files: ClipFiles, inputs: _Inputs) -> tuple[VideoInfo | None, list[Problem]]:
+    if not files.sources:
+        return None, []  # said where the files were looked for
+    if len(files.sources) > 1:
+        names = ", ".join(path.name for path in files.sources)
+        return None, [Problem(files.place, f"{len(files.sources)} source videos: {names}", "one source video")]
+    content, place = inputs.videos[files.sources[0]], place_of(files.sources[0], inputs.base)
+    if isinstance(content, Problem):
+        return None, [replace(content, place=place)]
+    assert isinstance(content, VideoInfo)
+    needed = inputs.indices[-1] + 1
+    if content.num_frames < needed:
+        expected = f"at least {needed} frames: this run uses {_list_indices(inputs.indices)}"
+        return content, [Problem(place, f"a video of {content.num_frames} frames", expected)]
+    return content, []
+
+
+def _check_edit(files: EditFiles, info: VideoInfo | None, inputs: _Inputs) -> tuple[Edit | None, list[Problem]]:
+    problems = list(files.problems)
+    if len(files.first_frames) > 1:
+        names = ", ".join(path.name for path in files.first_frames)
+        problems.append(Problem(files.place, f"{len(files.first_frames)} edited first frames: {names}", "one"))
+    for path in files.first_frames[:1]:
+        problems += _check_picture(path, info, inputs)
+    references, wrong = _by_index(files.references, inputs.base)
+    problems += wrong
+    for index, path in references:
+        problems += _check_reference_index(index, path, info, inputs)
+        problems += _check_picture(path, info, inputs)
+    masks, wrong = _check_masks(files, info, inputs)
+    problems += wrong
+    if not files.first_frames:
+        return None, problems
+    settings = files.settings
+    classes = None if settings.classes is None else tuple(settings.classes)
+    first_frame = files.first_frames[0]
+    return Edit(files.name, first_frame, references, masks, settings.prompt, settings.seed, classes), problems
+
+
+def _check_picture(path: Path, info: VideoInfo | None, inputs: _Inputs) -> list[Problem]:
+    """Check an edited frame: whole, and of the source's aspect ratio."""
+    content, place = inputs.images[path], place_of(path, inputs.base)
+    if isinstance(content, Problem):
+        return [replace(content, place=place)]
+    assert isinstance(content, ImageSize)
+    if info is None or same_aspect(content.width, content.height, info.width, info.height):
+        return []
+    expected = f"the aspect ratio of the source, {_describe_size(info)}"
+    return [Problem(place, f"an image of {_describe_size(content)}", expected)]
+
+
+def _check_reference_index(index: int, path: Path, info: VideoInfo | None, inputs: _Inputs) -> list[Problem]:
+    place = place_of(path, inputs.base)
+    if info is not None and index >= info.num_frames:
+        found = f"source frame index {index}, beyond the clip"
+        return [Problem(place, found, f"an index of its {info.num_frames} frames, 0 to {info.num_frames - 1}")]
+    if index not in inputs.indices:
+        nearest = min(inputs.indices, key=lambda used: abs(used - index))
+        expected = f"one of the frames that this run uses, {_list_indices(inputs.indices)} (nearest: {nearest})"
+        return [Problem(place, f"source frame index {index}", expected)]
+    return []
+
+
+def _check_masks(
+    files: EditFiles, info: VideoInfo | None, inputs: _Inputs
+) -> tuple[tuple[tuple[int, Path], ...], list[Problem]]:
+    """Check the user's masks: one for each used frame, of exactly the source's size."""
+    if files.masks is None:
+        return (), []
+    masks, problems = _by_index(files.masks, inputs.base)
+    used = tuple((index, path) for index, path in masks if index in inputs.indices)
+    for _, path in used:
+        problems += _check_mask_size(path, info, inputs)
+    missing = sorted(set(inputs.indices) - {index for index, _ in used})
+    if missing:
+        place = place_of(files.masks[0].parent, inputs.base) if files.masks else f"{files.place}/mask"
+        found = f"no mask for {_list_indices(missing)} ({len(missing)} of {len(inputs.indices)} frames)"
+        expected = "a mask for each frame that this run uses, named by its source frame index, such as 00000.png"
+        problems.append(Problem(place, found, expected))
+    return used, problems
+
+
+def _check_mask_size(path: Path, info: VideoInfo | None, inputs: _Inputs) -> list[Problem]:
+    content, place = inputs.images[path], place_of(path, inputs.base)
+    if isinstance(content, Problem):
+        return [replace(content, place=place)]
+    assert isinstance(content, ImageSize)
+    if info is None or (content.width, content.height) == (info.width, info.height):
+        return []
+    expected = f"exactly the size of the source, {_describe_size(info)}"
+    return [Problem(place, f"a mask of {_describe_size(content)}", expected)]
+
+
+def _by_index(paths: Sequence[Path], base: Path) -> tuple[tuple[tuple[int, Path], ...], list[Problem]]:
+    """Sort files named by a source frame index by that index."""
+    problems = []
+    indexed: dict[int, Path] = {}
+    for path in paths:
+        index, place = _index(path), place_of(path, base)
+        if index is None:
+            found = f"the name '{path.stem}', which is no whole number"
+            problems.append(Problem(place, found, f"a source frame index, such as 00024{path.suffix}"))
+        elif index in indexed:
+            problems.append(Problem(place, f"a second file for index {index}, beside {indexed[index].name}", "one"))
+        else:
+            indexed[index] = path
+    return tuple(sorted(indexed.items())), problems
+
+
+def _index(path: Path) -> int | None:
+    return int(path.stem) if path.stem.isascii() and path.stem.isdigit() else None
+
+
+def _list_indices(indices: Sequence[int]) -> str:
+    """Name frames briefly: 'frames 0 to 48' or 'frames 3, 5 to 7'; a long list is cut in its middle."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    names = [str(first) if first == last else f"{first} to {last}" for first, last in runs]
+    names = names if len(names) <= MAX_LISTED else [*names[: MAX_LISTED - 2], "...", names[-1]]
+    return f"frame{'s' * (len(indices) > 1)} {', '.join(names)}"
+
+
+def _describe_size(size: ImageSize | VideoInfo) -> str:
+    return f"{size.width}x{size.height} pixels ({size.width / size.height:.3f}:1)"
+
+
+def _readable(problem: Problem, clip: str | None = None, edit: str | None = None) -> Problem:
+    """Say whom a problem concerns, and write out control characters, which would garble a terminal."""
+    names = (None if name is None else printable(name) for name in (clip, edit))
+    return Problem(printable(problem.place), printable(problem.found), problem.expected, *names)

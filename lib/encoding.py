@@ -1,0 +1,114 @@
+"""Run the heavy encoders once: tensors for training and generation, kept as safetensors."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from lib.conditioning import make_condition_video, make_keep_mask, make_reference_keep_mask
+from lib.files import whole_file
+from lib.models.base import Conditioning, Sample, VideoModel
+from lib.video_io import DecodedVideo, to_model_video
+
+Encoded = dict[str, dict[str, torch.Tensor]]
+"""Groups of tensors: `source`, `generation`, `negative`, `reference_00024`, each a Conditioning or a Sample."""
+
+LATENTS = "latents"
+
+
+def encode_source(
+    model: VideoModel, source_video: DecodedVideo, edit_mask: NDArray[np.bool_], prompt: str, mask_kind: str
+) -> Encoded:
+    """Encode the sample of stage 1: the source clip, shown its own frame 0 and caption.
+
+    Args:
+        model: with its VAE and encoders loaded.
+        source_video: (frames, height, width, 3) uint8 RGB.
+        edit_mask: (frames, height, width), the union over the clip's edits.
+        prompt: trigger word and source caption.
+        mask_kind: see `lib.conditioning.make_keep_mask`.
+    """
+    video = to_model_video(source_video)
+    keep_mask = make_keep_mask(mask_kind, edit_mask, model.frame_stride)
+    condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
+    conditioning = model.encode_conditioning(prompt, condition_video, keep_mask, video[:, :, :1])
+    return {"source": {LATENTS: model.encode_video(video), **conditioning}}
+
+
+def encode_edit(
+    model: VideoModel,
+    source_video: DecodedVideo,
+    edited_first_frame: NDArray[np.uint8],
+    references: Mapping[int, NDArray[np.uint8]],
+    edit_mask: NDArray[np.bool_],
+    prompt: str,
+    negative_prompt: str,
+    mask_kind: str,
+) -> Encoded:
+    """Encode what an edit is generated from, and one single-frame sample of stage 2 for each reference.
+
+    Args:
+        model, source_video, mask_kind: as in `encode_source`.
+        edited_first_frame: (height, width, 3) uint8 RGB.
+        references: edited frames by their position in source_video.
+        edit_mask: (frames, height, width), this edit's own.
+        prompt: trigger word and the edited frame's caption.
+        negative_prompt: what guidance steers away from.
+    """
+    video = to_model_video(source_video)
+    first_frame = to_model_video(edited_first_frame[np.newaxis])
+    keep_mask = make_keep_mask(mask_kind, edit_mask, model.frame_stride)
+    condition_video = make_condition_video(first_frame, video, keep_mask)
+    encoded: Encoded = {
+        "generation": model.encode_conditioning(prompt, condition_video, keep_mask, first_frame),
+        "negative": model.encode_prompt(negative_prompt),
+    }
+    for position, reference in sorted(references.items()):
+        # Isolated still pictures, so that no motion between them is made up (paper, "Appearance control").
+        still_mask = make_reference_keep_mask(mask_kind, edit_mask[position])
+        conditioning = model.encode_conditioning(
+            prompt, video[:, :, position : position + 1] * still_mask, still_mask, first_frame
+        )
+        latents = model.encode_video(to_model_video(reference[np.newaxis]))
+        encoded[f"reference_{position:05d}"] = {LATENTS: latents, **conditioning}
+    return encoded
+
+
+def save_encoded(encoded: Encoded, path: Path) -> None:
+    """Write groups of tensors to one safetensors file, whole or not at all."""
+    tensors = {
+        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        for group, members in encoded.items()
+        for name, tensor in members.items()
+    }
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_encoded(path: Path, device: torch.device) -> Encoded:
+    """Read what `save_encoded` wrote."""
+    encoded: Encoded = {}
+    with safe_open(path, framework="pt", device=str(device)) as opened:
+        for key in opened.keys():  # noqa: SIM118, not a mapping
+            group, name = key.split("/")
+            encoded.setdefault(group, {})[name] = opened.get_tensor(key)
+    return encoded
+
+
+def load_samples(source: Path, edit: Path | None, device: torch.device) -> list[Sample]:
+    """Load what a LoRA is trained on: the source clip, then the edit's references in order of their position."""
+    samples = [_as_sample(load_encoded(source, device)["source"])]
+    if edit is not None:
+        encoded = load_encoded(edit, device)
+        samples += [_as_sample(encoded[group]) for group in sorted(encoded) if group.startswith("reference_")]
+    return samples
+
+
+def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:
+    """Split a group into the latents to learn and the conditioning."""
+    conditioning: Conditioning = {name: tensor for name, tensor in group.items() if name != LATENTS}
+    return Sample(group[LATENTS], conditioning)

@@ -1,0 +1,83 @@
+"""Attach, save and load a LoRA with peft, in the file format that diffusers' pipelines read."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from lib.errors import InputError, Problem
+from lib.files import whole_file
+
+PREFIX = "transformer"  # diffusers' name for the component that a LoRA key belongs to
+METADATA_KEY = "lora_adapter_metadata"  # diffusers/loaders/lora_base.py
+
+
+def attach_lora(
+    transformer: Any, target_modules: Sequence[str], rank: int, alpha: float, seed: int
+) -> list[nn.Parameter]:
+    """Add a fresh adapter that changes nothing yet, and return its parameters to train.
+
+    The adapter is float32 whatever the base is: an update of 1e-4 is close to the rounding of bfloat16.
+    """
+    torch.manual_seed(seed)  # peft draws the A matrices from the global generator
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(target_modules), init_lora_weights=True)
+    transformer.add_adapter(config)
+    parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+    assert parameters, f"no layer of the model ends in {list(target_modules)}"
+    for parameter in parameters:
+        parameter.data = parameter.data.float()
+    return parameters
+
+
+def save_lora(transformer: Any, path: Path) -> None:
+    """Write the adapter, with rank and alpha in its metadata, whole or not at all."""
+    config = transformer.peft_config["default"].to_dict()
+    for key, value in config.items():
+        config[key] = sorted(value) if isinstance(value, set) else value
+    weights = {
+        f"{PREFIX}.{name}": tensor.contiguous().cpu() for name, tensor in get_peft_model_state_dict(transformer).items()
+    }
+    prefixed = {f"{PREFIX}.{key}": value for key, value in config.items() if not callable(value)}
+    metadata = {"format": "pt", METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True, default=str)}
+    with whole_file(path) as temporary:
+        save_file(weights, temporary, metadata=metadata)
+
+
+def load_lora(transformer: Any, path: Path, trainable: bool = False) -> list[nn.Parameter]:
+    """Load an adapter that `save_lora` wrote and return its parameters.
+
+    Raises:
+        InputError: the file's layers are not this transformer's.
+    """
+    with safe_open(path, framework="pt") as opened:
+        metadata = json.loads(opened.metadata()[METADATA_KEY])
+        weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, not a mapping
+    config = {key.removeprefix(f"{PREFIX}."): value for key, value in metadata.items()}
+    _check_layers(transformer, weights, path)
+    transformer.load_lora_adapter(weights, prefix=PREFIX, metadata=config, adapter_name="default")
+    parameters = [parameter for name, parameter in transformer.named_parameters() if "lora_" in name]
+    for parameter in parameters:
+        parameter.data = parameter.data.float()
+        parameter.requires_grad_(trainable)
+    return parameters
+
+
+def _check_layers(transformer: nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
+    """Refuse a LoRA of another model: each A matrix must fit the layer it names."""
+    layers = dict(transformer.named_modules())
+    for name, weight in weights.items():
+        layer_name, _, side = name.removeprefix(f"{PREFIX}.").rpartition(".lora_")
+        layer = layers.get(layer_name)
+        if not isinstance(layer, nn.Linear):
+            raise InputError([Problem(str(path), f"a LoRA for a layer {layer_name}", "a LoRA of this model")])
+        size = layer.in_features if side.startswith("A") else layer.out_features
+        found = weight.shape[1] if side.startswith("A") else weight.shape[0]
+        if size != found:
+            raise InputError([Problem(str(path), f"{found} features for {layer_name}", f"{size} of this model")])

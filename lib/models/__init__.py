@@ -1,0 +1,51 @@
+"""The only list of models: a family's name and the adapter that drives it."""
+
+from collections.abc import Collection
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+from lib.models.base import VideoModel
+
+COMPONENTS = frozenset({"vae", "encoders", "transformer"})
+ADAPTERS = {"wan": "lib.models.wan"}
+
+
+def load_model(
+    name: str | Path,
+    components: Collection[str],
+    *,
+    family: str = "wan",
+    device: torch.device,
+    dtype: torch.dtype,
+    gradient_checkpointing: bool = False,
+    download: bool = False,
+) -> VideoModel:
+    """Load only what a stage needs of a video model, frozen.
+
+    Args:
+        name: local folder in diffusers layout, or hub id.
+        components: any of `vae`, `encoders` (text and image) and `transformer`.
+        family: which adapter drives it.
+        device: where the weights go.
+        dtype: of the transformer and the text encoder; the VAE and the image encoder stay in float32, since
+            they run once and their rounding would be learned.
+        gradient_checkpointing: recompute activations in the backward pass.
+        download: allow the hub; otherwise local files only.
+
+    Raises:
+        OSError: a component is not there.
+    """
+    unknown = set(components) - COMPONENTS
+    assert not unknown, f"unknown components {unknown}"
+    adapter = import_module(ADAPTERS[family])
+    model: VideoModel = adapter.load(
+        str(name),
+        components,
+        device=device,
+        dtype=dtype,
+        gradient_checkpointing=gradient_checkpointing,
+        download=download,
+    )
+    return model

@@ -1,0 +1,71 @@
+"""What the loops ask of a video model; everything that differs between models is behind it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+Conditioning = dict[str, torch.Tensor]
+"""What one model needs beside the noisy latents; opaque to the loops, saved as safetensors."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Clean latents (1, channels, latent frames, height, width) and what the model is shown with them."""
+
+    latents: torch.Tensor
+    conditioning: Conditioning
+
+
+class VideoModel(Protocol):
+    """An image-to-video diffusion model with a space-time mask.
+
+    Members that belong to components which were not loaded fail with an AssertionError.
+    """
+
+    frame_stride: int
+    """Frames per latent frame after the first; a video has frames % frame_stride == 1."""
+
+    size_multiple: int
+    """Width and height must be multiples of this, in pixels."""
+
+    @property
+    def transformer(self) -> nn.Module:
+        """The frozen denoiser that receives the LoRA."""
+        ...
+
+    def lora_target_modules(self, feed_forward: bool) -> list[str]:
+        """Return the suffixes of the linear layers to adapt."""
+        ...
+
+    def encode_video(self, video: torch.Tensor) -> torch.Tensor:
+        """Encode a model video (1, 3, frames, height, width) to normalised latents, float32."""
+        ...
+
+    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        """Decode normalised latents to a model video (1, 3, frames, height, width)."""
+        ...
+
+    def encode_prompt(self, prompt: str) -> Conditioning:
+        """Encode text: the part of a Conditioning that guidance replaces."""
+        ...
+
+    def encode_conditioning(
+        self, prompt: str, condition_video: torch.Tensor, keep_mask: torch.Tensor, first_frame: torch.Tensor
+    ) -> Conditioning:
+        """Encode all that the transformer is shown.
+
+        Args:
+            prompt: trigger word and caption.
+            condition_video: model video (1, 3, frames, height, width), 0 where keep_mask is 0.
+            keep_mask: (1, 1, frames, height, width), 1 = keep.
+            first_frame: model video (1, 3, 1, height, width), for models with an image context.
+        """
+        ...
+
+    def predict_velocity(
+        self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        """Predict the velocity, float32, of noisy latents at sigma (batch,)."""
+        ...

@@ -1,0 +1,185 @@
+"""Wan2.1 image-to-video: encoders, CLIP image context, and the 4-channel packing of the keep mask.
+
+Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that pipeline.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from diffusers.pipelines.wan.pipeline_wan_i2v import prompt_clean
+from diffusers.video_processor import VideoProcessor
+from torch import nn
+from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
+
+from lib.conditioning import reduce_to_cells
+from lib.models.base import Conditioning
+
+MAX_PROMPT_TOKENS = 512
+NUM_TIMESTEPS = 1000  # the transformer is told sigma in thousandths
+ATTENTION_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]  # not add_k_proj, add_v_proj: the image context's
+FEED_FORWARD_LAYERS = ["ffn.net.0.proj", "ffn.net.2"]
+
+
+class WanModel:
+    """The Wan2.1 image-to-video adapter; see lib.models.base.VideoModel for its members."""
+
+    frame_stride = 4
+    size_multiple = 16
+
+    def __init__(self, device: torch.device, components: dict[str, Any]) -> None:
+        self.device = device
+        self._components = components
+
+    @property
+    def transformer(self) -> nn.Module:
+        """The denoiser, a WanTransformer3DModel."""
+        module = self._component("transformer")
+        assert isinstance(module, nn.Module)
+        return module
+
+    def lora_target_modules(self, feed_forward: bool) -> list[str]:
+        """Return all linear layers of self- and cross-attention but the image keys and values."""
+        return ATTENTION_LAYERS + (FEED_FORWARD_LAYERS if feed_forward else [])
+
+    @torch.no_grad()
+    def encode_video(self, video: torch.Tensor) -> torch.Tensor:
+        """Encode with the VAE's mode, not a sample: (1, 3, F, H, W) -> (1, 16, 1 + (F - 1) / 4, H / 8, W / 8)."""
+        batch, channels, frames, height, width = video.shape
+        assert channels == 3 and frames % self.frame_stride == 1
+        vae = self._component("vae")
+        latents: torch.Tensor = vae.encode(video.to(self.device, vae.dtype)).latent_dist.mode().float()
+        mean, std = self._latent_statistics(vae)
+        return (latents - mean) * (1.0 / std)
+
+    @torch.no_grad()
+    def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        """Decode with the VAE: (1, 16, f, h, w) -> (1, 3, 1 + 4 (f - 1), 8 h, 8 w)."""
+        vae = self._component("vae")
+        mean, std = self._latent_statistics(vae)
+        latents = latents.to(self.device, vae.dtype) / (1.0 / std) + mean
+        video: torch.Tensor = vae.decode(latents, return_dict=False)[0].float()
+        return video
+
+    @torch.no_grad()
+    def encode_prompt(self, prompt: str) -> Conditioning:
+        """Encode text with UMT5; positions after its end are zero, as in pre-training."""
+        tokens = self._component("tokenizer")(
+            [prompt_clean(prompt)],
+            padding="max_length",
+            max_length=MAX_PROMPT_TOKENS,
+            truncation=True,
+            return_attention_mask=True,
+            return_tensors="pt",
+        ).to(self.device)
+        states = self._component("text_encoder")(tokens.input_ids, tokens.attention_mask).last_hidden_state
+        is_text = tokens.attention_mask.gt(0).unsqueeze(-1)
+        return {"prompt_embeds": states * is_text}
+
+    @torch.no_grad()
+    def encode_conditioning(
+        self, prompt: str, condition_video: torch.Tensor, keep_mask: torch.Tensor, first_frame: torch.Tensor
+    ) -> Conditioning:
+        """Encode the prompt, the image context, the packed mask and the condition video."""
+        assert bool((condition_video * (1 - keep_mask) == 0).all()), "condition_video must be 0 where keep_mask is"
+        return {
+            **self.encode_prompt(prompt),
+            "image_embeds": self._encode_image(first_frame),
+            "packed_mask": pack_keep_mask(keep_mask, self._cell_size(), self.frame_stride).to(self.device),
+            "condition_latents": self.encode_video(condition_video),
+        }
+
+    def predict_velocity(
+        self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        """Run the transformer on channels noisy 16, mask 4, condition latents 16."""
+        dtype = conditioning["prompt_embeds"].dtype
+        channels = [noisy_latents, conditioning["packed_mask"], conditioning["condition_latents"]]
+        velocity: torch.Tensor = self.transformer(
+            hidden_states=torch.cat(channels, dim=1).to(dtype),
+            timestep=sigma * NUM_TIMESTEPS,
+            encoder_hidden_states=conditioning["prompt_embeds"],
+            encoder_hidden_states_image=conditioning["image_embeds"].to(dtype),
+            return_dict=False,
+        )[0]
+        return velocity.float()
+
+    def _encode_image(self, first_frame: torch.Tensor) -> torch.Tensor:
+        """Encode frame 0 with CLIP: the last but one hidden states (1, patches + 1, width)."""
+        _, _, frames, height, width = first_frame.shape
+        assert frames == 1
+        image = VideoProcessor().postprocess(first_frame[:, :, 0].cpu(), output_type="pil")
+        pixels = self._component("image_processor")(images=image, return_tensors="pt").pixel_values
+        encoder = self._component("image_encoder")
+        states: torch.Tensor = encoder(pixels.to(self.device), output_hidden_states=True).hidden_states[-2]
+        return states
+
+    def _latent_statistics(self, vae: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = (1, vae.config.z_dim, 1, 1, 1)
+        mean = torch.tensor(vae.config.latents_mean, device=self.device).view(shape)
+        return mean, torch.tensor(vae.config.latents_std, device=self.device).view(shape)
+
+    def _cell_size(self) -> int:
+        return int(self._component("vae").config.scale_factor_spatial)
+
+    def _component(self, name: str) -> Any:
+        assert name in self._components, f"{name} was not loaded; this stage asked for {sorted(self._components)}"
+        return self._components[name]
+
+
+def pack_keep_mask(keep_mask: torch.Tensor, cell_size: int, frame_stride: int) -> torch.Tensor:
+    """Pack a keep_mask as Wan reads it: latent resolution, frame 0 repeated, frames folded to channels.
+
+    Args:
+        keep_mask: (batch, 1, frames, height, width), frames % frame_stride == 1.
+        cell_size: pixels per latent cell.
+        frame_stride: frames per latent frame.
+
+    Returns:
+        (batch, frame_stride, latent frames, height / cell_size, width / cell_size).
+    """
+    cells = reduce_to_cells(keep_mask, cell_size)
+    batch, _, _, height, width = cells.shape
+    repeated = torch.cat([cells[:, :, :1].repeat_interleave(frame_stride, dim=2), cells[:, :, 1:]], dim=2)
+    return repeated.view(batch, -1, frame_stride, height, width).transpose(1, 2).contiguous()
+
+
+def load(
+    name: str,
+    components: Collection[str],
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    gradient_checkpointing: bool,
+    download: bool,
+) -> WanModel:
+    """Load components of a WanImageToVideoPipeline folder or hub id; safetensors only, never remote code."""
+    local = not download
+    loaded: dict[str, Any] = {}
+    if "vae" in components:
+        loaded["vae"] = AutoencoderKLWan.from_pretrained(
+            name, subfolder="vae", torch_dtype=torch.float32, use_safetensors=True, local_files_only=local
+        )
+    if "encoders" in components:
+        loaded["tokenizer"] = AutoTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
+        loaded["image_processor"] = AutoImageProcessor.from_pretrained(
+            name, subfolder="image_processor", local_files_only=local
+        )
+        loaded["text_encoder"] = UMT5EncoderModel.from_pretrained(
+            name, subfolder="text_encoder", dtype=dtype, use_safetensors=True, local_files_only=local
+        )
+        loaded["image_encoder"] = CLIPVisionModel.from_pretrained(
+            name, subfolder="image_encoder", dtype=torch.float32, use_safetensors=True, local_files_only=local
+        )
+    if "transformer" in components:
+        transformer = WanTransformer3DModel.from_pretrained(
+            name, subfolder="transformer", torch_dtype=dtype, use_safetensors=True, local_files_only=local
+        )
+        if gradient_checkpointing:
+            transformer.enable_gradient_checkpointing()
+        loaded["transformer"] = transformer
+    for component in loaded.values():
+        if isinstance(component, nn.Module):
+            component.requires_grad_(False).eval().to(device)
+    return WanModel(device, loaded)

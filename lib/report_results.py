@@ -1,0 +1,184 @@
+"""Read what a batch has made so far: results, logs and measured times, whole or partly missing.
+
+Nothing here raises for a result that is missing or cut off: the report has to be written above all when
+something went wrong.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lib.files import read_json
+
+Status = Literal["done", "failed", "not run"]
+Expected = Sequence[tuple[str, str, str]]
+"""Clip, edit and method of each edited video of the batch."""
+
+TAIL_LINES = 15
+TAIL_BYTES = 16_384
+FINISHED = re.compile(r"finished in ([\d.]+) s$")
+FAILED = "failed: "
+KILLED = "killed: its log ends without a last word (out of memory, out of time, or interrupted)"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One job's log.
+
+    Args:
+        name: path below logs/ without suffix, such as `car-turn/red-car/align_edit`.
+        seconds: how long the job took; None unless it finished.
+        max_memory: peak resident memory in MiB; None where it was not measured.
+        reason: why it did not finish; None if it did.
+        tail: last lines of the log of a job that did not finish.
+        ended: when the log was last written to, in seconds since the epoch.
+    """
+
+    name: str
+    log: Path
+    seconds: float | None
+    max_memory: float | None
+    reason: str | None
+    tail: list[str]
+    ended: float
+
+
+@dataclass(frozen=True)
+class EditedVideo:
+    """One clip, edit and method with all that is known of it.
+
+    Args:
+        rows: metrics by row ("edited" and the control rows), each with "mean" and "per_frame".
+        provenance: what made the edited video: settings, seed, versions, hashes, seconds.
+        stages: the jobs that led to it, shared ones included, by the time they ended.
+        failure: the first job that did not finish; None unless status is "failed".
+    """
+
+    clip: str
+    edit: str
+    method: str
+    folder: Path
+    status: Status
+    rows: dict[str, dict[str, Any]]
+    provenance: dict[str, Any]
+    stages: list[Stage]
+    failure: Stage | None
+
+    @property
+    def edited_means(self) -> dict[str, float | None]:
+        """Means of the edited video's own metrics; empty before it is evaluated."""
+        means: dict[str, float | None] = self.rows.get("edited", {}).get("mean", {})
+        return means
+
+
+def read_or_nothing(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a file that is missing, cut off or something else reads as empty."""
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of a method's metrics.json; none if it is missing."""
+    rows: dict[str, dict[str, Any]] = read_or_nothing(folder / "metrics.json").get("rows", {})
+    return rows
+
+
+def read_edited_videos(results: Path, expected: Expected) -> list[EditedVideo]:
+    """Return one entry per expected edited video, in the same order, whatever became of it."""
+    stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}))
+    edits_by_clip: dict[str, set[str]] = {}
+    methods_by_edit: dict[tuple[str, str], set[str]] = {}
+    for clip, edit, method in expected:
+        edits_by_clip.setdefault(clip, set()).add(edit)
+        methods_by_edit.setdefault((clip, edit), set()).add(method)
+    videos = []
+    for clip, edit, method in expected:
+        others = edits_by_clip[clip] - {edit}, methods_by_edit[clip, edit] - {method}
+        stages = [stage for stage in stages_by_clip[clip] if _concerns(stage, edit, *others)]
+        videos.append(_read_edited_video(results, clip, edit, method, stages))
+    return videos
+
+
+def read_stages(results: Path, clips: Sequence[str]) -> dict[str, list[Stage]]:
+    """Return each clip's jobs by the time they ended."""
+    logs = results / "logs"
+    stages = {}
+    for clip in clips:
+        found = [_read_stage(log, results) for log in sorted((logs / clip).rglob("*.log"))]
+        stages[clip] = sorted(found, key=lambda stage: stage.ended)
+    return stages
+
+
+def read_losses(path: Path) -> tuple[list[int], list[float]]:
+    """Return steps and losses of a loss curve; lines after a cut-off one are left out."""
+    steps, losses = [], []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            steps.append(int(entry["step"]))
+            losses.append(float(entry["loss"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return steps[: len(losses)], losses
+    return steps, losses
+
+
+def _read_edited_video(results: Path, clip: str, edit: str, method: str, stages: list[Stage]) -> EditedVideo:
+    folder = results / clip / edit / method
+    rows = read_metrics(folder)
+    done = bool(rows) and (folder / "edited.mp4").exists()
+    failure = None if done else next((stage for stage in stages if stage.reason), None)
+    status: Status = "done" if done else "failed" if failure else "not run"
+    provenance = read_or_nothing(folder / "edited.json")
+    return EditedVideo(clip, edit, method, folder, status, rows, provenance, stages, failure)
+
+
+def _concerns(stage: Stage, edit: str, other_edits: set[str], other_methods: set[str]) -> bool:
+    """Say whether a job of this clip leads to one of its edited videos, and not only to others."""
+    _, *folders, _ = stage.name.split("/")
+    if not folders:
+        return True
+    if folders[0] != edit:
+        return folders[0] not in other_edits
+    return len(folders) == 1 or folders[1] not in other_methods
+
+
+def _read_stage(log: Path, results: Path) -> Stage:
+    name = log.relative_to(results / "logs").with_suffix("")
+    tail = _read_tail(log)
+    last = tail[-1].strip() if tail else ""
+    finished = FINISHED.search(last)
+    reason = None if finished else last.removeprefix(FAILED) if last.startswith(FAILED) else KILLED
+    return Stage(
+        name=name.as_posix(),
+        log=log,
+        seconds=float(finished[1]) if finished else None,
+        max_memory=_read_max_memory(results / "benchmarks" / name.with_name(f"{name.name}.tsv")),
+        reason=reason,
+        tail=[] if finished else tail,
+        ended=log.stat().st_mtime,
+    )
+
+
+def _read_tail(log: Path) -> list[str]:
+    """Return the last lines of a log as a terminal would show them."""
+    with log.open("rb") as content:
+        content.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        text = content.read().decode("utf-8", errors="replace")
+    # A progress bar rewrites its line after each carriage return: only its last state was ever meant to stay.
+    lines = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in text.split("\n")]
+    return [line for line in lines if line][-TAIL_LINES:]
+
+
+def _read_max_memory(benchmark: Path) -> float | None:
+    try:
+        with benchmark.open(encoding="utf-8", newline="") as table:
+            return max(float(row["max_rss"]) for row in csv.DictReader(table, delimiter="\t"))
+    except (OSError, ValueError, KeyError, TypeError):  # Snakemake writes "NA" for jobs too short to sample
+        return None

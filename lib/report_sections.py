@@ -1,0 +1,220 @@
+"""What the report shows of one edit: videos, pictures, texts, metrics and curves, as plain values."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.report_media import add_media, add_thumbnail
+from lib.report_results import EditedVideo, read_losses, read_or_nothing
+
+MAX_LOSS_POINTS = 400  # more cannot be told apart on the page
+CONTROL_ROWS = {"vae_round_trip": "VAE round trip", "source_copy": "Unedited copy"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown."""
+
+    name: str
+    label: str
+    unit: str
+    digits: int
+    higher_is_better: bool | None
+    meaning: str
+
+
+KNOWN_METRICS = (
+    Metric("clip_score", "CLIP score", "", 3, True, "how well the frames match the edit's caption"),
+    Metric("input_similarity", "Input similarity", "", 3, True, "how much the frames resemble the edited first frame"),
+    Metric("background_psnr", "Background PSNR", "dB", 2, True, "how well what lies outside the mask is kept"),
+    Metric("background_ssim", "Background SSIM", "", 3, True, "how well the structure outside the mask is kept"),
+    Metric("warp_error", "Warp error", "", 4, False, "how much the picture changes along the motion: flicker"),
+    Metric("motion_error", "Motion error", "", 3, False, "how far the motion is from the source's"),
+)
+
+
+def list_metrics(videos: Iterable[EditedVideo]) -> list[Metric]:
+    """Return the metrics that occur in the results, known ones first; unknown ones are shown as they are."""
+    rows = [row for video in videos for row in video.rows.values()]
+    names = dict.fromkeys(name for row in rows for name in (*row.get("mean", {}), *row.get("per_frame", {})))
+    known = [metric for metric in KNOWN_METRICS if metric.name in names]
+    unknown = [name for name in names if name not in {metric.name for metric in known}]
+    return known + [Metric(name, name.replace("_", " ").capitalize(), "", 3, None, "") for name in unknown]
+
+
+def format_metric(value: float | None, metric: Metric) -> str:
+    """Write a metric with its digits, without its unit; a dash where it could not be measured."""
+    if value is None:
+        return "–"
+    return f"{value:.{metric.digits}f}" if math.isfinite(value) else "∞"
+
+
+def format_duration(seconds: float | None) -> str:
+    """Write seconds as people say them."""
+    if seconds is None:
+        return "–"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], results: Path, page: Path) -> dict[str, Any]:
+    """Gather one edit's part of the page and put its media into the page's folder.
+
+    Args:
+        videos: the edited videos of one edit, one per method.
+        page: the folder of the page.
+    """
+    clip, edit = videos[0].clip, videos[0].edit
+    clip_folder, edit_folder = results / clip, results / clip / edit
+    source = read_or_nothing(clip_folder / "source_video.json")
+    mask = read_or_nothing(edit_folder / "edit_mask.json")
+    return {
+        "clip": clip,
+        "edit": edit,
+        "methods": videos,
+        "width": source.get("width", 16),
+        "height": source.get("height", 9),
+        "num_frames": len(source.get("times", [])),
+        "fps": source.get("fps"),
+        "has_audio": bool(source.get("source", {}).get("has_audio")),
+        "mask": mask,
+        "players": _list_players(videos, clip_folder, edit_folder, page),
+        "pictures": _list_pictures(clip, edit, edit_folder, page),
+        "thumbnail": add_thumbnail(edit_folder / "first_frame.png", page, clip, edit, "thumbnail.jpg"),
+        "captions": _list_captions(clip_folder, edit_folder),
+        "rows": list_rows(videos),
+        "island": {
+            "times": _relative_times(source),
+            "charts": _loss_charts(clip_folder, edit_folder) + _frame_charts(videos, metrics, mask),
+            "facts": _list_facts(videos, source, mask),
+        },
+    }
+
+
+def list_rows(videos: Sequence[EditedVideo]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return label, kind and values of each row of an edit's metrics: one per method, then the controls.
+
+    The control rows do not depend on the method, so they are taken from the first that has them.
+    """
+    rows = [
+        (video.method if len(videos) > 1 else "Edited video", "edited", video.rows["edited"])
+        for video in videos
+        if "edited" in video.rows
+    ]
+    for kind in dict.fromkeys(kind for video in videos for kind in video.rows if kind != "edited"):
+        label = CONTROL_ROWS.get(kind, kind.replace("_", " "))
+        rows.append((label, kind, next(video.rows[kind] for video in videos if kind in video.rows)))
+    return rows
+
+
+def _list_players(
+    videos: Sequence[EditedVideo], clip_folder: Path, edit_folder: Path, page: Path
+) -> list[dict[str, Any]]:
+    clip, edit = clip_folder.name, edit_folder.name
+    players = [
+        ("Source", "source", add_media(clip_folder / "source_preview.mp4", page, clip, "source_preview.mp4")),
+        ("Edit mask", "mask", _add_from(edit_folder, "edit_mask_overlay.mp4", page, clip, edit)),
+    ]
+    for video in videos:
+        suffix = f" · {video.method}" if len(videos) > 1 else ""
+        for label, kind in (("Edited", "edited"), ("Difference", "difference")):
+            address = _add_from(video.folder, f"{kind}.mp4", page, clip, edit, video.method)
+            players.append((label + suffix, kind, address))
+    return [{"label": label, "kind": kind, "src": address} for label, kind, address in players if address]
+
+
+def _list_pictures(clip: str, edit: str, edit_folder: Path, page: Path) -> list[dict[str, Any]]:
+    first = _add_from(edit_folder, "first_frame.png", page, clip, edit)
+    pictures: list[dict[str, Any]] = [{"label": "Edited first frame", "src": first}] if first else []
+    for picture in sorted((edit_folder / "references").glob("*.png")):
+        address = add_media(picture, page, clip, edit, "references", picture.name)
+        label = f"Reference, source frame {int(picture.stem)}" if picture.stem.isdecimal() else picture.stem
+        pictures.append({"label": label, "src": address})
+    return pictures
+
+
+def _add_from(folder: Path, name: str, page: Path, *names: str) -> str | None:
+    return add_media(folder / name, page, *names, name)
+
+
+def _list_captions(clip_folder: Path, edit_folder: Path) -> list[dict[str, str]]:
+    captions = []
+    for label, folder in (("Source", clip_folder), ("Edit", edit_folder)):
+        caption = read_or_nothing(folder / "caption.json")
+        if caption:
+            captions.append({"label": label, "text": caption.get("prompt") or caption.get("caption") or ""})
+    return captions
+
+
+def _relative_times(source: dict[str, Any]) -> list[float]:
+    """Return the frames' times in seconds since the first one that is used."""
+    times = source.get("times", [])
+    return [round(time - times[0], 4) for time in times]
+
+
+def _loss_charts(clip_folder: Path, edit_folder: Path) -> list[dict[str, Any]]:
+    found = [("Stage 1, decouple", log) for log in sorted(clip_folder.glob("lora/*/decouple.jsonl"))]
+    found += [("Stage 2, appearance", log) for log in sorted(edit_folder.glob("lora/*/appearance.jsonl"))]
+    charts = []
+    for stage, log in found:
+        steps, losses = read_losses(log)
+        if not losses:
+            continue
+        every = math.ceil(len(losses) / MAX_LOSS_POINTS)
+        charts.append(
+            {
+                "kind": "loss",
+                "title": f"Loss · {stage} · mask “{log.parent.name}”",
+                "x": steps[::every],
+                "lines": [{"label": "loss", "values": _compact(losses[::every])}],
+            }
+        )
+    return charts
+
+
+def _frame_charts(
+    videos: Sequence[EditedVideo], metrics: Sequence[Metric], mask: dict[str, Any]
+) -> list[dict[str, Any]]:
+    charts = []
+    for metric in metrics:
+        lines = [
+            {"label": label, "kind": kind, "values": _compact(values)}
+            for label, kind, row in list_rows(videos)
+            if (values := row.get("per_frame", {}).get(metric.name))
+        ]
+        if lines:
+            unit = f" ({metric.unit})" if metric.unit else ""
+            charts.append({"kind": "frames", "title": f"{metric.label}{unit}", "lines": lines})
+    if mask.get("area"):
+        lines = [{"label": "mask", "kind": "edited", "values": _compact(mask["area"])}]
+        charts.append({"kind": "frames", "title": "Edit mask, share of the frame", "lines": lines})
+    return charts
+
+
+def _list_facts(
+    videos: Sequence[EditedVideo], source: dict[str, Any], mask: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    facts = [(f"Edited video · {video.method}", video.provenance) for video in videos]
+    stages = {stage.name: stage for video in videos for stage in video.stages}
+    measured = {
+        name: f"{format_duration(stage.seconds)}, {_format_memory(stage.max_memory)}"
+        for name, stage in stages.items()
+        if stage.seconds is not None
+    }
+    facts.append(("Time and peak memory of each stage", measured))
+    facts.append(("Edit mask", {key: value for key, value in mask.items() if key != "area"}))
+    facts.append(("Source video", {key: value for key, value in source.items() if key not in ("indices", "times")}))
+    return [(title, values) for title, values in facts if values]
+
+
+def _format_memory(mebibytes: float | None) -> str:
+    return "memory not measured" if mebibytes is None else f"{mebibytes / 1024:.2f} GiB"
+
+
+def _compact(values: Iterable[float | None]) -> list[float | None]:
+    """Round to what a curve can show; JSON has no word for values that are not finite."""
+    return [float(f"{value:.4g}") if value is not None and math.isfinite(value) else None for value in values]

@@ -1,0 +1,49 @@
+"""The one denoising loop, for any VideoModel."""
+
+from collections.abc import Callable
+
+import torch
+
+from lib.flow_matching import euler_step
+from lib.models.base import Conditioning, VideoModel
+
+
+def draw_noise(shape: torch.Size, seed: int, device: torch.device) -> torch.Tensor:
+    """Draw the initial latents; on the CPU, so that a seed means the same on every device."""
+    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).to(device)
+
+
+@torch.no_grad()
+def denoise(
+    model: VideoModel,
+    noise: torch.Tensor,
+    sigmas: torch.Tensor,
+    conditioning: Conditioning,
+    negative: Conditioning,
+    guidance: float,
+    on_step: Callable[[int], None],
+) -> torch.Tensor:
+    """Walk from noise to clean latents with Euler steps and classifier-free guidance.
+
+    Args:
+        model: with its transformer, and the LoRA if any, loaded.
+        noise: (1, channels, latent frames, height, width) float32, in units of the first sigma.
+        sigmas: falling, one more than there are steps; see `lib.flow_matching.sigma_schedule`.
+        conditioning: of the edited first frame and the prompt.
+        negative: what guidance replaces in it (the negative prompt); unused when guidance is 1.
+        guidance: scale; 1 switches it off and halves the work.
+        on_step: called with the number of steps done.
+
+    Returns:
+        Clean latents, float32, of the shape of `noise`.
+    """
+    latents = noise
+    for step, (sigma, next_sigma) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True), start=1):
+        batch_sigma = sigma.to(latents.device).expand(latents.shape[0])
+        velocity = model.predict_velocity(latents, batch_sigma, conditioning)
+        if guidance > 1:
+            unguided = model.predict_velocity(latents, batch_sigma, {**conditioning, **negative})
+            velocity = unguided + guidance * (velocity - unguided)
+        latents = euler_step(latents, velocity, sigma, next_sigma)
+        on_step(step)
+    return latents

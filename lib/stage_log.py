@@ -1,0 +1,76 @@
+"""A log that a person can read for each stage of each clip, and its progress line."""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import IO
+
+FINISHED, FAILED = "finished in ", "failed: "  # how a log's last line begins; the report reads it
+SECONDS_BETWEEN_LINES = 5.0
+
+
+@contextmanager
+def stage_log(path: str | Path, title: str) -> Iterator[None]:
+    """Send all that a stage prints to its log; on failure say so there and, in one line, to the console.
+
+    The log's last line is `finished in N s` or `failed: REASON`; a log without one was killed.
+
+    Args:
+        path: the log.
+        title: what runs, for people: the stage, the clip and the edit.
+    """
+    console = sys.stderr
+    started = time.perf_counter()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with Path(path).open("w", buffering=1, encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+        print(title)
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            print(f"{FAILED}{' '.join(reason)}", flush=True)
+            print(f"{title} failed: {reason[0]}\n  log: {path}", file=console, flush=True)
+            raise SystemExit(1) from None
+        print(f"{FINISHED}{time.perf_counter() - started:.1f} s", flush=True)
+
+
+class Progress:
+    """Steps done, loss and time left, printed to the log every few seconds.
+
+    A class, since it remembers when it started and when it last spoke.
+    """
+
+    def __init__(self, title: str, num_steps: int) -> None:
+        self.title, self.num_steps = title, num_steps
+        self.started = self.spoke = time.perf_counter()
+
+    def show(self, step: int, loss: float | None = None) -> None:
+        """Print `step/num_steps`, the loss if there is one, and the time left."""
+        now = time.perf_counter()
+        if now - self.spoke < SECONDS_BETWEEN_LINES and step not in (1, self.num_steps):
+            return
+        self.spoke = now
+        seconds_left = (now - self.started) / step * (self.num_steps - step)
+        shown_loss = "" if loss is None else f", loss {loss:.4f}"
+        print(f"{self.title} {step}/{self.num_steps}{shown_loss}, {format_seconds(seconds_left)} left", flush=True)
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration for people: 12 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def read_last_lines(path: Path, count: int) -> list[str]:
+    """Return the last lines of a log."""
+    log: IO[str]
+    with path.open(encoding="utf-8", errors="replace") as log:
+        return log.read().splitlines()[-count:]

@@ -1,0 +1,63 @@
+# Run the VAE, text and image encoders once.
+# In: source_video.mkv, masks, captions, aligned edited frames. Out: encoded/MASK.safetensors of the clip and of the edit.
+
+
+rule encode_source:
+    input:
+        video="<results>/{clip}/source_video.mkv",
+        caption="<results>/{clip}/caption.json",
+        masks=masks_of_clip,
+    output:
+        encoded="<results>/{clip}/encoded/{mask}.safetensors",
+    log:
+        "<logs>/{clip}/encode_source.{mask}.log",
+    benchmark:
+        "<benchmarks>/{clip}/encode_source.{mask}.tsv"
+    conda:
+        "../../envs/diffusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=32000,
+        runtime=30,
+        gpu=NUM_GPUS,
+    params:
+        settings=settings_of("model.name", "model.family", "model.dtype"),
+        machine=settings_of("model.device", "model.download"),
+        version=STAGE_VERSIONS["encode"],
+    message:
+        "encode source: {wildcards.clip}, {wildcards.mask}"
+    script:
+        "../scripts/encode_source.py"
+
+
+rule encode_edit:
+    input:
+        video="<results>/{clip}/source_video.mkv",
+        facts="<results>/{clip}/source_video.json",
+        first_frame="<results>/{clip}/{edit}/first_frame.png",
+        references="<results>/{clip}/{edit}/references",
+        caption="<results>/{clip}/{edit}/caption.json",
+        mask="<results>/{clip}/{edit}/edit_mask.mkv",
+    output:
+        encoded="<results>/{clip}/{edit}/encoded/{mask}.safetensors",
+    log:
+        "<logs>/{clip}/{edit}/encode_edit.{mask}.log",
+    benchmark:
+        "<benchmarks>/{clip}/{edit}/encode_edit.{mask}.tsv"
+    conda:
+        "../../envs/diffusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=32000,
+        runtime=30,
+        gpu=NUM_GPUS,
+    params:
+        settings=settings_of(
+            "model.name", "model.family", "model.dtype", "sampling.negative_prompt"
+        ),
+        machine=settings_of("model.device", "model.download"),
+        version=STAGE_VERSIONS["encode"],
+    message:
+        "encode edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"
+    script:
+        "../scripts/encode_edit.py"

@@ -1,0 +1,46 @@
+# Generate the edited video.
+# In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
+
+
+rule generate:
+    input:
+        encoded=encoded_of,
+        lora=lora_of,
+        video="<results>/{clip}/source_video.mkv",
+        facts="<results>/{clip}/source_video.json",
+    output:
+        video="<results>/{clip}/{edit}/{method}/edited.mp4",
+        lossless=lossless("<results>/{clip}/{edit}/{method}/edited.mkv"),
+        provenance="<results>/{clip}/{edit}/{method}/edited.json",
+    log:
+        "<logs>/{clip}/{edit}/{method}/generate.log",
+    benchmark:
+        "<benchmarks>/{clip}/{edit}/{method}/generate.tsv"
+    conda:
+        "../../envs/diffusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=48000,
+        runtime=60,
+        gpu=NUM_GPUS,
+    params:
+        settings=settings_of(
+            "model.name",
+            "model.family",
+            "model.dtype",
+            "sampling.num_steps",
+            "sampling.guidance",
+            "sampling.shift",
+        ),
+        seed=lambda wildcards: (
+            SETTINGS.sampling.seed
+            if edit_of(wildcards).seed is None
+            else edit_of(wildcards).seed
+        ),
+        crf=SETTINGS.video.crf,
+        machine=settings_of("model.device", "model.download"),
+        version=STAGE_VERSIONS["generate"],
+    message:
+        "generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"
+    script:
+        "../scripts/generate.py"

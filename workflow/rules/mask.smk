@@ -1,0 +1,45 @@
+# Find what an edit changes and follow it through the clip as loose boxes.
+# In: source_video.mkv, aligned edited frames, the user's masks if any. Out: edit_mask.mkv, .json and an overlay video.
+
+
+rule segment_masks:
+    input:
+        video="<results>/{clip}/source_video.mkv",
+        facts="<results>/{clip}/source_video.json",
+        first_frame="<results>/{clip}/{edit}/first_frame.png",
+        references="<results>/{clip}/{edit}/references",
+        masks=lambda wildcards: [path for _, path in edit_of(wildcards).masks],
+    output:
+        mask="<results>/{clip}/{edit}/edit_mask.mkv",
+        facts="<results>/{clip}/{edit}/edit_mask.json",
+        overlay="<results>/{clip}/{edit}/edit_mask_overlay.mp4",
+    log:
+        "<logs>/{clip}/{edit}/segment_masks.log",
+    benchmark:
+        "<benchmarks>/{clip}/{edit}/segment_masks.tsv"
+    conda:
+        "../../envs/mask.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+        gpu=NUM_GPUS,
+    params:
+        settings=settings_of(
+            "mask.detector",
+            "mask.confidence",
+            "mask.margin",
+            "mask.min_margin",
+            "mask.difference_threshold",
+            "mask.global_share",
+        ),
+        classes=lambda wildcards: edit_of(wildcards).classes or SETTINGS.mask.classes,
+        mask_indices=lambda wildcards: [index for index, _ in edit_of(wildcards).masks],
+        frame_stride=FAMILY_LIMITS[SETTINGS.model.family][0],
+        device=SETTINGS.model.device,
+        crf=SETTINGS.video.crf,
+        version=STAGE_VERSIONS["segment_masks"],
+    message:
+        "segment masks: {wildcards.clip}, {wildcards.edit}"
+    script:
+        "../scripts/segment_masks.py"

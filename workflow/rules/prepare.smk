@@ -1,0 +1,62 @@
+# Bring every picture of a clip to the model's size, without loss.
+# In: the source video, edited frames. Out: source_video.mkv and .json; first_frame.png, references/.
+
+
+rule extract_frames:
+    input:
+        source=lambda wildcards: clip_of(wildcards).source,
+    output:
+        video="<results>/{clip}/source_video.mkv",
+        facts="<results>/{clip}/source_video.json",
+        preview="<results>/{clip}/source_preview.mp4",
+    log:
+        "<logs>/{clip}/extract_frames.log",
+    benchmark:
+        "<benchmarks>/{clip}/extract_frames.tsv"
+    conda:
+        "../../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        settings=settings_of(
+            "video.num_frames",
+            "video.width",
+            "video.height",
+            "video.start",
+            "video.stride",
+        ),
+        crf=SETTINGS.video.crf,
+        version=STAGE_VERSIONS["extract_frames"],
+    message:
+        "extract frames: {wildcards.clip}"
+    script:
+        "../scripts/extract_frames.py"
+
+
+rule align_edit:
+    input:
+        facts="<results>/{clip}/source_video.json",
+        first_frame=lambda wildcards: edit_of(wildcards).first_frame,
+        references=lambda wildcards: [path for _, path in edit_of(wildcards).references],
+    output:
+        first_frame="<results>/{clip}/{edit}/first_frame.png",
+        references=directory("<results>/{clip}/{edit}/references"),
+    log:
+        "<logs>/{clip}/{edit}/align_edit.log",
+    benchmark:
+        "<benchmarks>/{clip}/{edit}/align_edit.tsv"
+    conda:
+        "../../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        indices=lambda wildcards: [index for index, _ in edit_of(wildcards).references],
+        version=STAGE_VERSIONS["align_edit"],
+    message:
+        "align edit: {wildcards.clip}, {wildcards.edit}"
+    script:
+        "../scripts/align_edit.py"

@@ -1,0 +1,13 @@
+"""Write metrics.csv and the report page."""
+
+from pathlib import Path
+
+from lib.provenance import package_versions
+from lib.report import write_metrics_table, write_report
+from lib.stage_log import stage_log
+
+params, outputs = snakemake.params, snakemake.output
+with stage_log(snakemake.log[0], "report"):
+    results = Path(params.results)
+    write_metrics_table(results, params.expected, Path(outputs.table))
+    write_report(results, params.expected, params.problems, params.title, package_versions(), Path(outputs.page))
