@@ -123,7 +123,7 @@ def _left_frame(boxes: Boxes, height: int, width: int) -> NDArray[np.bool_]:
     Cut off means at the border with under half of its usual area: an object that merely stands at
     the border is more likely missed than gone.
     """
-    sizes = areas(boxes)
+    sizes = areas(np.clip(boxes, 0, [width, height, width, height]))
     usual = float(np.nanmedian(sizes)) if not np.isnan(sizes).all() else 0.0
     limits = np.array([0.02 * width, 0.02 * height, -0.98 * width, -0.98 * height])
     cut_off = (boxes * [1, 1, -1, -1] <= limits).any(axis=1) & (sizes < 0.5 * usual)

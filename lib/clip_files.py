@@ -15,15 +15,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lib.errors import Problem, nearest_known
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
-VIDEO_SUFFIXES = tuple(
-    ".mp4 .m4v .mov .mkv .webm .avi .wmv .asf .flv .f4v .mpg .mpeg .m2v .ts .m2ts .mts .mxf .ogv .ogg .3gp .3g2"
-    " .vob .nut .dv .gif .y4m .ivf .h264 .264 .h265 .265 .hevc .av1 .obu .rm .rmvb .divx".split()
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".f4v", ".flv", ".mkv", ".webm", ".avi", ".divx", ".wmv", ".asf"),
+    *(".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".vob", ".mxf", ".dv", ".ogv", ".ogg", ".rm", ".rmvb"),
+    *(".ivf", ".nut", ".y4m", ".gif"),
 )
 IGNORED_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}  # left behind by file managers; dot-files too
 NEAR_MISSES = {
-    **{"references": "references", "reference": "references", "refs": "references"},
-    **{"mask": "mask", "masks": "mask", "mask.png": "mask/00000.png"},
-    **{"edit.yaml": "edit.yaml", "edit.yml": "edit.yaml", "edit.json": "edit.yaml"},
+    "references": "references",
+    "reference": "references",
+    "refs": "references",
+    "mask": "mask",
+    "masks": "mask",
+    "mask.png": "mask/00000.png",
+    "edit.yaml": "edit.yaml",
+    "edit.yml": "edit.yaml",
+    "edit.json": "edit.yaml",
 }
 """What is meant by names that would else be passed over in silence; keys are case-folded."""
 
@@ -39,7 +46,7 @@ class EditSettings(BaseModel):
     prompt: Text | None = Field(default=None, description="text that describes the edited video")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(default=None, description="a whole number, 0 or more")
     classes: Annotated[list[Text], Field(min_length=1)] | None = Field(
-        None, description="a list of detector classes, such as [car, person]"
+        default=None, description="a list of detector classes, such as [car, person]"
     )
 
 
@@ -70,16 +77,19 @@ class ClipFiles:
 def read_folder(clips: Path) -> tuple[list[ClipFiles], list[Problem]]:
     """Find the clips of a folder, and the problems that belong to no clip."""
     try:
-        entries, problems = list_folder(clips, clips)
+        entries, links = list_folder(clips, clips)
     except OSError as error:
-        return [], [Problem(str(clips), f"a folder that cannot be read ({error.strerror})", "a readable folder")]
+        return [], [unreadable_folder(error, clips, clips)]
+    problems = []
     for path in entries:
         if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
             expected = f"each video in a folder of its own: {path.stem}/source{path.suffix}"
             problems.append(Problem(path.name, "a video beside the clips' folders", expected))
     found = [_read_clip(path, clips) for path in entries if path.is_dir()]
+    found += [ClipFiles(link.place, link.place, problems=(link,)) for link in links]
     if not found and not problems:
-        problems.append(Problem(str(clips), "a folder without clips", "a folder for each clip, as in the README"))
+        expected = "a folder for each clip, such as car-turn/source.mp4 and car-turn/edits/red-car/first_frame.png"
+        problems.append(Problem(str(clips), "a folder without clips", expected))
     return found, problems
 
 
@@ -122,6 +132,12 @@ def place_of(path: Path, base: Path | None) -> str:
     return str(path.relative_to(base)) if base is not None and path.is_relative_to(base) else str(path)
 
 
+def unreadable_folder(error: OSError, folder: Path, base: Path) -> Problem:
+    """Say that a folder, or what stands in a folder's stead, cannot be listed."""
+    place = place_of(Path(error.filename or folder), base)
+    return Problem(place, f"what cannot be read as a folder ({error.strerror})", "a readable folder")
+
+
 def settings_problems(error: ValidationError, place: str) -> list[Problem]:
     """Turn what pydantic says of EditSettings into problems that name the key."""
     return [_settings_problem(details, place) for details in error.errors()]
@@ -149,15 +165,15 @@ def _read_clip(folder: Path, root: Path) -> ClipFiles:
     edits_folder = folder / "edits"
     try:
         entries, problems = list_folder(folder, root)
-        inside, more = list_folder(edits_folder, root) if edits_folder in entries else ([], [])
+        edit_folders, links = list_folder(edits_folder, root) if edits_folder in entries else ([], [])
     except OSError as error:
-        return ClipFiles(folder.name, folder.name, problems=(_unreadable(error, folder, root),))
-    problems += more
+        return ClipFiles(folder.name, folder.name, problems=(unreadable_folder(error, folder, root),))
     sources = tuple(path for path in entries if path.stem == "source" and path.suffix.lower() in VIDEO_SUFFIXES)
-    edits = tuple(_read_edit(path, root) for path in inside if path.is_dir())
+    edits = [_read_edit(path, root) for path in edit_folders if path.is_dir()]
+    edits += [EditFiles(Path(link.place).name, link.place, problems=(link,)) for link in links]
     if not problems:  # a link that leads out may be just what is missing: one problem for it is enough
         problems = _missing_in_clip(folder, entries, bool(sources), bool(edits))
-    return ClipFiles(folder.name, folder.name, sources, edits, tuple(problems))
+    return ClipFiles(folder.name, folder.name, sources, tuple(edits), tuple(problems))
 
 
 def _missing_in_clip(folder: Path, entries: list[Path], has_source: bool, has_edits: bool) -> list[Problem]:
@@ -187,10 +203,8 @@ def _read_edit(folder: Path, root: Path) -> EditFiles:
         references, more = list_images(names["references"], root, root) if "references" in names else ((), [])
         masks, even_more = list_images(names["mask"], root, root) if "mask" in names else (None, [])
     except OSError as error:
-        return EditFiles(folder.name, place, problems=(_unreadable(error, folder, root),))
-    settings, wrong_settings = EditSettings(), []
-    if "edit.yaml" in names:
-        settings, wrong_settings = _read_settings(names["edit.yaml"], f"{place}/edit.yaml")
+        return EditFiles(folder.name, place, problems=(unreadable_folder(error, folder, root),))
+    settings, wrong_settings = _read_settings(names.get("edit.yaml"), f"{place}/edit.yaml")
     first_frames = tuple(
         path for path in entries if path.stem == "first_frame" and path.suffix.lower() in IMAGE_SUFFIXES
     )
@@ -206,7 +220,9 @@ def _near_misses(names: Iterable[str], place: str) -> list[Problem]:
     return [Problem(f"{place}/{name}", f"'{name}'", f"'{right}'") for name, right in meant.items() if name != right]
 
 
-def _read_settings(path: Path, place: str) -> tuple[EditSettings, list[Problem]]:
+def _read_settings(path: Path | None, place: str) -> tuple[EditSettings, list[Problem]]:
+    if path is None:
+        return EditSettings(), []
     try:
         # The loader written in C: the one in Python takes half a second for a thousand files.
         content = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
@@ -220,8 +236,3 @@ def _read_settings(path: Path, place: str) -> tuple[EditSettings, list[Problem]]
         return EditSettings(), [Problem(place + line, f"a file that is not YAML ({reason})", "lines of 'key: value'")]
     except OSError as error:
         return EditSettings(), [Problem(place, f"a file that cannot be read ({error.strerror})", "a text file")]
-
-
-def _unreadable(error: OSError, folder: Path, root: Path) -> Problem:
-    place = place_of(Path(error.filename or folder), root)
-    return Problem(place, f"what cannot be read as a folder ({error.strerror})", "a readable folder")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.clip_files import ClipFiles, EditFiles, EditSettings, list_images
+from lib.clip_files import ClipFiles, EditFiles, EditSettings, list_images, unreadable_folder
 from lib.errors import Problem, nearest_known
 from lib.files import read_json
 
@@ -59,6 +59,8 @@ def _read_lines(sheet: Path) -> tuple[list[str], list[list[str]]]:
         encoding="utf-8-sig",  # spreadsheets put a byte order mark first
     )
     lines: list[list[str]] = table.to_numpy().tolist()
+    if any("\0" in cell for line in lines for cell in line):
+        raise ValueError("it holds zero bytes, as UTF-16 does")
     return lines[0], lines[1:]
 
 
@@ -76,7 +78,7 @@ def _header_problems(sheet: str, header: Sequence[str], schema: Any) -> list[Pro
 
 def _check_rows(sheet: str, lines: list[dict[str, str]], schema: Any) -> list[Row]:
     """Validate all but blank lines against the schema; absent optional cells are left out."""
-    from jsonschema import Draft202012Validator  # here: a folder of clips does without it
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # here: a folder does without it
 
     validator = Draft202012Validator(schema)
     rows = []
@@ -96,7 +98,10 @@ def _cell_problem(place: str, cell: str, column: Any) -> Problem:
 
 
 def _read_clip(name: str, rows: list[Row], folder: Path) -> ClipFiles:
-    sources = {os.path.normpath(folder / row.cells["source"]): row for row in rows if row.cells["source"]}
+    sources: dict[str, Row] = {}
+    for row in rows:
+        if row.cells["source"]:
+            sources.setdefault(os.path.normpath(folder / row.cells["source"]), row)
     problems = []
     if len(sources) > 1:
         found = f"one clip with {len(sources)} sources: " + ", ".join(
@@ -120,8 +125,8 @@ def _read_edit(row: Row, folder: Path) -> EditFiles:
         if "mask" in cells:
             masks, more = list_images(folder / cells["mask"], None, folder)
             problems += more
-    except (OSError, ValueError) as error:
-        problems.append(Problem(row.place, f"what cannot be read as a folder ({error})", "a readable folder"))
+    except OSError as error:
+        problems.append(unreadable_folder(error, folder, folder))
     settings = EditSettings() if row.problems else _read_settings(cells)
     return EditFiles(cells["edit"], row.place, first_frames, references, masks, settings, tuple(problems))
 

@@ -73,9 +73,9 @@ def find_clips(clips: Path, *, num_frames: int, start: int, stride: int, cache: 
         base = clips.parent
         found, problems = read_sheet(clips)
     else:
-        is_there = "another kind of file" if clips.exists() else "no such file or folder"
+        found_there = "another kind of file" if clips.exists() else "no such file or folder"
         expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"
-        return Batch((), (Problem(str(clips), is_there, expected),))
+        return Batch((), (Problem(str(clips), found_there, expected),))
     indices = sample_indices(start, stride, num_frames)
     videos, images = inspect_files(*_files_of(found, set(indices)), cache)
     return _check_clips(found, problems, _Inputs(base, indices, videos, images))
@@ -108,9 +108,9 @@ def _check_clip(files: ClipFiles, clash: str | None, inputs: _Inputs) -> tuple[C
     wrong = [*files.problems, *check_name(files.name, files.place, clash, RESERVED_CLIP_NAMES), *wrong]
     problems = [_readable(problem, files.name) for problem in wrong]
     edits = []
-    for edit_files, clash in zip(files.edits, find_clashes([edit.name for edit in files.edits]), strict=True):
+    for edit_files, edit_clash in zip(files.edits, find_clashes([edit.name for edit in files.edits]), strict=True):
         edit, wrong_edit = _check_edit(edit_files, info, inputs)
-        wrong_edit += check_name(edit_files.name, edit_files.place, clash, RESERVED_EDIT_NAMES)
+        wrong_edit += check_name(edit_files.name, edit_files.place, edit_clash, RESERVED_EDIT_NAMES)
         problems += [_readable(problem, files.name, edit_files.name) for problem in wrong_edit]
         if edit is not None and not wrong_edit:
             edits.append(edit)

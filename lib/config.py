@@ -90,7 +90,7 @@ class CaptionSection(Section):
 class MaskSection(Section):
     """Loose box masks from the edit's difference and YOLO tracks."""
 
-    detector: str = Field("yolo11x.pt", description="folder made by demo/make_models.py, or ultralytics weights")
+    detector: str | None = Field("yolo11x.pt", description="folder made by demo/make_models.py, or ultralytics weights")
     confidence: Probability = Field(0.1, description="lowest detection confidence that is tracked")
     classes: list[str] | None = Field(None, description="detector classes to consider; null: all")
     margin: Annotated[float, Field(ge=0, le=2)] = Field(0.15, description="added on each side, share of the box")

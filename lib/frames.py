@@ -117,3 +117,19 @@ def read_references(folder: str | Path, indices: Sequence[int]) -> dict[int, NDA
     """Read aligned references, named by source index, as pictures by their position among the sampled frames."""
     paths = sorted(Path(folder).glob("*.png"))
     return {indices.index(int(path.stem)): read_image(path) for path in paths}
+
+
+def read_user_mask(paths: Mapping[int, str | Path], indices: Sequence[int], crop: Mapping[str, int]) -> NDArray[np.bool_]:
+    """Read a user's own masks, white = edit, and bring them to the source's crop.
+
+    Args:
+        paths: mask images of the source's size, by source frame index; all of `indices` are there.
+        indices: of the sampled frames.
+        crop: see `Crop` for its keys.
+
+    Returns:
+        (frames, height, width), True where the image is brighter than mid-grey.
+    """
+    planes = [apply_crop(read_image(paths[index]).max(axis=2), Crop(**crop), nearest=True) for index in indices]
+    mask: NDArray[np.bool_] = np.stack(planes) > 127
+    return mask

@@ -8,19 +8,19 @@ import stat
 import struct
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import av
 import PIL
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from pydantic import TypeAdapter, ValidationError
 
 from lib.errors import InputError, Problem
 from lib.files import write_json
 from lib.video_io import VideoInfo, probe_video
 
-IMAGE_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF")  # MPO: what some cameras write as .jpg
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 turn the picture on its side
 CACHE_FORMAT = "1"  # raise it when a probe comes to see something else in the same file
 NUM_THREADS = 8
@@ -88,7 +88,7 @@ def probe_image(path: str | Path) -> ImageSize:
                 image.draft(None, (1, 1))  # JPEG: reads the whole file, but computes few of its pixels
                 image.load()
             return size
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise _unusable(path, "a file that is no readable image") from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
         raise _unusable(path, f"a damaged or truncated image ({error})") from None
@@ -168,6 +168,7 @@ def _load_cache(cache: Path | None) -> Cache:
     Nothing is lost by that, and nothing wrong can come of it: every entry can be seen again in its file.
     """
     versions = {"format": CACHE_FORMAT, "av": av.__version__, "pillow": PIL.__version__}
+    versions["facts"] = " ".join(fact.name for fact in fields(VideoInfo))
     empty = Cache(versions, {}, {})
     if cache is None:
         return empty

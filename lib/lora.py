@@ -45,7 +45,8 @@ def save_lora(transformer: Any, path: Path) -> None:
         f"{PREFIX}.{name}": tensor.contiguous().cpu() for name, tensor in get_peft_model_state_dict(transformer).items()
     }
     prefixed = {f"{PREFIX}.{key}": value for key, value in config.items() if not callable(value)}
-    metadata = {"format": "pt", METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True, default=str)}
+    # One key only: safetensors writes several in random order, and the same training must give the same bytes.
+    metadata = {METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True, default=str)}
     with whole_file(path) as temporary:
         save_file(weights, temporary, metadata=metadata)
 
@@ -59,9 +60,8 @@ def load_lora(transformer: Any, path: Path, trainable: bool = False) -> list[nn.
     with safe_open(path, framework="pt") as opened:
         metadata = json.loads(opened.metadata()[METADATA_KEY])
         weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, not a mapping
-    config = {key.removeprefix(f"{PREFIX}."): value for key, value in metadata.items()}
     _check_layers(transformer, weights, path)
-    transformer.load_lora_adapter(weights, prefix=PREFIX, metadata=config, adapter_name="default")
+    transformer.load_lora_adapter(weights, prefix=PREFIX, metadata=metadata, adapter_name="default")
     parameters = [parameter for name, parameter in transformer.named_parameters() if "lora_" in name]
     for parameter in parameters:
         parameter.data = parameter.data.float()

@@ -82,6 +82,7 @@ def write_report(
             seconds=sum(stage.seconds or 0 for stage in _all_stages(videos)),
             failures=_group_failures(videos),
             metrics=metrics,
+            key_metrics=[metric for metric in metrics if metric.is_key],
             means=_mean_by_method(videos, metrics),
             sections=sections,
             results=results,

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lib.config import PAPER_METHODS, RESERVED_METHOD_NAMES
 from lib.files import read_json
+from lib.stage_log import FAILED, FINISHED
 
 Status = Literal["done", "failed", "not run"]
 Expected = Sequence[tuple[str, str, str]]
@@ -20,8 +22,7 @@ Expected = Sequence[tuple[str, str, str]]
 
 TAIL_LINES = 15
 TAIL_BYTES = 16_384
-FINISHED = re.compile(r"finished in ([\d.]+) s$")
-FAILED = "failed: "
+SECONDS = re.compile(rf"^{FINISHED}([\d.]+) s$")
 KILLED = "killed: its log ends without a last word (out of memory, out of time, or interrupted)"
 
 
@@ -55,7 +56,7 @@ class EditedVideo:
         rows: metrics by row ("edited" and the control rows), each with "mean" and "per_frame".
         provenance: what made the edited video: settings, seed, versions, hashes, seconds.
         stages: the jobs that led to it, shared ones included, by the time they ended.
-        failure: the first job that did not finish; None unless status is "failed".
+        failure: the job that did not finish; None unless status is "failed".
     """
 
     clip: str
@@ -73,6 +74,13 @@ class EditedVideo:
         """Means of the edited video's own metrics; empty before it is evaluated."""
         means: dict[str, float | None] = self.rows.get("edited", {}).get("mean", {})
         return means
+
+    @property
+    def seconds(self) -> float | None:
+        """Time of the jobs that made this edited video alone; None before any of them finished."""
+        own = f"{self.clip}/{self.edit}/{self.method}/"
+        times = [stage.seconds for stage in self.stages if stage.seconds is not None and stage.name.startswith(own)]
+        return sum(times) if times else None
 
 
 def read_or_nothing(path: Path) -> dict[str, Any]:
@@ -93,15 +101,9 @@ def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
 def read_edited_videos(results: Path, expected: Expected) -> list[EditedVideo]:
     """Return one entry per expected edited video, in the same order, whatever became of it."""
     stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}))
-    edits_by_clip: dict[str, set[str]] = {}
-    methods_by_edit: dict[tuple[str, str], set[str]] = {}
-    for clip, edit, method in expected:
-        edits_by_clip.setdefault(clip, set()).add(edit)
-        methods_by_edit.setdefault((clip, edit), set()).add(method)
     videos = []
     for clip, edit, method in expected:
-        others = edits_by_clip[clip] - {edit}, methods_by_edit[clip, edit] - {method}
-        stages = [stage for stage in stages_by_clip[clip] if _concerns(stage, edit, *others)]
+        stages = [stage for stage in stages_by_clip[clip] if _leads_to(stage, edit, method)]
         videos.append(_read_edited_video(results, clip, edit, method, stages))
     return videos
 
@@ -133,27 +135,29 @@ def _read_edited_video(results: Path, clip: str, edit: str, method: str, stages:
     folder = results / clip / edit / method
     rows = read_metrics(folder)
     done = bool(rows) and (folder / "edited.mp4").exists()
-    failure = None if done else next((stage for stage in stages if stage.reason), None)
+    # The last one: a job that fails later in the data flow than another has left its log from an earlier run.
+    failure = None if done else next((stage for stage in reversed(stages) if stage.reason), None)
     status: Status = "done" if done else "failed" if failure else "not run"
     provenance = read_or_nothing(folder / "edited.json")
     return EditedVideo(clip, edit, method, folder, status, rows, provenance, stages, failure)
 
 
-def _concerns(stage: Stage, edit: str, other_edits: set[str], other_methods: set[str]) -> bool:
+def _leads_to(stage: Stage, edit: str, method: str) -> bool:
     """Say whether a job of this clip leads to one of its edited videos, and not only to others."""
-    _, *folders, _ = stage.name.split("/")
-    if not folders:
-        return True
-    if folders[0] != edit:
-        return folders[0] not in other_edits
-    return len(folders) == 1 or folders[1] not in other_methods
+    _, *folders, job = stage.name.split("/")
+    mask, masks = job.partition(".")[2], PAPER_METHODS.get(method)
+    if mask and masks and mask not in masks.values():
+        return False
+    if folders and folders[0] == edit:
+        return len(folders) == 1 or folders[1] == method or folders[1] in RESERVED_METHOD_NAMES
+    return not folders or folders[0] in RESERVED_METHOD_NAMES
 
 
 def _read_stage(log: Path, results: Path) -> Stage:
     name = log.relative_to(results / "logs").with_suffix("")
     tail = _read_tail(log)
     last = tail[-1].strip() if tail else ""
-    finished = FINISHED.search(last)
+    finished = SECONDS.match(last)
     reason = None if finished else last.removeprefix(FAILED) if last.startswith(FAILED) else KILLED
     return Stage(
         name=name.as_posix(),

@@ -15,23 +15,27 @@ CONTROL_ROWS = {"vae_round_trip": "VAE round trip", "source_copy": "Unedited cop
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is shown."""
+    """How a metric is shown; `is_key`: in the batch table too, not only with its edit."""
 
     name: str
     label: str
     unit: str
     digits: int
     higher_is_better: bool | None
+    is_key: bool
     meaning: str
 
 
 KNOWN_METRICS = (
-    Metric("clip_score", "CLIP score", "", 3, True, "how well the frames match the edit's caption"),
-    Metric("input_similarity", "Input similarity", "", 3, True, "how much the frames resemble the edited first frame"),
-    Metric("background_psnr", "Background PSNR", "dB", 2, True, "how well what lies outside the mask is kept"),
-    Metric("background_ssim", "Background SSIM", "", 3, True, "how well the structure outside the mask is kept"),
-    Metric("warp_error", "Warp error", "", 4, False, "how much the picture changes along the motion: flicker"),
-    Metric("motion_error", "Motion error", "", 3, False, "how far the motion is from the source's"),
+    Metric("clip_score", "CLIP score", "", 3, True, True, "how much the frames resemble the edited first frame"),
+    Metric("input_similarity", "Input similarity", "", 3, True, True, "how much the frames resemble the source's"),
+    Metric("temporal_consistency", "Temporal consistency", "", 4, True, False, "likeness of neighbouring frames"),
+    Metric("background_psnr", "Background PSNR", "dB", 2, True, True, "outside the mask; 100: not a pixel changed"),
+    Metric("background_ssim", "Background SSIM", "", 3, True, True, "structure outside the mask; 1: unchanged"),
+    Metric("warp_error", "Warp error", "", 4, False, True, "flicker: change along the source's motion"),
+    Metric("source_warp_error", "Source warp error", "", 4, None, False, "the source's own, to compare with"),
+    Metric("motion_error", "Motion error", "", 3, False, True, "share of the source's motion that is missed"),
+    Metric("motion_cosine", "Motion cosine", "", 3, True, False, "1: the edit moves in the source's directions"),
 )
 
 
@@ -41,7 +45,7 @@ def list_metrics(videos: Iterable[EditedVideo]) -> list[Metric]:
     names = dict.fromkeys(name for row in rows for name in (*row.get("mean", {}), *row.get("per_frame", {})))
     known = [metric for metric in KNOWN_METRICS if metric.name in names]
     unknown = [name for name in names if name not in {metric.name for metric in known}]
-    return known + [Metric(name, name.replace("_", " ").capitalize(), "", 3, None, "") for name in unknown]
+    return known + [Metric(name, name.replace("_", " ").capitalize(), "", 3, None, False, "") for name in unknown]
 
 
 def format_metric(value: float | None, metric: Metric) -> str:
@@ -76,8 +80,8 @@ def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], resul
         "clip": clip,
         "edit": edit,
         "methods": videos,
-        "width": source.get("width", 16),
-        "height": source.get("height", 9),
+        "size": f"{source['width']} × {source['height']}" if source else None,
+        "aspect": _aspect(source),
         "num_frames": len(source.get("times", [])),
         "fps": source.get("fps"),
         "has_audio": bool(source.get("source", {}).get("has_audio")),
@@ -150,6 +154,12 @@ def _list_captions(clip_folder: Path, edit_folder: Path) -> list[dict[str, str]]
     return captions
 
 
+def _aspect(source: dict[str, Any]) -> float:
+    """Return width / height as displayed, which pixels that are not square make differ from the stored size."""
+    pixel_aspect = source.get("source", {}).get("pixel_aspect", 1)
+    return round(float(source.get("width", 16) / source.get("height", 9) * pixel_aspect), 4)
+
+
 def _relative_times(source: dict[str, Any]) -> list[float]:
     """Return the frames' times in seconds since the first one that is used."""
     times = source.get("times", [])
@@ -186,11 +196,13 @@ def _frame_charts(
             for label, kind, row in list_rows(videos)
             if (values := row.get("per_frame", {}).get(metric.name))
         ]
-        if lines:
+        if len(lines) > 1 and all(line["values"] == lines[0]["values"] for line in lines):
+            lines = [{**lines[0], "label": "all rows alike"}]
+        if any(value is not None for line in lines for value in line["values"]):
             unit = f" ({metric.unit})" if metric.unit else ""
             charts.append({"kind": "frames", "title": f"{metric.label}{unit}", "lines": lines})
-    if mask.get("area"):
-        lines = [{"label": "mask", "kind": "edited", "values": _compact(mask["area"])}]
+    if mask.get("area_share"):
+        lines = [{"label": "mask", "kind": "edited", "values": _compact(mask["area_share"])}]
         charts.append({"kind": "frames", "title": "Edit mask, share of the frame", "lines": lines})
     return charts
 
@@ -206,7 +218,7 @@ def _list_facts(
         if stage.seconds is not None
     }
     facts.append(("Time and peak memory of each stage", measured))
-    facts.append(("Edit mask", {key: value for key, value in mask.items() if key != "area"}))
+    facts.append(("Edit mask", {key: value for key, value in mask.items() if key != "area_share"}))
     facts.append(("Source video", {key: value for key, value in source.items() if key not in ("indices", "times")}))
     return [(title, values) for title, values in facts if values]
 

@@ -36,8 +36,12 @@ function fillFacts(details, facts) {
 function flatten(values, prefix = "") {
   return Object.entries(values).flatMap(([key, value]) => {
     if (value !== null && typeof value === "object" && !Array.isArray(value)) return flatten(value, `${prefix}${key} · `);
-    return [[prefix + key, Array.isArray(value) ? value.join(", ") : String(value ?? "–")]];
+    return [[prefix + key, Array.isArray(value) ? value.map(writeEntry).join(", ") || "–" : String(value ?? "–")]];
   });
+}
+
+function writeEntry(entry) {
+  return entry !== null && typeof entry === "object" ? JSON.stringify(entry) : String(entry);
 }
 
 /* Sorting and the filter. */

@@ -72,14 +72,24 @@ function makePath(values, toX, toY) {
   return path;
 }
 
+/* The values to span. A line that never changes, such as the perfect score of an unedited copy, takes part only
+   if it lies near the others: it would flatten their course otherwise. */
+function chooseRange(lines) {
+  const isFlat = (values) => values.every((value) => value === values[0]);
+  const moving = lines.filter((values) => !isFlat(values)).flat();
+  const flat = lines.filter((values) => values.length && isFlat(values)).map((values) => values[0]);
+  let [low, high] = moving.length ? [Math.min(...moving), Math.max(...moving)] : [Math.min(...flat), Math.max(...flat)];
+  const span = high - low || Math.abs(high) || 1;
+  const near = moving.length ? flat.filter((value) => value > low - span && value < high + span) : flat;
+  [low, high] = [Math.min(low, ...near), Math.max(high, ...near)];
+  return [low >= 0 ? Math.max(0, low - span * 0.06) : low - span * 0.06, high + span * 0.06];
+}
+
 /* Draws one chart; returns a function that moves its cursor to an index. */
 function drawChart(parent, chart, onSeek) {
   const lines = listLines(chart);
   const numPoints = Math.max(...lines.map((line) => line.values.length));
-  const values = lines.flatMap((line) => line.values).filter((value) => value !== null);
-  let [low, high] = [Math.min(...values), Math.max(...values)];
-  const padding = (high - low || Math.abs(high) || 1) * 0.06;
-  [low, high] = [low < 0 ? low - padding : Math.max(0, low - padding), high + padding];
+  const [low, high] = chooseRange(lines.map((line) => line.values.filter((value) => value !== null)));
 
   const { width, height, left, right, top, bottom } = CHART;
   const toX = (index) => left + (index / Math.max(1, numPoints - 1)) * (width - left - right);
@@ -96,12 +106,16 @@ function drawChart(parent, chart, onSeek) {
   const unit = chart.kind === "loss" ? "step" : "frame";
   svgElement("text", { class: "tick-x", x: left, y: height - 5 }, svg).textContent = `${unit} ${labelOf(0)}`;
   svgElement("text", { class: "tick-x end", x: width - right, y: height - 5 }, svg).textContent = labelOf(numPoints - 1);
-  for (const line of lines) svgElement("path", { class: `line ${line.style}`, d: makePath(line.values, toX, toY) }, svg);
+  const isOn = (value) => value === null || (value >= low && value <= high);
+  for (const line of lines) {
+    line.isDrawn = line.values.every(isOn);
+    if (line.isDrawn) svgElement("path", { class: `line ${line.style}`, d: makePath(line.values, toX, toY) }, svg);
+  }
   const cursor = svgElement("line", { class: "cursor", y1: top, y2: height - bottom }, svg);
 
   const legend = htmlElement("ul", "legend", "", figure);
   const readings = lines.map((line) => {
-    const entry = htmlElement("li", line.style, `${line.label} `, legend);
+    const entry = htmlElement("li", line.style, `${line.label}${line.isDrawn ? "" : " (off the scale)"} `, legend);
     return htmlElement("span", "reading", "", entry);
   });
 

@@ -1,25 +1,19 @@
 """Generate an edited video from its encoded first frame, source background and mask."""
 
-from lib.devices import prepare_torch
 from lib.files import read_json, whole_file, write_json
 from lib.generation import generate_video
-from lib.models import load_model
 from lib.provenance import describe
 from lib.stage_log import stage_log
+from lib.stage_model import load_stage_model
 from lib.video_io import read_sound, write_lossless, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 settings = {**params.settings, **params.machine, "seed": params.seed}
 with stage_log(snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"):
-    device, dtype = prepare_torch(settings["model.device"], settings["model.dtype"], snakemake.threads)
-    model = load_model(
-        settings["model.name"], {"vae", "transformer"}, family=settings["model.family"],
-        device=device, dtype=dtype, download=settings["model.download"],
-    )  # fmt: skip
+    model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads)
     sampling = [settings[f"sampling.{key}"] for key in ("num_steps", "guidance", "shift")]
     video = generate_video(model, inputs.encoded, next(iter(inputs.lora), None), *sampling, params.seed)
-    facts = read_json(inputs.facts)
-    sound = read_sound(inputs.video)
+    facts, sound = read_json(inputs.facts), read_sound(inputs.video)
     with whole_file(outputs.lossless) as path:
         write_lossless(path, video, facts["times"], sound)
     with whole_file(outputs.video) as path:

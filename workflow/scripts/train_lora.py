@@ -1,28 +1,21 @@
 """Fine-tune a LoRA: stage decouple on the clip, stage appearance on an edit's references as well."""
 
-from lib.devices import prepare_torch
 from lib.encoding import load_samples
 from lib.files import write_json
-from lib.models import load_model
 from lib.provenance import describe
 from lib.stage_log import stage_log
+from lib.stage_model import load_stage_model
 from lib.training import Adapter, Optimizer, make_schedule, train_lora
 
 params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
 settings = {**params.settings, **params.machine, "num_steps": params.num_steps, "source_share": params.source_share}
 with stage_log(snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}"):
-    device, dtype = prepare_torch(settings["model.device"], settings["model.dtype"], snakemake.threads)
-    checkpointing = settings["model.gradient_checkpointing"]
-    model = load_model(
-        settings["model.name"], {"transformer"}, family=settings["model.family"], device=device, dtype=dtype,
-        gradient_checkpointing=checkpointing, download=settings["model.download"],
-    )  # fmt: skip
+    model, device = load_stage_model(settings, {"transformer"}, snakemake.threads)
     samples = load_samples(inputs.source, inputs.get("edit"), device)
     schedule = make_schedule(params.num_steps, len(samples) - 1, params.source_share)
     training = {key.removeprefix("training."): value for key, value in params.settings.items()}
     adapter = Adapter(*[training[key] for key in Adapter.__annotations__])
     optimizer = Optimizer(*[training[key] for key in Optimizer.__annotations__])
-    train_lora(
-        model, samples, schedule, adapter, optimizer, training["seed"], inputs.get("lora"), outputs.lora, outputs.curve
-    )
+    files = (inputs.get("lora"), outputs.lora, outputs.curve)
+    train_lora(model, samples, schedule, adapter, optimizer, training["seed"], *files)
     write_json(outputs.provenance, describe("train_lora", settings, inputs, outputs[:2], str(device)))

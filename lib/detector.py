@@ -1,0 +1,211 @@
+"""Detect and track objects with ultralytics YOLO: offline, without torchvision, without unpickling foreign code.
+
+ultralytics reads its settings when it is first imported, so call `configure_ultralytics` before anything else here.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from lib.errors import InputError, Problem, nearest_known
+from lib.video_io import DecodedVideo
+
+STRIDE = 32  # pixels; YOLO's input sizes are multiples of it
+# A detector folder: the architecture, its weights, and what the network itself does not hold.
+ARCHITECTURE, WEIGHTS, METADATA = "model.yaml", "model.safetensors", "metadata.json"
+
+
+@dataclass(frozen=True)
+class Track:
+    """One object followed through a video.
+
+    Attributes:
+        track_id: unique within the video, from 1.
+        class_name: the class it was most often and most surely detected as.
+        boxes: (frames, 4) x1, y1, x2, y2 in pixels; NaN in the frames where it was not detected.
+        scores: (frames,) detection confidence, 0 to 1; NaN likewise.
+    """
+
+    track_id: int
+    class_name: str
+    boxes: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+def configure_ultralytics(run_folder: str | Path) -> None:
+    """Keep ultralytics offline, quiet and to weights-only loading; call it before ultralytics is imported.
+
+    Args:
+        run_folder: where it writes its settings; give each process that may run at the same time its own.
+    """
+    Path(run_folder).mkdir(parents=True, exist_ok=True)
+    os.environ |= {
+        "YOLO_CONFIG_DIR": str(Path(run_folder).resolve()),
+        "YOLO_OFFLINE": "1",
+        "YOLO_AUTOINSTALL": "0",  # it would otherwise install missing packages with pip
+        "YOLO_VERBOSE": "0",
+        "ULTRALYTICS_SAFE_LOAD": "1",
+        "MPLBACKEND": "Agg",
+    }
+    with provide_nms_without_torchvision():
+        from ultralytics import settings
+
+        settings.update(sync=False)  # no usage reports
+
+
+@contextmanager
+def provide_nms_without_torchvision() -> Iterator[None]:
+    """Let ultralytics run where torchvision is absent; where it is installed, do nothing.
+
+    ultralytics reads torchvision's version when imported, and imports it before predicting and validating for the
+    sake of one op, non-maximum suppression, of which it has an implementation of its own. Within this context a
+    stand-in supplies the two. It is taken away afterwards: transformers, seeing it, would try to use the rest.
+    """
+    if "torchvision" in sys.modules or importlib.util.find_spec("torchvision") is not None:
+        yield
+        return
+    real_version = importlib.metadata.version
+    paired_version = f"0.{int(torch.__version__.split('.')[1]) + 15}.0"  # torch 2.n goes with torchvision 0.(n + 15)
+    importlib.metadata.version = lambda name: paired_version if name == "torchvision" else real_version(name)
+    stand_in: Any = types.ModuleType("torchvision")
+    stand_in.__version__ = paired_version
+    try:
+        from ultralytics.utils.nms import TorchNMS
+
+        stand_in.ops = types.SimpleNamespace(nms=TorchNMS.nms)
+        sys.modules["torchvision"] = stand_in
+        yield
+    finally:
+        importlib.metadata.version = real_version
+        sys.modules.pop("torchvision", None)
+
+
+def load_detector(path: str | Path) -> Any:
+    """Load a YOLO detector as an `ultralytics.YOLO`.
+
+    Args:
+        path: a folder with model.yaml, model.safetensors and metadata.json, or an ultralytics .pt file.
+
+    Raises:
+        InputError: nothing usable there, or a .pt file that holds more than an ultralytics model.
+    """
+    path = Path(path)
+    with provide_nms_without_torchvision():
+        if path.is_dir():
+            return _load_folder(path)
+        if path.is_file():
+            return _load_checkpoint(path)
+    raise InputError([Problem(str(path), "nothing", "a detector folder or an ultralytics .pt file")])
+
+
+def _load_folder(folder: Path) -> Any:
+    from ultralytics import YOLO
+
+    missing = [name for name in (ARCHITECTURE, WEIGHTS, METADATA) if not (folder / name).is_file()]
+    if missing:
+        raise InputError([Problem(str(folder), f"no {', '.join(missing)}", "a complete detector folder")])
+    detector = YOLO(folder / ARCHITECTURE, task="detect")
+    weights = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    # num_batches_tracked, a count, is as well a float: only training with momentum=None reads it.
+    detector.model.load_state_dict(weights)
+    metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    detector.model.names = dict(enumerate(metadata["class_names"]))
+    detector.overrides["imgsz"] = metadata["image_size"]
+    return detector
+
+
+def _load_checkpoint(path: Path) -> Any:
+    """Load a .pt file, which is a pickle: only ultralytics' and torch's own network classes are let in."""
+    from ultralytics import YOLO
+    from ultralytics.nn import tasks
+
+    # Without both, ultralytics would unpickle whatever the file holds, and so run code from it.
+    assert tasks.SAFE_LOAD and tasks._SafeLoad.SUPPORTED, "call configure_ultralytics before importing ultralytics"
+    try:
+        return YOLO(path)
+    except (TypeError, AttributeError, ModuleNotFoundError) as error:
+        found = f"a file that cannot be loaded safely ({' '.join(str(error).split())})"
+        raise InputError([Problem(str(path), found, "an ultralytics detection model, such as yolo11x.pt")]) from error
+
+
+def track_objects(
+    detector: Any,
+    video: DecodedVideo,
+    confidence: float,
+    device: torch.device,
+    classes: Sequence[str] | None = None,
+) -> list[Track]:
+    """Find every object of a video and follow it through the frames (BoT-SORT).
+
+    Args:
+        detector: from `load_detector`.
+        video: (frames, height, width, 3) uint8 RGB.
+        confidence: lowest score of a detection that counts, 0 to 1; a new track needs at least 0.25.
+        device: where the detector runs.
+        classes: names of the classes to look for; None = all.
+
+    Returns:
+        The tracks in order of their ids; empty where nothing was found.
+
+    Raises:
+        InputError: a class that the detector does not know.
+    """
+    frames, height, width, channels = video.shape
+    # Not below the size it was trained at: objects should appear at the scale it knows.
+    longest_side = max(height, width, int(detector.overrides.get("imgsz", STRIDE)))
+    detector.predictor = None  # a new one has a new tracker: none of the last video's objects live on
+    sightings: dict[int, list[tuple[int, str, NDArray[np.float64], float]]] = {}
+    with provide_nms_without_torchvision():
+        for index, frame in enumerate(video):
+            (result,) = detector.track(
+                np.ascontiguousarray(frame[..., ::-1]),  # ultralytics takes BGR
+                persist=True,
+                tracker="botsort.yaml",
+                conf=confidence,
+                imgsz=-(-longest_side // STRIDE) * STRIDE,
+                classes=_class_indices(detector, classes),
+                device=device,
+                verbose=False,
+            )
+            if result.boxes.id is None:  # no object in this frame
+                continue
+            found = result.boxes.cpu().numpy()
+            for track_id, kind, box, score in zip(found.id, found.cls, found.xyxy, found.conf, strict=True):
+                sighting = (index, detector.names[int(kind)], box.astype(np.float64), float(score))
+                sightings.setdefault(int(track_id), []).append(sighting)
+    return [_assemble_track(track_id, sightings[track_id], frames) for track_id in sorted(sightings)]
+
+
+def _class_indices(detector: Any, classes: Sequence[str] | None) -> list[int] | None:
+    if classes is None:
+        return None
+    indices = {name: index for index, name in detector.names.items()}
+    unknown = [name for name in classes if name not in indices]
+    if unknown:
+        raise InputError([Problem("classes", f"'{name}'", nearest_known(name, list(indices))) for name in unknown])
+    return [indices[name] for name in classes]
+
+
+def _assemble_track(
+    track_id: int, sightings: Sequence[tuple[int, str, NDArray[np.float64], float]], num_frames: int
+) -> Track:
+    boxes = np.full((num_frames, 4), np.nan)
+    scores = np.full(num_frames, np.nan)
+    votes: dict[str, float] = {}
+    for index, class_name, box, score in sightings:
+        boxes[index], scores[index] = box, score
+        votes[class_name] = votes.get(class_name, 0.0) + score
+    return Track(track_id, max(votes, key=lambda name: votes[name]), boxes, scores)

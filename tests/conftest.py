@@ -1,0 +1,24 @@
+"""What all tests share: the tiny demo models, loaded once, and one thread so that sums repeat."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lib.models import load_model
+from lib.models.base import VideoModel
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY_WAN = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny_wan() -> VideoModel:
+    """The demo's Wan checkpoint with every component, fresh for each test: a LoRA must not leak."""
+    components = {"vae", "encoders", "transformer"}
+    return load_model(TINY_WAN, components, device=torch.device("cpu"), dtype=torch.float32)

@@ -1,0 +1,94 @@
+"""The LoRA file: exact round trip, readable by diffusers' own pipeline, refused by another model."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import WanImageToVideoPipeline, WanTransformer3DModel
+
+from lib.errors import InputError
+from lib.lora import attach_lora, load_lora, save_lora
+from lib.models import load_model
+from tests.conftest import TINY_WAN
+
+
+def _inputs(transformer: WanTransformer3DModel) -> dict[str, torch.Tensor]:
+    torch.manual_seed(3)
+    config = transformer.config
+    return {
+        "hidden_states": torch.randn(1, config.in_channels, 2, 8, 8),
+        "timestep": torch.tensor([500.0]),
+        "encoder_hidden_states": torch.randn(1, 12, config.text_dim),
+        "encoder_hidden_states_image": torch.randn(1, 5, config.image_dim),
+    }
+
+
+def _transformer() -> WanTransformer3DModel:
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    return model.transformer
+
+
+@torch.no_grad()
+def _trained_lora(transformer: WanTransformer3DModel, path: Path, alpha: float = 8.0) -> torch.Tensor:
+    """Attach a LoRA that changes something, save it, and return what the model then says."""
+    parameters = attach_lora(transformer, ["to_q", "to_out.0", "ffn.net.2"], rank=4, alpha=alpha, seed=5)
+    generator = torch.Generator().manual_seed(6)
+    for parameter in parameters:
+        parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+    save_lora(transformer, path)
+    return transformer(**_inputs(transformer)).sample
+
+
+def test_fresh_adapter_changes_nothing_and_only_it_is_trained() -> None:
+    """A new LoRA leaves the model as it was, in float32, and freezes all else."""
+    transformer = _transformer()
+    with torch.no_grad():
+        before = transformer(**_inputs(transformer)).sample
+        parameters = attach_lora(transformer, ["to_q", "to_k"], rank=4, alpha=4, seed=0)
+        assert torch.equal(transformer(**_inputs(transformer)).sample, before)
+    trainable = {name for name, parameter in transformer.named_parameters() if parameter.requires_grad}
+    assert len(trainable) == len(parameters) and all("lora_" in name for name in trainable)
+    assert all(parameter.dtype == torch.float32 for parameter in parameters)
+
+
+def test_image_keys_and_values_are_not_adapted() -> None:
+    """The default target layers leave the image context's projections alone (design: the method)."""
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    attach_lora(model.transformer, model.lora_target_modules(feed_forward=True), rank=2, alpha=2, seed=0)
+    adapted = {name.split(".lora_")[0] for name, _ in model.transformer.named_parameters() if "lora_" in name}
+    assert not [name for name in adapted if "add_" in name]
+    block = {name.removeprefix("blocks.0.") for name in adapted if name.startswith("blocks.0.")}
+    attention = {f"attn{n}.{layer}" for n in (1, 2) for layer in ("to_q", "to_k", "to_v", "to_out.0")}
+    assert block == attention | {"ffn.net.0.proj", "ffn.net.2"}
+
+
+def test_saved_lora_loads_exactly(tmp_path: Path) -> None:
+    """Weights and alpha survive the file: the reloaded model says the same, bit for bit."""
+    path = tmp_path / "lora.safetensors"
+    expected = _trained_lora(_transformer(), path)
+    other = _transformer()
+    parameters = load_lora(other, path, trainable=True)
+    assert all(parameter.requires_grad for parameter in parameters)
+    with torch.no_grad():
+        assert torch.equal(other(**_inputs(other)).sample, expected)
+
+
+def test_diffusers_pipeline_loads_our_file(tmp_path: Path) -> None:
+    """WanImageToVideoPipeline.load_lora_weights reads it, alpha included."""
+    path = tmp_path / "lora.safetensors"
+    expected = _trained_lora(_transformer(), path, alpha=2.0)
+    pipeline = WanImageToVideoPipeline.from_pretrained(TINY_WAN, torch_dtype=torch.float32, local_files_only=True)
+    pipeline.load_lora_weights(tmp_path, weight_name=path.name)
+    with torch.no_grad():
+        said = pipeline.transformer(**_inputs(pipeline.transformer)).sample
+    assert torch.allclose(said, expected, atol=1e-6)
+
+
+def test_lora_of_another_model_is_refused(tmp_path: Path) -> None:
+    """A LoRA whose layers have other sizes is an input error that names the layer."""
+    path = tmp_path / "lora.safetensors"
+    _trained_lora(_transformer(), path)
+    config = dict(_transformer().config) | {"num_attention_heads": 2}
+    other = WanTransformer3DModel.from_config(config)
+    with pytest.raises(InputError, match="features for blocks"):
+        load_lora(other, path)
