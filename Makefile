@@ -7,7 +7,7 @@ PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint install install-dev clean
+.PHONY: demo test lint schema install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -22,6 +22,11 @@ lint: install-dev
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/mypy
 	$(VENV)/bin/snakemake --lint
+
+# After a change to lib/config.py; a test fails until it is done.
+schema: install
+	$(VENV)/bin/python -c 'from lib.config import json_schema; print(json_schema(), end="")' \
+		> workflow/schemas/config.schema.json
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev

@@ -16,18 +16,18 @@ from lib.detector import ARCHITECTURE, METADATA, WEIGHTS, configure_ultralytics,
 
 SCALE = (0.33, 0.125, 256)  # YOLO11's depth, width and most channels; YOLO11n has 0.5, 0.25, 1024
 IMAGE_SIZE = 160  # pixels, the longer side
-NUM_TRAINING_SCENES, NUM_VALIDATION_SCENES = 500, 60
+NUM_TRAINING_SCENES, NUM_VALIDATION_SCENES = 300, 50
 FRAMES_PER_SCENE = 3  # first, middle and last
-NUM_EPOCHS = 24
+NUM_EPOCHS = 14
 SMALLEST_VISIBLE_AREA = 60  # pixels; what is left of a figure behind another one is not worth learning
 
 
 def make_detector(folder: Path) -> None:
     """Train a detector on the CPU, for one or two minutes, and write its folder (see lib/detector.py)."""
     folder.mkdir(parents=True, exist_ok=True)
-    architecture = write_architecture(folder / ARCHITECTURE)
     with tempfile.TemporaryDirectory() as work:
         configure_ultralytics(Path(work) / "settings")
+        write_architecture(folder / ARCHITECTURE)
         write_dataset(Path(work) / "data")
         started = perf_counter()
         state, figures = train(folder / ARCHITECTURE, Path(work))
@@ -37,7 +37,7 @@ def make_detector(folder: Path) -> None:
     metadata = {
         "class_names": list(SHAPES),
         "image_size": IMAGE_SIZE,
-        "scale": architecture["scales"]["tiny"],
+        "scale": SCALE,
         "training": {
             "scenes": NUM_TRAINING_SCENES,
             "images": NUM_TRAINING_SCENES * FRAMES_PER_SCENE,
@@ -49,17 +49,14 @@ def make_detector(folder: Path) -> None:
     (folder / METADATA).write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
 
 
-def write_architecture(path: Path) -> dict[str, dict[str, list[float]]]:
+def write_architecture(path: Path) -> None:
     """Write ultralytics' own yolo11.yaml with our scale and number of classes."""
-    with tempfile.TemporaryDirectory() as settings:
-        configure_ultralytics(settings)
     with provide_nms_without_torchvision():
         import ultralytics
     library_yaml = Path(ultralytics.__file__).parent / "cfg/models/11/yolo11.yaml"
     architecture = yaml.safe_load(library_yaml.read_text(encoding="utf-8"))
     architecture |= {"nc": len(SHAPES), "scales": {"tiny": list(SCALE)}}
     path.write_text(yaml.safe_dump(architecture, sort_keys=False, default_flow_style=None), encoding="utf-8")
-    return dict(architecture)
 
 
 def write_dataset(folder: Path) -> None:
@@ -108,12 +105,12 @@ def train(architecture: Path, work: Path) -> tuple[dict[str, torch.Tensor], dict
             data=str(work / "data/data.yaml"),
             imgsz=IMAGE_SIZE,
             epochs=NUM_EPOCHS,
-            batch=32,
+            batch=16,
             optimizer="AdamW",
             lr0=4e-3,
             warmup_epochs=1,
             mosaic=0.5,
-            close_mosaic=6,
+            close_mosaic=4,
             hsv_h=0.0,
             workers=0,
             device=torch.device("cpu"),

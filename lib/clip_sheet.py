@@ -78,7 +78,7 @@ def _header_problems(sheet: str, header: Sequence[str], schema: Any) -> list[Pro
 
 def _check_rows(sheet: str, lines: list[dict[str, str]], schema: Any) -> list[Row]:
     """Validate all but blank lines against the schema; absent optional cells are left out."""
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # here: a folder does without it
+    from jsonschema import Draft202012Validator  # here: a folder does without it
 
     validator = Draft202012Validator(schema)
     rows = []

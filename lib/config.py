@@ -4,7 +4,6 @@ The defaults are the paper's. A run's settings are laid over a base: the preset 
 names, or config.yaml (the demo batch) when the run names no model of its own.
 """
 
-import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from lib.errors import InputError, Problem
+from lib.errors import InputError, Problem, nearest_known
 
 PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
@@ -200,11 +199,9 @@ class Config(Section):
         known = sorted({*PAPER_METHODS, *self.method_presets})
         for name in self.methods:
             if name not in known:
-                nearest = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean '{nearest[0]}'? " if nearest else ""
-                raise ValueError(f"methods: unknown method '{name}'; {hint}expected one of {', '.join(known)}")
+                raise ValueError(f"methods: unknown method '{name}'; expected {nearest_known(name, known)}")
         if len(set(self.methods)) != len(self.methods):
-            raise ValueError(f"methods: {self.methods} names a method twice; expected each once")
+            raise ValueError(f"methods: a method twice in {self.methods}; expected each once")
         return self
 
     @model_validator(mode="after")
@@ -283,20 +280,16 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def _as_problem(details: Any) -> Problem:
     location = [str(part) for part in details["loc"]]
-    key = ".".join(location) or "config"
+    key = ".".join(location)
     if details["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1])
-        nearest = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f"'{nearest[0]}' (the nearest known key)" if nearest else f"one of {', '.join(known)}"
-        return Problem(key, "an unknown key", hint)
-    if details["type"] == "value_error":
-        return Problem(key, *_split_message(str(details["ctx"]["error"])))
+        return Problem(key, "an unknown key", nearest_known(location[-1], _known_keys(location[:-1])))
+    if details["type"] == "value_error":  # of our validators, which say `found; expected ...`
+        message = str(details["ctx"]["error"])
+        if not key:  # and name the key themselves where they look at several
+            key, _, message = message.partition(": ")
+        found, _, expected = message.partition("; expected ")
+        return Problem(key, found, expected)
     return Problem(key, repr(details["input"]), details["msg"].removeprefix("Input should be "))
-
-
-def _split_message(message: str) -> tuple[str, str]:
-    found, _, expected = message.partition("; expected ")
-    return found, expected
 
 
 def _known_keys(section: list[str]) -> list[str]:

@@ -119,7 +119,9 @@ def read_references(folder: str | Path, indices: Sequence[int]) -> dict[int, NDA
     return {indices.index(int(path.stem)): read_image(path) for path in paths}
 
 
-def read_user_mask(paths: Mapping[int, str | Path], indices: Sequence[int], crop: Mapping[str, int]) -> NDArray[np.bool_]:
+def read_user_mask(
+    paths: Mapping[int, str | Path], indices: Sequence[int], crop: Mapping[str, int]
+) -> NDArray[np.bool_]:
     """Read a user's own masks, white = edit, and bring them to the source's crop.
 
     Args:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DecodedVideo = NDArray[np.uint8]
 CLOCK = 90_000  # ticks per second in the videos we write: 29.97 and 23.976 fps are whole numbers of ticks
 COLORSPACE_UNSPECIFIED = 2  # FFmpeg's AVCOL_SPC_UNSPECIFIED
+SOUND_GAP_SECONDS = 0.05
+TRUNCATION_SECONDS = 0.25  # containers round durations and leave out the last frame's, but not by this much
 HD_HEIGHT = 720  # pixels; untagged video of this height and above is taken as BT.709, below as BT.601
 
 
@@ -61,17 +63,14 @@ def probe_video(path: str | Path) -> VideoInfo:
         InputError: not a video, no frames, or cut off before the end its index promises.
     """
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
                 raise _unusable(path, "a file without a video stream")
             stream = container.streams.video[0]
-            num_frames = _count_frames(container, stream)
+            num_frames = _count_frames(path, container, stream)
             if num_frames == 0:
                 raise _unusable(path, "a video of zero frames")
-            container.seek(0)
-            frame = next(container.decode(stream), None)
-            if frame is None:
-                raise _unusable(path, "a video of which no frame can be decoded")
+            frame = _first_frame(path)
             width, height = _upright_size(frame)
             return VideoInfo(
                 width=width,
@@ -103,7 +102,7 @@ def read_frames(path: str | Path, indices: Sequence[int]) -> tuple[DecodedVideo,
     pictures, times = [], []
     origin, position = None, -1
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for position, frame in enumerate(container.decode(stream)):
@@ -123,13 +122,13 @@ def read_frames(path: str | Path, indices: Sequence[int]) -> tuple[DecodedVideo,
 
 def read_video(path: str | Path) -> DecodedVideo:
     """Decode every frame of a video that we wrote: (frames, height, width, 3) uint8 RGB."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
 def read_first_frame(path: str | Path) -> NDArray[np.uint8]:
     """Decode frame 0 of a video or image that we wrote: (height, width, 3) uint8 RGB."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         picture: NDArray[np.uint8] = np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
         return picture
 
@@ -152,7 +151,7 @@ def write_image(path: str | Path, picture: NDArray[np.uint8]) -> None:
 
 def read_mask(path: str | Path) -> NDArray[np.bool_]:
     """Read a mask video that `write_mask` made: (frames, height, width), True = white = edit."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         planes: NDArray[np.uint8] = np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
     return planes > 127
 
@@ -163,7 +162,7 @@ def read_sound(path: str | Path, start: float = 0.0, end: float | None = None) -
     Silence fills what the stream lacks, so that the sound is as long as asked; without an end, it is as long
     as the stream. None without a stream.
     """
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         if not container.streams.audio:
             return None
         video_origin = _stream_start(container.streams.video[0])
@@ -174,16 +173,20 @@ def read_sound(path: str | Path, start: float = 0.0, end: float | None = None) -
         if end is None:
             end = float((container.duration or 0) / av.time_base)
         samples = np.zeros((num_channels, round((end - start) * rate)), np.float32)
+        position: int | None = None
         for frame in container.decode(stream):
-            offset = round(((frame.time or 0.0) - video_origin - start) * rate)
-            if offset >= samples.shape[1]:
-                break
+            stated = round(((frame.time or 0.0) - video_origin - start) * rate)
+            # Containers round times to milliseconds: samples follow on without clicks unless there is a real gap.
+            if position is None or abs(stated - position) > SOUND_GAP_SECONDS * rate:
+                position = stated
             for piece in resampler.resample(frame):
                 values = piece.to_ndarray()
-                first, last = max(0, -offset), min(values.shape[1], samples.shape[1] - offset)
+                first, last = max(0, -position), min(values.shape[1], samples.shape[1] - position)
                 if last > first:
-                    samples[:, offset + first : offset + last] = values[:, first:last]
-                offset += values.shape[1]
+                    samples[:, position + first : position + last] = values[:, first:last]
+                position += values.shape[1]
+            if position >= samples.shape[1]:
+                break
     return Sound(samples, rate)
 
 
@@ -211,8 +214,9 @@ def write_viewable(
 
     Frame times are kept as given, so a variable frame rate stays one.
     """
-    # A fixed thread count: x264's output depends on it, and the same inputs must give the same file.
-    options = {"crf": str(crf), "preset": "medium", "threads": "2"}
+    # The same pictures must give the same bytes: x264's output depends on its thread count, and with macroblock
+    # trees (mbtree) one file in twenty differed from the others even with a fixed one.
+    options = {"crf": str(crf), "preset": "medium", "threads": "2", "x264-params": "mbtree=0"}
     pictures = (_to_bt709(picture) for picture in video)
     _write(path, pictures, video.shape[1:3], times, sound, ("libx264", "yuv420p", options), "aac", pixel_aspect)
 
@@ -240,15 +244,36 @@ def _unusable(path: str | Path, found: str, expected: str = "a video that PyAV c
     return InputError([Problem(str(path), found, expected)])
 
 
-def _count_frames(container: Any, stream: Any) -> int:
-    """Count frames; where the file has an index, also check that the file reaches as far as it says."""
+def _first_frame(path: str | Path) -> Any:
+    """Decode frame 0 from a fresh start, since raw streams cannot be wound back."""
+    with av.open(str(path), metadata_errors="replace") as container:
+        frame = next(container.decode(video=0), None)
+    if frame is None:
+        raise _unusable(path, "a video of which no frame can be decoded")
+    return frame
+
+
+def _count_frames(path: str | Path, container: Any, stream: Any) -> int:
+    """Count frames, and check that the file reaches as far as its index or its header says.
+
+    Where there is no index, all packets are read (not decoded): formats such as Matroska state the duration,
+    and a file that ends more than TRUNCATION_SECONDS before it has been cut off.
+    """
     entries = stream.index_entries
     if stream.frames and len(entries):
         last = entries[len(entries) - 1]
         if last.pos + last.size > container.size:
-            raise _unusable(container.name, "a truncated video: its index points beyond the end of the file")
+            raise _unusable(path, "a truncated video: its index points beyond the end of the file")
         return int(stream.frames)
-    return sum(1 for packet in container.demux(stream) if packet.size)
+    stated = (container.duration or 0) / av.time_base
+    num_frames, end = 0, 0.0
+    for packet in container.demux():
+        num_frames += bool(packet.size) and packet.stream == stream
+        if packet.pts is not None:
+            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    if end and stated - end > TRUNCATION_SECONDS:
+        raise _unusable(path, f"a truncated video: {end:.1f} s of the {stated:.1f} s that its header states")
+    return num_frames
 
 
 def _stream_start(stream: Any) -> float:

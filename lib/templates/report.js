@@ -10,6 +10,10 @@ function openSection(section) {
 }
 
 function buildSection(section) {
+  const body = section.querySelector("script[type='text/html']");
+  body.insertAdjacentHTML("beforebegin", body.textContent);
+  body.remove();
+  section.classList.remove("waiting");
   const island = JSON.parse(section.querySelector("script[type='application/json']").textContent);
   const root = section.querySelector(".player");
   const charts = section.querySelector(".charts");
@@ -111,6 +115,7 @@ function onKey(event) {
 }
 
 function start() {
+  document.documentElement.classList.remove("parsing");
   const table = document.getElementById("batch-table");
   for (const button of table.tHead.querySelectorAll("button"))
     button.addEventListener("click", () => sortBy(table, button.closest("th").cellIndex));

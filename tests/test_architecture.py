@@ -1,0 +1,153 @@
+"""The shape of the code that design.md promises: which way imports run, what adapters offer, generated files."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+import torch
+import yaml
+
+from lib.config import FAMILY_LIMITS, Config, json_schema
+from lib.models import ADAPTERS, load_model
+from lib.models.base import VideoModel
+from tests.conftest import ROOT, TINY_WAN
+
+# Lower layers first: a module may import from its own layer and those before it.
+LAYERS = [
+    {"errors", "files", "provenance", "stage_log"},
+    {"config", "checkpoints", "disk", "devices", "video_io", "optical_flow"},
+    {"clip_names", "clip_files", "clip_sheet", "input_files", "clips", "frames", "detector", "boxes", "edit_difference"},
+    {"captions", "region_paths", "masks", "conditioning"},
+    {"flow_matching", "lora", "models", "stage_model"},
+    {"encoding", "training", "sampling", "generation"},
+    {"metrics", "evaluation"},
+    {"report_results", "report_media", "report_sections", "report"},
+]
+LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
+ADAPTER_CHECKPOINTS = {"wan": TINY_WAN}
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def _lib_modules() -> list[Path]:
+    return sorted((ROOT / "lib").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", _lib_modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path: Path) -> None:
+    """A lib module imports only from its own layer and lower ones, and never Snakemake."""
+    if path.parent == ROOT / "lib" and path.stem == "__init__":
+        return
+    own = "models" if path.parent.name == "models" else path.stem
+    assert own in LAYER_OF, f"give lib/{own}.py a place in LAYERS"
+    for name in _imports(path):
+        assert name.split(".")[0] != "snakemake", f"{own} imports {name}"
+        if name.startswith("lib."):
+            imported = name.split(".")[1]
+            assert LAYER_OF[imported] <= LAYER_OF[own], f"{own} imports {imported}, which stands above it"
+
+
+def test_only_load_model_imports_an_adapter() -> None:
+    """Adapters are reached through lib.models.load_model alone."""
+    for path in _lib_modules():
+        if path.name != "__init__.py":
+            assert not _imports(path) & set(ADAPTERS.values()), path
+
+
+def test_planning_a_batch_does_not_load_torch() -> None:
+    """The modules that rule files import stay free of torch: planning takes seconds otherwise."""
+    rule_files = " ".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    modules = sorted(set(re.findall(r"^from (lib\.\w+) import", rule_files, flags=re.MULTILINE)))
+    assert modules
+    code = f"import sys; [__import__(m) for m in {modules}]; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("family", sorted(ADAPTERS))
+def test_adapter_keeps_the_contract(family: str) -> None:
+    """Every adapter has the members of VideoModel, and they fit together: shapes, types, what is loaded."""
+    components = {"vae", "encoders", "transformer"}
+    cpu = torch.device("cpu")
+    model = load_model(ADAPTER_CHECKPOINTS[family], components, family=family, device=cpu, dtype=torch.float32)
+    for member in [*get_type_hints(VideoModel), *(name for name in vars(VideoModel) if not name.startswith("_"))]:
+        assert hasattr(model, member), member
+    assert FAMILY_LIMITS[family] == (model.frame_stride, model.size_multiple)
+
+    frames, size = 1 + 2 * model.frame_stride, 4 * model.size_multiple
+    video = torch.rand(1, 3, frames, size, size) * 2 - 1
+    keep_mask = torch.ones(1, 1, frames, size, size)
+    keep_mask[:, :, 1:, :16] = 0
+    latents = model.encode_video(video)
+    assert latents.dtype == torch.float32 and latents.shape[2] == 3
+    assert torch.equal(latents, model.encode_video(video)), "encoding must not draw random numbers"
+    assert model.decode_latents(latents).shape == video.shape
+    conditioning = model.encode_conditioning("a cat", video * keep_mask, keep_mask, video[:, :, :1])
+    assert all(isinstance(value, torch.Tensor) for value in conditioning.values())
+    assert set(model.encode_prompt("a dog")) < set(conditioning)
+    velocity = model.predict_velocity(latents, torch.tensor([0.5]), conditioning)
+    assert velocity.shape == latents.shape and velocity.dtype == torch.float32
+    layers = {name for name, module in model.transformer.named_modules() if isinstance(module, torch.nn.Linear)}
+    for suffix in model.lora_target_modules(feed_forward=True):
+        assert any(name.endswith(suffix) for name in layers), suffix
+    assert not any(parameter.requires_grad for parameter in model.transformer.parameters())
+
+
+@pytest.mark.parametrize("family", sorted(ADAPTERS))
+def test_adapter_loads_only_what_was_asked(family: str) -> None:
+    """A component that a stage did not ask for is not in memory, and using it fails loudly."""
+    cpu = torch.device("cpu")
+    model = load_model(ADAPTER_CHECKPOINTS[family], {"transformer"}, family=family, device=cpu, dtype=torch.float32)
+    with pytest.raises(AssertionError, match="vae was not loaded"):
+        model.encode_video(torch.zeros(1, 3, 1, 32, 32))
+
+
+def test_config_schema_is_up_to_date() -> None:
+    """workflow/schemas/config.schema.json is what lib/config.py generates; make schema renews it."""
+    assert (ROOT / "workflow" / "schemas" / "config.schema.json").read_text(encoding="utf-8") == json_schema()
+
+
+def test_config_yaml_lists_every_key() -> None:
+    """config.yaml, the users' reference, has each key of lib/config.py and comments each."""
+    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    given = yaml.safe_load(text)
+    for name, field in Config.model_fields.items():
+        assert name in given, name
+        if hasattr(field.annotation, "model_fields"):
+            assert set(given[name]) == set(field.annotation.model_fields), name
+    for line in text.splitlines():
+        if ":" in line and not line.startswith("#") and not line.rstrip().endswith(":"):
+            assert "#" in line, f"no comment: {line}"
+
+
+def test_environments_agree_with_the_tested_versions() -> None:
+    """Each pin in envs/*.yaml is the version in constraints.txt, and each required package is pinned there."""
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "envs" / "constraints.txt").read_text(), re.MULTILINE))
+    tested = {name.lower(): version for name, version in pins.items()}
+    for path in sorted((ROOT / "envs").glob("*.yaml")):
+        packages = next(part["pip"] for part in yaml.safe_load(path.read_text())["dependencies"] if isinstance(part, dict))
+        for package in packages:
+            name, _, version = package.partition("==")
+            assert tested.get(name.lower()) == version, f"{path.name}: {package}"
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / "envs" / name).read_text().splitlines():
+            if line and not line.startswith("#"):
+                assert line.lower() in tested, f"{name}: {line}"
+
+
+def test_every_rule_has_its_conda_environment() -> None:
+    """The conda directives point at files that exist."""
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for environment in re.findall(r'"(\S+\.yaml)"', path.read_text()):
+            assert (path.parent / environment).exists(), f"{path.name}: {environment}"
