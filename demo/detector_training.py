@@ -16,7 +16,7 @@ from lib.detector import ARCHITECTURE, METADATA, WEIGHTS, configure_ultralytics,
 
 SCALE = (0.33, 0.125, 256)  # YOLO11's depth, width and most channels; YOLO11n has 0.5, 0.25, 1024
 IMAGE_SIZE = 160  # pixels, the longer side
-NUM_TRAINING_SCENES, NUM_VALIDATION_SCENES = 300, 50
+NUM_TRAINING_SCENES, NUM_VALIDATION_SCENES = 400, 50
 FRAMES_PER_SCENE = 3  # first, middle and last
 NUM_EPOCHS = 14
 SMALLEST_VISIBLE_AREA = 60  # pixels; what is left of a figure behind another one is not worth learning
@@ -72,9 +72,7 @@ def write_dataset(folder: Path) -> None:
     (folder / "data.yaml").write_text(yaml.safe_dump(description), encoding="utf-8")
 
 
-def write_samples(
-    generator: np.random.Generator, images: Path, labels: Path, name: str, is_portrait: bool
-) -> None:
+def write_samples(generator: np.random.Generator, images: Path, labels: Path, name: str, is_portrait: bool) -> None:
     """Render a scene and write its frames, each with a line "class x y width height" (shares) per figure."""
     width, height = (96, 160) if is_portrait else (160, 96)
     scene = random_scene(generator, width, height, FRAMES_PER_SCENE)
@@ -109,8 +107,9 @@ def train(architecture: Path, work: Path) -> tuple[dict[str, torch.Tensor], dict
             optimizer="AdamW",
             lr0=4e-3,
             warmup_epochs=1,
-            mosaic=0.5,
-            close_mosaic=4,
+            mosaic=0.0,  # whole scenes only: they are what it will see, and it learns them sooner
+            scale=0.2,
+            flipud=0.5,
             hsv_h=0.0,
             workers=0,
             device=torch.device("cpu"),

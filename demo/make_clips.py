@@ -100,9 +100,7 @@ def portrait_drop() -> DemoClip:
         colour="blue",
         motion=Motion(path=((0.35, 0.14), (0.75, 0.5), (0.45, 0.84)), radius=(0.2, 0.24), rotation=(10, 80)),
     )
-    scene = Scene(
-        figures=(square,), ground="beige", texture_seed=44, width=96, height=160, num_frames=30, fps=30
-    )
+    scene = Scene(figures=(square,), ground="beige", texture_seed=44, width=96, height=160, num_frames=30, fps=30)
     marked = replace_figure(scene, 0, replace(square, mark=Mark("cross", "white", radius=0.55)))
     return DemoClip("portrait-drop", scene, (DemoEdit("white-cross", marked, prompt=caption(marked)),))
 

@@ -79,7 +79,11 @@ def provide_nms_without_torchvision() -> Iterator[None]:
         return
     real_version = importlib.metadata.version
     paired_version = f"0.{int(torch.__version__.split('.')[1]) + 15}.0"  # torch 2.n goes with torchvision 0.(n + 15)
-    importlib.metadata.version = lambda name: paired_version if name == "torchvision" else real_version(name)
+
+    def version(distribution_name: str) -> str:
+        return paired_version if distribution_name == "torchvision" else real_version(distribution_name)
+
+    importlib.metadata.version = version
     stand_in: Any = types.ModuleType("torchvision")
     stand_in.__version__ = paired_version
     try:

@@ -114,6 +114,11 @@ function onKey(event) {
   else player.step(event.key === "ArrowLeft" ? -1 : 1);
 }
 
+/* The sections before the one jumped to take their true height as they come near, which moves it. */
+function settle() {
+  setTimeout(() => document.getElementById(location.hash.slice(1))?.scrollIntoView(), 150); // ms
+}
+
 function start() {
   document.documentElement.classList.remove("parsing");
   const table = document.getElementById("batch-table");
@@ -123,6 +128,8 @@ function start() {
   filter.addEventListener("input", () => filterRows(table, filter.value));
   if (filter.value) filterRows(table, filter.value); // a reloaded page keeps what was typed
   document.addEventListener("keydown", onKey);
+  addEventListener("hashchange", settle);
+  if (location.hash) settle();
   const watcher = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries)

@@ -73,7 +73,9 @@ def test_difference_is_the_painted_box() -> None:
 def test_what_tools_change_by_the_way_is_no_edit(disturb: str) -> None:
     """Gain and bias, the other YCbCr matrix, a shifted picture and noise do not widen the difference."""
     source = texture(HEIGHT, WIDTH, 0)
-    edited = painted(source, (50, 30, 90, 70)).astype(np.float64)
+    source[:, :40] = source[:, :40] * [1.0, 0.2, 0.2]
+    source[:, 100:] = source[:, 100:] * [0.2, 1.0, 0.3]
+    edited = painted(source, (50, 30, 90, 70), (60, 60, 230)).astype(np.float64)
     if disturb == "gain":
         edited = edited * 1.06 + 4
     elif disturb == "matrix":
@@ -139,10 +141,10 @@ def test_several_tracks_are_taken_where_one_does_not_cover_the_edit() -> None:
     region = np.zeros((HEIGHT, WIDTH), np.bool_)
     region[40:60, 20:100] = True
     left, right, table = ([20, 40, 60, 60], [60, 40, 100, 60], [0, 0, 160, 120])
-    tracks = [as_track(n, np.array([box], np.float64)) for n, box in enumerate((left, table, right))]
-    assert [track.track_id for track in choose_tracks(region, 0, [tracks[0], tracks[2]])] == [0, 2]
+    tracks = [as_track(n, np.array([box], np.float64)) for n, box in enumerate((table, left, right))]
+    assert [track.track_id for track in choose_tracks(region, 0, tracks[1:])] == [1, 2]
     region[:, 60:] = False
-    assert [track.track_id for track in choose_tracks(region, 0, tracks)] == [0]
+    assert [track.track_id for track in choose_tracks(region, 0, tracks)] == [1]
     assert choose_tracks(region, 0, [tracks[2]]) == []
 
 
@@ -186,16 +188,23 @@ def test_a_change_in_a_reference_is_always_masked() -> None:
 
 
 def test_a_reference_takes_over_from_the_frames_before_it() -> None:
-    """After a reference that shows the same object, the path carried from frame 0 no longer counts."""
-    video, boxes = moving_square()
-    references = {4: painted(video[4], boxes[4])}
-    wrong = boxes.copy()
-    wrong[5:] = [0, 80, 30, 110]
-    first = painted(video[0], boxes[0])
-    mask, facts = make_edit_mask(video, first, references, [], **SETTINGS)
-    assert holds(mask[8], boxes[8])
-    assert all(one["share"] == 1 for one in facts["references_held"])
+    """After a reference that shows the same region smaller, the region of frame 0 no longer counts."""
+    video = np.repeat(texture(HEIGHT, WIDTH, 3)[None], FRAMES, axis=0)
+    references = {4: painted(video[4], (60, 40, 80, 60))}
+    mask, facts = make_edit_mask(video, painted(video[0], (60, 40, 100, 80)), references, [], **SETTINGS)
+    assert mask[4, 75, 95] and not mask[8, 75, 95]
+    assert holds(mask[8], (60, 40, 80, 60))
     assert [region["frame"] for region in facts["regions"]] == [0, 4]
+
+
+def test_an_edit_of_most_of_an_object_masks_all_of_it() -> None:
+    """From 40 % of the object's box on, the mask is the object's and not the changed region's."""
+    video, boxes = moving_square()
+    left, top, right, bottom = boxes[0]
+    edited = painted(video[0], (left, top, right, bottom - 10))
+    mask, facts = make_edit_mask(video, edited, {}, [as_track(1, boxes)], **{**SETTINGS, "min_margin": 0, "margin": 0})
+    assert facts["method"] == "yolo_track"
+    assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
 
 
 def test_short_gaps_are_interpolated_and_long_ones_are_not() -> None:
@@ -245,6 +254,8 @@ def test_boxes_are_widened_clipped_and_shared_by_a_latent_frame() -> None:
     mask = draw_loose([moving], (FRAMES, HEIGHT, WIDTH), 0.15, 8, 4)
     assert (mask[1:5] == mask[1]).all() and (mask[5:9] == mask[5]).all()
     assert (mask[0] != mask[1]).any() and (mask[4] != mask[5]).any()
+    elsewhere = replace(path, boxes=boxes - [0, 50, 0, 50], anchor=6)
+    assert holds(draw_loose([elsewhere], (FRAMES, HEIGHT, WIDTH), 0, 0, 4)[6], (30, 60, 130, 100)), "smoothed away"
     wide = draw_loose([moving], (FRAMES, HEIGHT, WIDTH), 0.15, 40, 4)
     assert wide[:, -1, 0].all() and not wide[:, 0].any(), "a margin that reaches beyond the frame ends at its border"
 

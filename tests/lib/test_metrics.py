@@ -147,6 +147,18 @@ def test_pixels_that_enter_the_frame_are_not_visible_before(motion: tuple) -> No
     assert not visible[:, :, 0].any() and visible[:, 10:-10, 10:-10].mean() > 0.95
 
 
+def test_ground_that_a_moving_object_uncovers_is_not_visible_before() -> None:
+    """Most of the strip behind an object that moves 12 pixels over still ground is new; its inside is not."""
+    noise = np.random.default_rng(0).normal(0, 1, (2, 240, 320, 3))
+    ground, figure = (np.clip(128 + 200 * cv2.GaussianBlur(n, (0, 0), 2), 0, 255).astype(np.uint8) for n in noise)
+    video = np.stack([ground, ground])
+    for picture, left in zip(video, (60, 72), strict=True):
+        picture[60:180, left : left + 120] = figure[60:180, :120]
+    visible = metrics.measure_motion(video)[1][0]
+    assert visible[70:170, 62:72].mean() < 0.5
+    assert visible[70:170, 90:180].mean() > 0.95
+
+
 def test_evaluation_of_a_copy_is_perfect_and_json(source: np.ndarray, edit_mask: np.ndarray) -> None:
     """The source as output is perfect in all but the CLIP score, with one value per frame."""
     embeddings = unit([[1, index] for index in range(FRAMES)])

@@ -78,6 +78,7 @@ def open_page(chromium, report: Path) -> Iterator[object]:
 def load_section(page, name: str) -> object:
     """Scroll to an edit and wait until each of its videos shows a picture."""
     section = page.locator("section.edit", has=page.locator("h2", has_text=name))
+    section.scroll_into_view_if_needed()
     section.locator(".controls").scroll_into_view_if_needed()
     page.wait_for_function(
         "id => [...document.querySelectorAll(`#${id} video`)].every(video => video.readyState >= 2)",
@@ -221,6 +222,15 @@ def test_filter_narrows_table_and_sections(page) -> None:
     assert page.locator("section.edit:visible").count() == 1
     page.get_by_label("Filter").fill("failed")
     assert page.locator("tbody.rows tr:visible").count() == 2
+
+
+def test_a_name_in_the_table_leads_to_its_edit(page) -> None:
+    """A click brings the edit to the top of the window, though the sections before it change their height."""
+    page.locator("tbody.rows a", has_text="blue car").click()
+    page.wait_for_function(
+        "() => Math.abs([...document.querySelectorAll('section.edit')]"
+        ".find(section => section.textContent.includes('blue car')).getBoundingClientRect().top - 16) < 40"
+    )
 
 
 def test_details_show_what_made_the_video(page) -> None:

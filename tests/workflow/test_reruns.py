@@ -1,0 +1,144 @@
+"""A finished batch, and what a change to its settings, inputs or code makes it do again."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
+
+EVENING = "вечер"  # the demo clip with a reference, and with a name that is not Latin
+TURNING = "turning square"  # a space, and two edits
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with spaces in its path whose small batch of two clips and three edits has been run to its end."""
+    project = copy_project(tmp_path_factory.mktemp("a project"))
+    for clip in (EVENING, TURNING):
+        shutil.copytree(ROOT / "demo" / "clips" / clip, project / "clips" / clip)
+    write_settings(project, {"clips": "clips", "video": {"num_frames": 13}})
+    answer = run_snakemake(project, "--cores", "2")
+    assert answer.returncode == 0, answer.stdout
+    assert "Report: " in answer.stdout
+    return project
+
+
+@pytest.fixture
+def batch(finished: Path) -> Path:
+    """The finished batch with its settings, clips and code put back as they were after the test."""
+    kept = {path: path.read_bytes() for path in [finished / "my.yaml", *(finished / "lib").rglob("*.py")]}
+    clips = {path: path.read_bytes() for path in (finished / "clips").rglob("edit.yaml")}
+    yield finished
+    for path, content in {**kept, **clips}.items():
+        path.write_bytes(content)
+    for path in {*(finished / "clips").rglob("edit.yaml")} - set(clips):
+        path.unlink()
+    shutil.rmtree(finished / "clips" / "added", ignore_errors=True)
+
+
+def _change(batch: Path, **settings: object) -> None:
+    settings["video"] = {"num_frames": 13, **settings.get("video", {})}
+    write_settings(batch, {"clips": "clips", **settings})
+
+
+def test_every_result_is_there(finished: Path) -> None:
+    """Each edit has its video, metrics and provenance; appearance is trained just where references are."""
+    results = finished / "results"
+    for clip, edit in ((EVENING, "purple-to-orange"), (TURNING, "gold-ring"), (TURNING, "green-stripes")):
+        for name in ("edited.mp4", "edited.mkv", "edited.json", "metrics.json", "difference.mp4"):
+            assert (results / clip / edit / "mask_lora" / name).stat().st_size > 0
+    trained = {path.relative_to(results).as_posix() for path in results.rglob("lora/**/*.safetensors")}
+    assert trained == {
+        f"{EVENING}/lora/edit/decouple.safetensors",
+        f"{EVENING}/purple-to-orange/lora/edit/appearance.safetensors",
+        f"{TURNING}/lora/edit/decouple.safetensors",
+    }
+    assert not [path for path in results.rglob("*") if "partial" in path.name]
+
+
+def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
+    """A second run says so and does nothing."""
+    answer = run_snakemake(batch, "--cores", "2")
+    assert answer.returncode == 0
+    assert "Nothing to be done" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "rerun"),
+    [
+        ({"sampling": {"num_steps": 2, "seed": 5}}, {"generate": 3, "evaluate": 3, "report": 1}),
+        ({"metrics": {"background_dilation": 2}}, {"evaluate": 3, "report": 1}),
+        ({"report": {"title": "Mine"}}, {"report": 1}),
+        ({"training": {"decouple_steps": 3, "appearance_steps": 4, "rank": 2}},
+         {"train_lora_appearance": 1, "generate": 1, "evaluate": 1, "report": 1}),
+        ({"training": {"decouple_steps": 4, "appearance_steps": 3, "rank": 2}},
+         {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
+        ({"methods": ["mask_lora", "base"]}, {"encode_edit": 3, "generate": 3, "evaluate": 3, "report": 1}),
+    ],
+    ids=["sampling seed", "metric", "title", "appearance steps", "decouple steps", "one more method"],
+)  # fmt: skip
+def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(
+    batch: Path, settings: dict[str, object], rerun: dict[str, int]
+) -> None:
+    """Narrow params: each key reaches just the rules that use it, and what follows them."""
+    _change(batch, **settings)
+    assert planned_jobs(batch) == rerun
+
+
+def test_changed_prompt_leaves_masks_and_the_clips_lora_alone(batch: Path) -> None:
+    """A prompt in edit.yaml is encoded anew and generated from, for its edit only."""
+    (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text("prompt: a golden ring\n")
+    assert planned_jobs(batch) == {"caption_edit": 1, "encode_edit": 1, "generate": 1, "evaluate": 1, "report": 1}
+
+
+def test_own_seed_of_one_edit_regenerates_that_edit(batch: Path) -> None:
+    """seed in edit.yaml reaches its edit's generation only."""
+    (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text("seed: 9\n")
+    assert planned_jobs(batch) == {"generate": 1, "evaluate": 1, "report": 1}
+
+
+def test_added_clip_runs_alone(batch: Path) -> None:
+    """One more clip is nine jobs of its own, and the report."""
+    shutil.copytree(ROOT / "demo" / "clips" / "star-crossing", batch / "clips" / "added")
+    jobs = planned_jobs(batch)
+    assert set(jobs.values()) == {1}
+    assert set(jobs) == {
+        "extract_frames", "align_edit", "caption_source", "caption_edit", "segment_masks", "encode_source",
+        "encode_edit", "train_lora_decouple", "generate", "evaluate", "report",
+    }  # fmt: skip
+
+
+def test_comment_in_lib_reruns_nothing(batch: Path) -> None:
+    """Editing code is not a reason to train again."""
+    for path in (batch / "lib").rglob("*.py"):
+        path.write_text(path.read_text() + "\n# a comment\n")
+    assert planned_jobs(batch) == {}
+
+
+@pytest.mark.parametrize(
+    ("stage", "rerun"),
+    [
+        ("generate", {"generate": 3, "evaluate": 3, "report": 1}),
+        ("segment_masks", {"segment_masks": 3, "encode_source": 2, "encode_edit": 3, "train_lora_decouple": 2,
+                           "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
+    ],
+)  # fmt: skip
+def test_version_bump_reruns_the_stage_and_what_follows(batch: Path, stage: str, rerun: dict[str, int]) -> None:
+    """Raising a stage's number in lib/provenance.py is how a changed result is announced."""
+    path = batch / "lib" / "provenance.py"
+    changed, count = re.subn(rf'("{stage}": )1', r"\g<1>2", path.read_text())
+    assert count == 1
+    path.write_text(changed)
+    assert planned_jobs(batch) == rerun
+
+
+def test_lint_and_names(finished: Path) -> None:
+    """Logs and benchmarks carry the clip's, the edit's and the rule's names."""
+    results = finished / "results"
+    assert (results / "logs" / EVENING / "purple-to-orange" / "mask_lora" / "generate.log").exists()
+    assert (results / "benchmarks" / TURNING / "train_lora_decouple.edit.tsv").exists()
+    for log in (results / "logs").rglob("*.log"):
+        assert log.read_text().splitlines()[-1].startswith("finished in "), log
