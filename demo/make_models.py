@@ -32,13 +32,14 @@ from transformers import (
     UMT5EncoderModel,
 )
 
+from demo.captioner_training import train_captioner
 from demo.detector_training import make_detector
 from demo.scenes import random_scene, render
 from demo.vocabulary import END, IMAGE, PAD, SPECIAL_TOKENS, START, build_tokenizer
 
 SEED = 0
 CLIP_IMAGE_SIZE = 64  # pixels
-FLORENCE_IMAGE_SIZE = 128  # pixels
+FLORENCE_IMAGE_SIZE = 96  # pixels
 EMBEDDING_DIM = 64  # of the text and the image encoders
 
 
@@ -159,7 +160,7 @@ def token_ids() -> dict[str, int]:
 
 
 def make_florence(folder: Path) -> None:
-    """Build a Florence-2 captioner of about 0.5 million parameters, untrained."""
+    """Build a Florence-2 captioner of about 0.5 million parameters and train it on rendered frames."""
     torch.manual_seed(SEED)
     processor = make_florence_processor()
     vision_config = {
@@ -197,7 +198,10 @@ def make_florence(folder: Path) -> None:
         decoder_start_token_id=SPECIAL_TOKENS.index(END),
         **token_ids(),
     )
-    Florence2ForConditionalGeneration(config).eval().half().save_pretrained(folder)
+    model = Florence2ForConditionalGeneration(config)
+    loss = train_captioner(model, processor)
+    print(f"captioner: loss {loss:.2f} nats per token")
+    model.half().save_pretrained(folder)
     processor.save_pretrained(folder)
 
 

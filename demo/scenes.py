@@ -368,12 +368,20 @@ def describe_figure(figure: Figure) -> str:
     return phrase
 
 
-def caption(scene: Scene) -> str:
-    """Describe a scene, such as "a red star moving to the right over a green ground"."""
+def caption(scene: Scene, with_motion: bool = True) -> str:
+    """Describe a scene, such as "a red star moving to the right over a green ground, beside a gold square".
+
+    Args:
+        scene: what to describe.
+        with_motion: False = only what a single frame shows.
+    """
     movers = [figure for figure in scene.figures if len(figure.motion.path) > 1]
     still = [figure for figure in scene.figures if len(figure.motion.path) == 1]
-    moving = [f"{describe_figure(figure)} moving {_direction(figure.motion)}" for figure in movers]
-    phrase = f"{' and '.join(moving) or 'nothing moving'} over {_article(scene.ground)} {scene.ground} ground"
+    seen = [
+        f"{describe_figure(figure)} moving {_direction(figure.motion)}" if with_motion else describe_figure(figure)
+        for figure in movers
+    ]
+    phrase = f"{' and '.join(seen) or 'nothing moving'} over {_article(scene.ground)} {scene.ground} ground"
     return phrase + "".join(f", beside {describe_figure(figure)}" for figure in still)
 
 

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import sys
+import tempfile
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from lib.checkpoints import resolve_path
+from lib.devices import prepare_torch
 from lib.errors import InputError, Problem, nearest_known
 from lib.video_io import DecodedVideo
 
@@ -95,6 +98,30 @@ def provide_nms_without_torchvision() -> Iterator[None]:
     finally:
         importlib.metadata.version = real_version
         sys.modules.pop("torchvision", None)
+
+
+def find_tracks(
+    video: DecodedVideo,
+    detector: str | None,
+    confidence: float,
+    classes: Sequence[str] | None,
+    device: str,
+    num_threads: int,
+) -> list[Track]:
+    """Load a detector and follow every object of a video; no detector, no tracks.
+
+    Args:
+        video, confidence, classes: see `track_objects`.
+        detector: see `load_detector`; None: none.
+        device: `auto`, `cpu` or `cuda`.
+        num_threads: CPU threads granted by the scheduler.
+    """
+    if detector is None:
+        return []
+    torch_device, _ = prepare_torch(device, "float32", num_threads)
+    with tempfile.TemporaryDirectory() as run_folder:
+        configure_ultralytics(run_folder)
+        return track_objects(load_detector(resolve_path(detector)), video, confidence, torch_device, classes)
 
 
 def load_detector(path: str | Path) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.errors import InputError, Problem
-from lib.video_io import DecodedVideo, Sound, probe_video, read_frames, read_image, read_sound
+from lib.sound import Sound, read_sound
+from lib.video_io import DecodedVideo, probe_video, read_frames, read_image
 
 MAX_ASPECT_DIFFERENCE = 0.01
 """Relative; image tools round to multiples of 8 or 16 pixels, which stays below this."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from lib.boxes import box_of, draw_box, smooth_path, widest
+from lib.boxes import areas, box_of, draw_box, smooth_path, widest
 from lib.edit_difference import Mask, Picture, change_outside, edit_difference, scaled
+from lib.errors import InputError, Problem
 from lib.region_paths import ENOUGH, RegionPath, follow_regions
 from lib.video_io import DecodedVideo
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lib.detector import Track
 
 TRUST = {"yolo_track": 0.95, "yolo_part": 0.85, "optical_flow": 0.7}
+STEADY = 3.0  # growth or shrinkage of a region that optical flow can be believed
 TINT = (255, 40, 40)  # RGB of the overlay
 
 Facts = dict[str, Any]
@@ -130,8 +132,10 @@ def describe_mask(
     Returns:
         method: yolo_track, yolo_part, optical_flow (what most of the edit was followed by), whole_frame,
             user, or none where nothing was edited.
-        confidence: 0..1, a product: TRUST of the method, coverage, mean share in references_held, and
-            1 - half the share of frames that were filled in. 1 for a whole frame.
+        confidence: 0..1, a product: TRUST of the method, coverage, mean share in references_held,
+            1 - half the share of frames that were filled in, and for optical flow STEADY / growth where
+            that is below 1. 1 for a whole frame.
+        growth: the largest ratio of the areas of one region in two frames, at least 1.
         coverage: share of the changed pixels inside the boxes of the chosen objects (or inside the mask,
             without objects).
         references_held: per edited frame, the share of its change that the boxes carried there from
@@ -147,12 +151,16 @@ def describe_mask(
     coverage = covered / num_changed if num_changed else 1.0
     filled = np.any([path.filled for path in paths], axis=0) if paths else np.zeros(len(edit_mask), np.bool_)
     agreement = float(np.mean([one["share"] for one in held])) if held else 1.0
-    confidence = TRUST.get(method, float(method != "none")) * coverage * agreement * (1 - float(filled.mean()) / 2)
+    growth = max((_growth(path) for path in paths), default=1.0)
+    steadiness = min(1.0, STEADY / growth) if method == "optical_flow" else 1.0
+    trust = TRUST.get(method, float(method != "none"))
+    confidence = trust * coverage * agreement * (1 - float(filled.mean()) / 2) * steadiness
     facts: Facts = {
         "method": method,
         "confidence": round(confidence, 3),
         "coverage": round(coverage, 4),
         "references_held": held,
+        "growth": round(growth, 2),
         "area_share": [round(float(plane.mean()), 4) for plane in edit_mask],
         "gap_frames": int(filled.sum()),
         "regions": [
@@ -167,6 +175,17 @@ def describe_mask(
         "outside": {name: round(value, 4) for name, value in outside.items()},
     }
     return {**facts, "warnings": _warnings(facts)}
+
+
+def refuse_empty(edit_mask: Mask, clip: str, edit: str) -> None:
+    """Refuse a mask without a pixel: an edited frame that is the source's, or black masks.
+
+    Raises:
+        InputError: naming clip and edit.
+    """
+    if not edit_mask.any():
+        found, expected = "no difference from source frame 0", "an edited frame, or masks with white in them"
+        raise InputError([Problem("first_frame", found, expected, clip, edit)])
 
 
 def union_masks(masks: Sequence[Mask]) -> Mask:
@@ -188,6 +207,11 @@ def overlay(source_video: DecodedVideo, edit_mask: Mask) -> DecodedVideo:
     return shown
 
 
+def _growth(path: RegionPath) -> float:
+    sizes = areas(path.boxes[~np.isnan(path.boxes[:, 0])])
+    return float(sizes.max() / max(1.0, sizes.min()))
+
+
 def _main_method(paths: Sequence[RegionPath]) -> str:
     sizes = {method: sum(int(path.region.sum()) for path in paths if path.method == method) for method in TRUST}
     return max(sizes, key=lambda method: sizes[method])
@@ -202,6 +226,8 @@ def _warnings(facts: Facts) -> list[str]:
         warnings.append("Most of the frame was edited, so the whole frame is masked.")
     if facts["method"] == "optical_flow":
         warnings.append("No detected object holds the edit; it was followed by optical flow. Check the overlay.")
+    if facts["method"] == "optical_flow" and facts["growth"] > STEADY:
+        warnings.append(f"The region grew or shrank {facts['growth']:.1f}-fold: optical flow may have lost it.")
     if facts["gap_frames"]:
         warnings.append(f"The region was lost in {facts['gap_frames']} of {num_frames} frames and filled in there.")
     if facts["coverage"] < ENOUGH:

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import IO
 
 FINISHED, FAILED = "finished in ", "failed: "  # how a log's last line begins; the report reads it
 SECONDS_BETWEEN_LINES = 5.0
@@ -67,10 +66,3 @@ def format_seconds(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def read_last_lines(path: Path, count: int) -> list[str]:
-    """Return the last lines of a log."""
-    log: IO[str]
-    with path.open(encoding="utf-8", errors="replace") as log:
-        return log.read().splitlines()[-count:]

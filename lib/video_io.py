@@ -1,10 +1,10 @@
-"""Read and write video and sound with PyAV; the only place that knows the two array layouts.
+"""Read and write video with PyAV; the only place that knows the two array layouts.
 
 decoded video: (frames, height, width, 3) uint8 RGB.
 model video:   (batch, 3, frames, height, width) float in [-1, 1].
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,16 +17,16 @@ from PIL import Image, ImageOps
 
 from lib.errors import InputError, Problem
 from lib.files import whole_file
+from lib.sound import Sound, add_sound_stream, write_sound
 
 if TYPE_CHECKING:
     import torch
 
 DecodedVideo = NDArray[np.uint8]
 CLOCK = 90_000  # ticks per second in the videos we write: 29.97 and 23.976 fps are whole numbers of ticks
-COLORSPACE_UNSPECIFIED = 2  # FFmpeg's AVCOL_SPC_UNSPECIFIED
-SOUND_GAP_SECONDS = 0.05
+BT709, COLORSPACE_UNSPECIFIED = 1, 2  # FFmpeg's AVCOL_SPC_BT709 (_PRI_ and _TRC_ too) and AVCOL_SPC_UNSPECIFIED
+LIMITED_RANGE = 1  # FFmpeg's AVCOL_RANGE_MPEG
 TRUNCATION_SECONDS = 0.25  # containers round durations and leave out the last frame's, but not by this much
-HD_HEIGHT = 720  # pixels; untagged video of this height and above is taken as BT.709, below as BT.601
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class VideoInfo:
     """What a container says of its first video stream.
 
     Sizes are in stored pixels, upright: what an extracted frame has. `pixel_aspect` is the width of a pixel
-    over its height; edited videos carry it on, so that they are shown as wide as their source.
+    over its height. `has_colour_tags`: the file says which matrix turned RGB into YUV. Edited videos carry both
+    on, so that players show them as they show their source.
     """
 
     width: int
@@ -46,14 +47,19 @@ class VideoInfo:
     pixel_format: str
     has_audio: bool
     pixel_aspect: float = 1.0
+    has_colour_tags: bool = True
 
 
 @dataclass(frozen=True)
-class Sound:
-    """Samples (channels, num_samples) float32 in [-1, 1] at `rate` per second."""
+class _Format:
+    """How a video is encoded; `bt709`: tag its colours so."""
 
-    samples: NDArray[np.float32]
-    rate: int
+    codec: str
+    pixel_format: str
+    options: dict[str, str]
+    sound_codec: str
+    pixel_aspect: float = 1.0
+    bt709: bool = False
 
 
 def probe_video(path: str | Path) -> VideoInfo:
@@ -82,6 +88,7 @@ def probe_video(path: str | Path) -> VideoInfo:
                 pixel_format=frame.format.name,
                 has_audio=bool(container.streams.audio),
                 pixel_aspect=_pixel_aspect(stream, frame),
+                has_colour_tags=frame.format.is_rgb or frame.colorspace != COLORSPACE_UNSPECIFIED,
             )
     except (av.FFmpegError, OSError) as error:
         raise _unusable(path, f"an unreadable video ({error.strerror or error})") from None
@@ -90,7 +97,9 @@ def probe_video(path: str | Path) -> VideoInfo:
 def read_frames(path: str | Path, indices: Sequence[int]) -> tuple[DecodedVideo, list[float]]:
     """Decode the frames of the given 0-based indices, in rising order.
 
-    Frames come upright (rotation metadata applied), as 8-bit RGB; transparent pixels are laid over black.
+    Frames come upright (rotation metadata applied), as 8-bit RGB; transparent pixels are laid over black. Video
+    without colour tags is taken as BT.601 whatever its size, as FFmpeg and OpenCV take it: edited frames were most
+    often made from frames that these extracted, and must match.
 
     Returns:
         The decoded video and each frame's time in seconds since the first frame of the file.
@@ -156,50 +165,16 @@ def read_mask(path: str | Path) -> NDArray[np.bool_]:
     return planes > 127
 
 
-def read_sound(path: str | Path, start: float = 0.0, end: float | None = None) -> Sound | None:
-    """Decode the first audio stream between two times in seconds since the first video frame.
-
-    Silence fills what the stream lacks, so that the sound is as long as asked; without an end, it is as long
-    as the stream. None without a stream.
-    """
-    with av.open(str(path), metadata_errors="replace") as container:
-        if not container.streams.audio:
-            return None
-        video_origin = _stream_start(container.streams.video[0])
-        stream = container.streams.audio[0]
-        rate = stream.rate
-        num_channels = min(2, stream.channels)
-        resampler = av.AudioResampler(format="fltp", layout="stereo" if num_channels == 2 else "mono", rate=rate)
-        if end is None:
-            end = float((container.duration or 0) / av.time_base)
-        samples = np.zeros((num_channels, round((end - start) * rate)), np.float32)
-        position: int | None = None
-        for frame in container.decode(stream):
-            stated = round(((frame.time or 0.0) - video_origin - start) * rate)
-            # Containers round times to milliseconds: samples follow on without clicks unless there is a real gap.
-            if position is None or abs(stated - position) > SOUND_GAP_SECONDS * rate:
-                position = stated
-            for piece in resampler.resample(frame):
-                values = piece.to_ndarray()
-                first, last = max(0, -position), min(values.shape[1], samples.shape[1] - position)
-                if last > first:
-                    samples[:, position + first : position + last] = values[:, first:last]
-                position += values.shape[1]
-            if position >= samples.shape[1]:
-                break
-    return Sound(samples, rate)
-
-
 def write_lossless(path: str | Path, video: DecodedVideo, times: Sequence[float], sound: Sound | None = None) -> None:
     """Write RGB frames without loss (FFV1, and 16-bit PCM sound) to a .mkv file."""
     pictures = (av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="bgr0") for picture in video)
-    _write(path, pictures, video.shape[1:3], times, sound, ("ffv1", "bgr0", {}), "pcm_s16le")
+    _write(path, pictures, video.shape[1:3], times, sound, _Format("ffv1", "bgr0", {}, "pcm_s16le"))
 
 
 def write_mask(path: str | Path, mask: NDArray[np.bool_], times: Sequence[float]) -> None:
     """Write a mask (frames, height, width) without loss (FFV1, grey): white = True = edit."""
     pictures = (av.VideoFrame.from_ndarray(plane.astype(np.uint8) * 255, format="gray") for plane in mask)
-    _write(path, pictures, mask.shape[1:3], times, None, ("ffv1", "gray", {}), "")
+    _write(path, pictures, mask.shape[1:3], times, None, _Format("ffv1", "gray", {}, ""))
 
 
 def write_viewable(
@@ -208,17 +183,21 @@ def write_viewable(
     times: Sequence[float],
     crf: int,
     sound: Sound | None = None,
-    pixel_aspect: float = 1.0,
+    source: VideoInfo | None = None,
 ) -> None:
     """Write H.264 and AAC in .mp4, which every browser plays; lossy, for people to look at.
 
-    Frame times are kept as given, so a variable frame rate stays one.
+    Frame times are kept as given, so a variable frame rate stays one. Pixel shape and colour tags are the source's,
+    if it is given; else pixels are square and colours tagged as BT.709.
     """
     # The same pictures must give the same bytes: x264's output depends on its thread count, and with macroblock
     # trees (mbtree) one file in twenty differed from the others even with a fixed one.
     options = {"crf": str(crf), "preset": "medium", "threads": "2", "x264-params": "mbtree=0"}
-    pictures = (_to_bt709(picture) for picture in video)
-    _write(path, pictures, video.shape[1:3], times, sound, ("libx264", "yuv420p", options), "aac", pixel_aspect)
+    tagged = source is None or source.has_colour_tags
+    pictures = (_to_yuv(picture, "ITU709" if tagged else "ITU601") for picture in video)
+    pixel_aspect = source.pixel_aspect if source else 1.0
+    form = _Format("libx264", "yuv420p", options, "aac", pixel_aspect, bt709=tagged)
+    _write(path, pictures, video.shape[1:3], times, sound, form)
 
 
 def to_model_video(video: DecodedVideo) -> "torch.Tensor":
@@ -276,10 +255,6 @@ def _count_frames(path: str | Path, container: Any, stream: Any) -> int:
     return num_frames
 
 
-def _stream_start(stream: Any) -> float:
-    return float((stream.start_time or 0) * stream.time_base)
-
-
 def _upright_size(frame: Any) -> tuple[int, int]:
     """Return (width, height) with the rotation metadata applied."""
     return (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
@@ -295,60 +270,43 @@ def _upright_rgb(frame: Any) -> NDArray[np.uint8]:
         rgba = frame.reformat(format="rgba").to_ndarray().astype(np.uint16)
         picture = (rgba[..., :3] * rgba[..., 3:] // 255).astype(np.uint8)
     else:
-        untagged_hd = frame.colorspace == COLORSPACE_UNSPECIFIED and frame.height >= HD_HEIGHT
-        matrix = "ITU709" if untagged_hd and not frame.format.is_rgb else None
-        picture = frame.reformat(format="rgb24", src_colorspace=matrix).to_ndarray()
+        picture = frame.reformat(format="rgb24").to_ndarray()
     return np.ascontiguousarray(np.rot90(picture, frame.rotation // 90))
 
 
-def _to_bt709(picture: NDArray[np.uint8]) -> Any:
+def _to_yuv(picture: NDArray[np.uint8], matrix: str) -> Any:
     frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-    return frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+    return frame.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range="MPEG")
 
 
 def _write(
     path: str | Path,
-    pictures: Any,
+    pictures: Iterator[Any],
     size: tuple[int, ...],
     times: Sequence[float],
     sound: Sound | None,
-    codec: tuple[str, str, dict[str, str]],
-    sound_codec: str,
-    pixel_aspect: float = 1.0,
+    form: _Format,
 ) -> None:
-    name, pixel_format, options = codec
     height, width = size
-    mp4 = Path(path).suffix == ".mp4"
-    with av.open(str(path), "w", options={"movflags": "faststart"} if mp4 else {}) as container:
+    options = {"movflags": "faststart"} if Path(path).suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=options) as container:
         rate = _nominal_rate(times)
-        stream: Any = container.add_stream(name, rate=rate, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
-        stream.codec_context.sample_aspect_ratio = Fraction(pixel_aspect).limit_denominator(1000)
-        stream.codec_context.time_base = stream.time_base = Fraction(1, CLOCK)
-        if mp4:
-            stream.codec_context.colorspace = stream.codec_context.color_primaries = 1  # BT.709
-            stream.codec_context.color_trc, stream.codec_context.color_range = 1, 1  # BT.709, limited range
-        sound_stream: Any = container.add_stream(sound_codec, rate=sound.rate) if sound else None
-        if sound_stream is not None and sound is not None:
-            sound_stream.layout = "stereo" if len(sound.samples) == 2 else "mono"
+        stream: Any = container.add_stream(form.codec, rate=rate, options=form.options)
+        stream.width, stream.height, stream.pix_fmt = width, height, form.pixel_format
+        context = stream.codec_context
+        context.sample_aspect_ratio = Fraction(form.pixel_aspect).limit_denominator(1000)
+        context.time_base = stream.time_base = Fraction(1, CLOCK)
+        if form.bt709:
+            context.colorspace = context.color_primaries = context.color_trc = BT709
+            context.color_range = LIMITED_RANGE
+        sound_stream = add_sound_stream(container, sound, form.sound_codec) if sound else None
         for frame, time in zip(pictures, times, strict=True):
             frame.time_base, frame.pts = Fraction(1, CLOCK), round(time * CLOCK)
             frame.duration = round(CLOCK / rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-        if sound_stream is not None and sound is not None:
-            _write_sound(container, sound_stream, sound)
-
-
-def _write_sound(container: Any, stream: Any, sound: Sound) -> None:
-    layout = "stereo" if len(sound.samples) == 2 else "mono"
-    block = 1024  # samples in one AAC frame
-    for start in range(0, sound.samples.shape[1], block):
-        samples = np.ascontiguousarray(sound.samples[:, start : start + block])
-        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
-        frame.rate, frame.pts, frame.time_base = sound.rate, start, Fraction(1, sound.rate)
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+        if sound:
+            write_sound(container, sound_stream, sound)
 
 
 def _nominal_rate(times: Sequence[float]) -> Fraction:

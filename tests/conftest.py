@@ -1,5 +1,6 @@
 """What all tests share: the tiny demo models, loaded once, and one thread so that sums repeat."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from lib.models import load_model
 from lib.models.base import VideoModel
+from tests.browser import start_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY_WAN = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
@@ -15,6 +17,12 @@ TINY_WAN = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    """Headless Chromium, for one module of tests."""
+    yield from start_browser()
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from tests.conftest import ROOT, TINY_WAN
 # Lower layers first: a module may import from its own layer and those before it.
 LAYERS = [
     {"errors", "files", "provenance", "stage_log"},
-    {"config", "checkpoints", "disk", "devices", "video_io", "optical_flow"},
-    {"clip_names", "clip_files", "clip_sheet", "input_files", "clips", "frames", "detector", "boxes", "edit_difference"},
+    {"config", "checkpoints", "disk", "devices", "sound", "video_io", "optical_flow"},
+    {"clip_names", "clip_files", "clip_sheet", "input_files", "clips"},
+    {"frames", "detector", "boxes", "edit_difference"},
     {"captions", "region_paths", "masks", "conditioning"},
     {"flow_matching", "lora", "models", "stage_model"},
     {"encoding", "training", "sampling", "generation"},
@@ -136,8 +137,8 @@ def test_environments_agree_with_the_tested_versions() -> None:
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "envs" / "constraints.txt").read_text(), re.MULTILINE))
     tested = {name.lower(): version for name, version in pins.items()}
     for path in sorted((ROOT / "envs").glob("*.yaml")):
-        packages = next(part["pip"] for part in yaml.safe_load(path.read_text())["dependencies"] if isinstance(part, dict))
-        for package in packages:
+        dependencies = yaml.safe_load(path.read_text())["dependencies"]
+        for package in next(part["pip"] for part in dependencies if isinstance(part, dict)):
             name, _, version = package.partition("==")
             assert tested.get(name.lower()) == version, f"{path.name}: {package}"
     for name in ("requirements.txt", "requirements-dev.txt"):

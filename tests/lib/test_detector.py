@@ -54,7 +54,7 @@ def test_figures_of_unseen_scenes_are_found(detector: Any) -> None:
     """In scenes it was not trained on, tracks cover most of the figures in most of the frames."""
     generator = np.random.default_rng(1234)
     followed = []
-    for _ in range(6):
+    for _ in range(15):
         scene = random_scene(generator, num_frames=12)
         video, masks = render(scene)
         tracks = track_objects(detector, video, confidence=0.1, device=CPU)

@@ -136,6 +136,8 @@ def test_motion_error_is_none_where_it_says_nothing(source: np.ndarray, edit_mas
     few = np.zeros_like(edit_mask)
     few[:, :5, :5] = True
     assert metrics.motion_error(source, few, *motion) == ([None] * FRAMES, [None] * FRAMES)
+    hidden = np.zeros_like(motion[1])
+    assert metrics.motion_error(source, edit_mask, motion[0], hidden) == ([None] * FRAMES, [None] * FRAMES)
     still = np.repeat(source[:1], FRAMES, axis=0)
     assert metrics.motion_error(source, edit_mask, *metrics.measure_motion(still))[0] == [None] * FRAMES
 

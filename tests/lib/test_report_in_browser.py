@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from lib.report import write_report
+from tests.browser import load_section, open_page
 from tests.lib.example_batch import EXPECTED, FPS, PROBLEMS, VERSIONS, write_example_batch
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NUM_FRAMES = 16
 SPREAD = """async ([id, duration]) => {
   // How far apart, in seconds, the pictures on show are while the videos of one edit play.
@@ -33,18 +31,6 @@ SPREAD = """async ([id, duration]) => {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    """Start the browser of this machine."""
-    executable = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if executable is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the report of the example batch."""
     results = tmp_path_factory.mktemp("a folder, 100% #1") / "results"
@@ -57,34 +43,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page(chromium, report: Path) -> Iterator[object]:
     """Open the report; afterwards nothing may have gone wrong or out to a network."""
     yield from open_page(chromium, report)
-
-
-def open_page(chromium, report: Path) -> Iterator[object]:
-    """Open a report and hold it against what a page on disk may do."""
-    page = chromium.new_page(viewport={"width": 1300, "height": 800})
-    complaints, requests = [], []
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"{request.failure}: {request.url}"))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto((report / "index.html").as_uri())
-    yield page
-    page.close()
-    # Letting go of a video that is still loading aborts its request: that is meant, and no fault.
-    assert [text for text in complaints if not text.startswith("net::ERR_ABORTED")] == []
-    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
-
-
-def load_section(page, name: str) -> object:
-    """Scroll to an edit and wait until each of its videos shows a picture."""
-    section = page.locator("section.edit", has=page.locator("h2", has_text=name))
-    section.scroll_into_view_if_needed()
-    section.locator(".controls").scroll_into_view_if_needed()
-    page.wait_for_function(
-        "id => [...document.querySelectorAll(`#${id} video`)].every(video => video.readyState >= 2)",
-        arg=section.get_attribute("id"),
-    )
-    return section
 
 
 def frames_on_show(section) -> list[float]:

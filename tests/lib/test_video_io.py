@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from lib.errors import InputError
+from lib.sound import Sound, read_sound
 from lib.video_io import (
-    Sound,
+    VideoInfo,
     probe_video,
     read_first_frame,
     read_frames,
     read_image,
     read_mask,
-    read_sound,
     read_video,
     to_decoded_video,
     to_model_video,
@@ -76,7 +76,8 @@ def test_viewable_video_keeps_rate_colours_and_sound(tmp_path: Path) -> None:
     """H.264 in mp4: 29.97 fps stays, colours stay within rounding, sound is as long as the video."""
     video = smooth_video()
     tone = np.sin(np.arange(round(0.4 * 48000)) * 2 * np.pi * 440 / 48000).astype(np.float32)[np.newaxis] * 0.5
-    write_viewable(tmp_path / "video.mp4", video, NTSC, crf=10, sound=Sound(tone, 48000), pixel_aspect=12 / 11)
+    source = VideoInfo(64, 48, 12, 29.97, 0, "h264", "yuv420p", True, pixel_aspect=12 / 11)
+    write_viewable(tmp_path / "video.mp4", video, NTSC, crf=10, sound=Sound(tone, 48000), source=source)
     info = probe_video(tmp_path / "video.mp4")
     assert (info.codec, info.pixel_format, info.num_frames, info.has_audio) == ("h264", "yuv420p", 12, True)
     assert info.fps == pytest.approx(30000 / 1001, rel=1e-3)

@@ -16,7 +16,6 @@ from tests.conftest import ROOT
 COPIED = ("Snakefile", "config.yaml", "lib", "workflow", "envs")
 
 SMALL = {
-    "mask": {"detector": None},
     "video": {"num_frames": 5, "width": 64, "height": 48},
     "caption": {"max_new_tokens": 4, "num_beams": 1},
     "training": {"decouple_steps": 3, "appearance_steps": 3, "rank": 2},

@@ -1,9 +1,8 @@
 """Encode a clip for stage 1."""
 
-import numpy as np
-
 from lib.encoding import encode_source, save_encoded
 from lib.files import read_json
+from lib.masks import union_masks
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
 from lib.video_io import read_mask, read_video
@@ -12,7 +11,7 @@ settings = {**snakemake.params.settings, **snakemake.params.machine}
 inputs, wildcards = snakemake.input, snakemake.wildcards
 with stage_log(snakemake.log[0], f"encode_source: {wildcards.clip}, {wildcards.mask}"):
     model, _ = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
-    union = np.any([read_mask(path) for path in inputs.masks], axis=0)
+    union = union_masks([read_mask(path) for path in inputs.masks])
     prompt = read_json(inputs.caption)["prompt"]
     encoded = encode_source(model, read_video(inputs.video), union, prompt, wildcards.mask)
     save_encoded(encoded, snakemake.output.encoded)

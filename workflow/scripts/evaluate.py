@@ -7,16 +7,19 @@ from lib.metrics import difference_video
 from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
-from lib.video_io import read_first_frame, read_mask, read_video, write_viewable
+from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 settings = {**params.settings, **params.machine}
 with stage_log(snakemake.log[0], f"evaluate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"):
     model, device = load_stage_model(settings, {"vae"}, snakemake.threads)
     edited, source = read_video(inputs.edited), read_video(inputs.source)
+    facts = read_json(inputs.facts)
     first_frame, mask = read_first_frame(inputs.first_frame), read_mask(inputs.mask)
     clip = (resolve_path(settings["metrics.clip_model"]), device, settings["model.download"])
     rows = evaluate_rows(model, edited, source, first_frame, mask, settings["metrics.background_dilation"], *clip)
     with whole_file(outputs.difference) as path:
-        write_viewable(path, difference_video(edited, source), read_json(inputs.facts)["times"], params.crf)
+        write_viewable(
+            path, difference_video(edited, source), facts["times"], params.crf, None, VideoInfo(**facts["source"])
+        )
     write_json(outputs.metrics, {"rows": rows, "provenance": describe("evaluate", settings, inputs, [], str(device))})

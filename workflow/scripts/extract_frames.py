@@ -4,7 +4,7 @@ from lib.files import whole_file, write_json
 from lib.frames import extract_frames
 from lib.provenance import describe
 from lib.stage_log import stage_log
-from lib.video_io import write_lossless, write_viewable
+from lib.video_io import VideoInfo, write_lossless, write_viewable
 
 with stage_log(snakemake.log[0], f"extract_frames: {snakemake.wildcards.clip}"):
     settings = {key.removeprefix("video."): value for key, value in snakemake.params.settings.items()}
@@ -12,6 +12,6 @@ with stage_log(snakemake.log[0], f"extract_frames: {snakemake.wildcards.clip}"):
     with whole_file(snakemake.output.video) as path:
         write_lossless(path, video, facts["times"], sound)
     with whole_file(snakemake.output.preview) as path:
-        write_viewable(path, video, facts["times"], snakemake.params.crf, sound, facts["source"]["pixel_aspect"])
+        write_viewable(path, video, facts["times"], snakemake.params.crf, sound, VideoInfo(**facts["source"]))
     made = describe("extract_frames", settings, [snakemake.input.source], [snakemake.output.video])
     write_json(snakemake.output.facts, {**facts, "provenance": made})

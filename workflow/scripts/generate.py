@@ -3,9 +3,10 @@
 from lib.files import read_json, whole_file, write_json
 from lib.generation import generate_video
 from lib.provenance import describe
+from lib.sound import read_sound
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
-from lib.video_io import read_sound, write_lossless, write_viewable
+from lib.video_io import VideoInfo, write_lossless, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 settings = {**params.settings, **params.machine, "seed": params.seed}
@@ -17,5 +18,5 @@ with stage_log(snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit},
     with whole_file(outputs.lossless) as path:
         write_lossless(path, video, facts["times"], sound)
     with whole_file(outputs.video) as path:
-        write_viewable(path, video, facts["times"], params.crf, sound, facts["source"]["pixel_aspect"])
+        write_viewable(path, video, facts["times"], params.crf, sound, VideoInfo(**facts["source"]))
     write_json(outputs.provenance, describe("generate", settings, inputs, outputs[:2], str(device)))

@@ -84,7 +84,7 @@ def test_generated_video_equals_the_pipelines(
     noise = draw_noise(conditioning["condition_latents"].shape, seed, torch.device("cpu"))
     negative = tiny_wan.encode_prompt(NEGATIVE)
     latents = denoise(
-        tiny_wan, noise, pipeline.scheduler.sigmas, conditioning, negative, guidance, on_step=lambda step: None
+        tiny_wan, noise, pipeline.scheduler.sigmas, conditioning, negative, guidance, on_step=lambda _: None
     )
     ours = tiny_wan.decode_latents(latents).clamp(-1, 1) / 2 + 0.5
     difference = (ours[0].permute(1, 0, 2, 3) - theirs[0]).abs().max()

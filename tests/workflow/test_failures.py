@@ -1,0 +1,80 @@
+"""Jobs that fail or are killed: the rest goes on, the report tells, and a later run picks up."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lib.video_io import read_frames
+from tests.conftest import ROOT
+from tests.workflow.project import copy_project, planned_jobs, run_snakemake, snakemake_command, write_settings
+
+DEMO = ROOT / "demo" / "clips"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the clip star-crossing."""
+    copy_project(tmp_path)
+    shutil.copytree(DEMO / "star-crossing", tmp_path / "clips" / "star-crossing")
+    write_settings(tmp_path, {"clips": "clips"})
+    return tmp_path
+
+
+def test_one_bad_edit_never_stops_the_others_and_is_mended_alone(project: Path) -> None:
+    """An edit that changed nothing fails at its masks; its sibling clip finishes; mending it reruns just it."""
+    bad = project / "clips" / "unedited"
+    shutil.copytree(DEMO / "portrait-drop", bad)
+    first_frame = bad / "edits" / "white-cross" / "first_frame.png"
+    edited = first_frame.read_bytes()
+    Image.fromarray(read_frames(bad / "source.mp4", [0])[0][0]).save(first_frame)
+
+    answer = run_snakemake(project, "--cores", "2")
+    assert answer.returncode != 0
+    results = project / "results"
+    assert (results / "star-crossing" / "blue-circle" / "mask_lora" / "edited.mp4").exists()
+    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    assert "no difference from source frame 0" in page
+    assert "segment_masks" in page
+    assert set(pd.read_csv(results / "metrics.csv")["clip"]) == {"star-crossing"}
+    log = results / "logs" / "unedited" / "white-cross" / "segment_masks.log"
+    assert str(log.relative_to(project)) in answer.stdout, "the error message must lead to the log"
+    assert log.read_text().splitlines()[-1].startswith("failed: ")
+
+    first_frame.write_bytes(edited)
+    jobs = planned_jobs(project)
+    assert jobs["segment_masks"] == jobs["generate"] == jobs["report"] == 1
+    assert run_snakemake(project, "--cores", "2").returncode == 0
+    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    assert "no difference from source frame 0" not in page
+
+
+def test_killed_run_leaves_no_half_file_and_resumes(project: Path) -> None:
+    """kill -9 of the whole run in mid-training: no partial result under a final name; the next run finishes."""
+    write_settings(project, {"clips": "clips", "training": {"decouple_steps": 5000}})
+    command = snakemake_command("--cores", "2")
+    with (project / "driver.log").open("w") as log:
+        driver = subprocess.Popen(command, cwd=project, stdout=log, stderr=log, start_new_session=True)
+    lora = project / "results" / "star-crossing" / "lora" / "edit"
+    training_log = project / "results" / "logs" / "star-crossing" / "train_lora_decouple.edit.log"
+    deadline = time.monotonic() + 300
+    while not (training_log.exists() and "step 1/5000, loss " in training_log.read_text()):
+        assert driver.poll() is None and time.monotonic() < deadline, (project / "driver.log").read_text()
+        time.sleep(0.2)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert not (lora / "decouple.safetensors").exists() and not (lora / "decouple.jsonl").exists()
+
+    write_settings(project, {"clips": "clips"})
+    assert run_snakemake(project, "--unlock").returncode == 0
+    answer = run_snakemake(project, "--cores", "2")
+    assert answer.returncode == 0, answer.stdout
+    assert "extract frames" not in answer.stdout, "what was whole is not made again"
+    assert (lora / "decouple.safetensors").exists()
+    assert planned_jobs(project) == {}
