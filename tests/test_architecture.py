@@ -20,8 +20,8 @@ from tests.conftest import ROOT, TINY_WAN
 LAYERS = [
     {"errors", "files", "provenance", "stage_log"},
     {"config", "checkpoints", "disk", "devices", "sound", "video_io", "optical_flow"},
-    {"clip_names", "clip_files", "clip_sheet", "input_files", "clips"},
     {"frames", "detector", "boxes", "edit_difference"},
+    {"clip_names", "clip_files", "clip_sheet", "input_files", "clips"},
     {"captions", "region_paths", "masks", "conditioning"},
     {"flow_matching", "lora", "models", "stage_model"},
     {"encoding", "training", "sampling", "generation"},

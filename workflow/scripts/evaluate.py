@@ -18,8 +18,7 @@ with stage_log(snakemake.log[0], f"evaluate: {wildcards.clip}, {wildcards.edit},
     first_frame, mask = read_first_frame(inputs.first_frame), read_mask(inputs.mask)
     clip = (resolve_path(settings["metrics.clip_model"]), device, settings["model.download"])
     rows = evaluate_rows(model, edited, source, first_frame, mask, settings["metrics.background_dilation"], *clip)
+    shown_as = VideoInfo(**facts["source"])
     with whole_file(outputs.difference) as path:
-        write_viewable(
-            path, difference_video(edited, source), facts["times"], params.crf, None, VideoInfo(**facts["source"])
-        )
+        write_viewable(path, difference_video(edited, source), facts["times"], params.crf, None, shown_as)
     write_json(outputs.metrics, {"rows": rows, "provenance": describe("evaluate", settings, inputs, [], str(device))})
