@@ -32,15 +32,29 @@ def checkpoint_file(name: str, file: str) -> Path | None:
     return Path(cached) if isinstance(cached, str) else None
 
 
-def check_model(key: str, name: str, marker: str, download: bool) -> Problem | None:
-    """Return what is wrong with a model name: neither a complete folder, nor a hub id that may be loaded.
+def check_models(
+    video_model: tuple[str, str], captioner: str, detector: str | None, clip_model: str, download: bool
+) -> list[Problem]:
+    """Return what is wrong with the models that a run names.
 
     Args:
-        key: the config key, for the message.
-        name: local folder or hub id.
-        marker: a file that every such folder has.
+        video_model: name and family.
+        captioner, clip_model: local folders or hub ids.
+        detector: a folder or weights file; None: none is used.
         download: whether the hub may be asked at run time.
     """
+    name, family = video_model
+    problems = [
+        _check_model("model.name", name, FAMILY_FILES[family], download),
+        _check_model("caption.model", captioner, CAPTIONER_FILE, download),
+        _check_detector("mask.detector", detector),
+        _check_model("metrics.clip_model", clip_model, CLIP_FILE, download),
+    ]
+    return [problem for problem in problems if problem]
+
+
+def _check_model(key: str, name: str, marker: str, download: bool) -> Problem | None:
+    """Look for a complete folder (it holds the file `marker`) or a hub id that may be loaded."""
     path = Path(resolve_path(name))
     if path.is_dir():
         if (path / marker).exists():
@@ -50,7 +64,7 @@ def check_model(key: str, name: str, marker: str, download: bool) -> Problem | N
         return Problem(key, f"{name}, which is a file", f"a model folder that holds {marker}")
     if not _is_hub_id(name):
         return Problem(key, f"'{name}', which does not exist", "a preset name, a local folder or a hub id (owner/name)")
-    if download or _is_cached(name, marker):
+    if download or checkpoint_file(name, marker):
         return None
     return Problem(
         key,
@@ -59,8 +73,7 @@ def check_model(key: str, name: str, marker: str, download: bool) -> Problem | N
     )
 
 
-def check_detector(key: str, name: str | None) -> Problem | None:
-    """Return what is wrong with the detector's weights; None means that no detector is used."""
+def _check_detector(key: str, name: str | None) -> Problem | None:
     if name is None or Path(resolve_path(name)).exists():
         return None
     return Problem(
@@ -74,7 +87,3 @@ def check_detector(key: str, name: str | None) -> Problem | None:
 def _is_hub_id(name: str) -> bool:
     owner, _, model = name.partition("/")
     return bool(owner and model) and "/" not in model and not name.startswith((".", "~"))
-
-
-def _is_cached(name: str, marker: str) -> bool:
-    return checkpoint_file(name, marker) is not None

@@ -15,8 +15,6 @@ rule caption_source:
         "../../envs/caption.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=20,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

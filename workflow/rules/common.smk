@@ -1,24 +1,18 @@
 # Settings, the batch, and the input functions of all rules.
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS and functions of the wildcards.
-import os
+import gc
 import sys
 from pathlib import Path
 
+# Planning makes millions of objects that stay: looking for garbage among them takes a quarter of the time.
+gc.set_threshold(500_000, 50, 1000)
 sys.path.insert(0, str(workflow.basedir))
 
-from lib.checkpoints import (
-    CAPTIONER_FILE,
-    CLIP_FILE,
-    FAMILY_FILES,
-    ROOT,
-    checkpoint_file,
-    check_detector,
-    check_model,
-)
-from lib.clips import RESERVED_CLIP_NAMES, RESERVED_EDIT_NAMES, find_clips
+from lib.checkpoints import ROOT, check_models, checkpoint_file
+from lib.clips import find_clips
 from lib.config import FAMILY_LIMITS, load_config
-from lib.disk import check_disk, estimate_bytes, estimate_lora_bytes
-from lib.errors import InputError, Problem
+from lib.errors import InputError
+from lib.machine import check_disk, estimate_bytes, estimate_lora_bytes, has_gpu
 from lib.provenance import STAGE_VERSIONS, package_versions
 
 
@@ -26,37 +20,6 @@ def refuse(problems):
     """Stop before any work, with everything that has to change."""
     listed = "\n".join(f"  - {problem}" for problem in problems)
     raise WorkflowError(f"Nothing was started. What has to change:\n{listed}") from None
-
-
-def check_settings(settings):
-    """Return what is wrong with the models and the detector."""
-    download = settings.model.download
-    return [
-        check_model(
-            "model.name",
-            settings.model.name,
-            FAMILY_FILES[settings.model.family],
-            download,
-        ),
-        check_model("caption.model", settings.caption.model, CAPTIONER_FILE, download),
-        check_detector("mask.detector", settings.mask.detector),
-        check_model(
-            "metrics.clip_model", settings.metrics.clip_model, CLIP_FILE, download
-        ),
-    ]
-
-
-def check_space(settings, num_clips, num_edits):
-    """Return a problem if the results will not fit on their disk."""
-    shape = checkpoint_file(settings.model.name, "transformer/config.json")
-    lora_bytes = estimate_lora_bytes(
-        shape, settings.training.rank, settings.training.feed_forward
-    )
-    size = (settings.video.num_frames, settings.video.height, settings.video.width)
-    needed = estimate_bytes(
-        num_clips, num_edits, len(settings.methods), size, lora_bytes
-    )
-    return check_disk(Path(settings.results), needed, settings.min_free_disk)
 
 
 try:
@@ -76,25 +39,29 @@ EDITS = {(clip.name, edit.name): edit for clip in BATCH.clips for edit in clip.e
 METHODS = {name: SETTINGS.method(name) for name in SETTINGS.methods}
 EXPECTED = [(clip, edit, method) for clip, edit in EDITS for method in METHODS]
 
-if (
-    workflow.is_main_process
-):  # a cluster's jobs parse this file too: their inputs are checked already
+if workflow.is_main_process:  # a cluster's jobs parse this file too: their inputs are checked already
+    lora_bytes = estimate_lora_bytes(
+        checkpoint_file(SETTINGS.model.name, "transformer/config.json"),
+        SETTINGS.training.rank,
+        SETTINGS.training.feed_forward,
+    )
+    video_size = (SETTINGS.video.num_frames, SETTINGS.video.height, SETTINGS.video.width)
+    needed_bytes = estimate_bytes(len(CLIPS), len(EDITS), len(METHODS), video_size, lora_bytes)
     blocking = [
-        problem
-        for problem in [
-            *check_settings(SETTINGS),
-            check_space(SETTINGS, len(CLIPS), len(EDITS)),
-        ]
-        if problem
+        *check_models(
+            (SETTINGS.model.name, SETTINGS.model.family),
+            SETTINGS.caption.model,
+            SETTINGS.mask.detector,
+            SETTINGS.metrics.clip_model,
+            SETTINGS.model.download,
+        ),
+        *check_disk(Path(SETTINGS.results), needed_bytes, SETTINGS.min_free_disk),
     ]
     if blocking or not CLIPS:
         refuse([*BATCH.problems, *blocking])
     if BATCH.problems:
         listed = "\n".join(f"  - {problem}" for problem in BATCH.problems)
-        print(
-            f"Left out, while the rest goes on ({len(BATCH.problems)} problems):\n{listed}",
-            file=sys.stderr,
-        )
+        print(f"Left out, while the rest goes on ({len(BATCH.problems)} problems):\n{listed}", file=sys.stderr)
 
 
 pathvars:
@@ -111,10 +78,7 @@ wildcard_constraints:
 
 
 # The GPUs a job asks for. Profiles of clusters, whose login nodes have none, set their own (set-resources).
-NUM_GPUS = int(
-    SETTINGS.model.device == "cuda"
-    or (SETTINGS.model.device == "auto" and os.path.exists("/dev/nvidia0"))
-)
+NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "auto" and has_gpu()))
 
 
 def clip_of(wildcards):
@@ -125,17 +89,9 @@ def edit_of(wildcards):
     return EDITS[wildcards.clip, wildcards.edit]
 
 
-def prompt_of(wildcards):
-    """The prompt that replaces the caption, or None."""
-    return edit_of(wildcards).prompt if "edit" in wildcards.keys() else None
-
-
 def masks_of_clip(wildcards):
     """The masks of all edits of a clip: its LoRA is trained with their union."""
-    return [
-        f"{SETTINGS.results}/{wildcards.clip}/{edit.name}/edit_mask.mkv"
-        for edit in clip_of(wildcards).edits
-    ]
+    return [f"{SETTINGS.results}/{wildcards.clip}/{edit.name}/edit_mask.mkv" for edit in clip_of(wildcards).edits]
 
 
 def lora_of(wildcards):
@@ -162,8 +118,13 @@ def lossless(path):
 
 def settings_of(*keys):
     """Pick settings by section.key, so that a rule reruns only when one that it uses changes."""
-    values = {}
-    for key in keys:
-        section, name = key.split(".")
-        values[key] = getattr(getattr(SETTINGS, section), name)
-    return values
+    return {key: getattr(getattr(SETTINGS, key.split(".")[0]), key.split(".")[1]) for key in keys}
+
+
+def show_where():
+    """Print where the report lies, and again what was left out."""
+    print(f"\nReport: {(Path(SETTINGS.results) / 'report' / 'index.html').resolve()}", file=sys.stderr)
+    if BATCH.problems:
+        print(
+            f"{len(BATCH.problems)} input problems: some clips or edits were left out, see the report.", file=sys.stderr
+        )

@@ -17,8 +17,6 @@ rule encode_source:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=32000,
-        runtime=30,
         gpu=NUM_GPUS,
     params:
         settings=settings_of("model.name", "model.family", "model.dtype"),
@@ -48,13 +46,9 @@ rule encode_edit:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=32000,
-        runtime=30,
         gpu=NUM_GPUS,
     params:
-        settings=settings_of(
-            "model.name", "model.family", "model.dtype", "sampling.negative_prompt"
-        ),
+        settings=settings_of("model.name", "model.family", "model.dtype", "sampling.negative_prompt"),
         machine=settings_of("model.device", "model.download"),
         version=STAGE_VERSIONS["encode"],
     message:

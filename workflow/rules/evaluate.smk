@@ -20,8 +20,6 @@ rule evaluate:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=16000,
-        runtime=30,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

@@ -20,8 +20,6 @@ rule generate:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=48000,
-        runtime=60,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(
@@ -32,11 +30,7 @@ rule generate:
             "sampling.guidance",
             "sampling.shift",
         ),
-        seed=lambda wildcards: (
-            SETTINGS.sampling.seed
-            if edit_of(wildcards).seed is None
-            else edit_of(wildcards).seed
-        ),
+        seed=lambda wildcards: (SETTINGS.sampling.seed if edit_of(wildcards).seed is None else edit_of(wildcards).seed),
         crf=SETTINGS.video.crf,
         machine=settings_of("model.device", "model.download"),
         version=STAGE_VERSIONS["generate"],

@@ -21,8 +21,6 @@ rule segment_masks:
         "../../envs/mask.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=20,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

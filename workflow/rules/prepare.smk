@@ -16,9 +16,6 @@ rule extract_frames:
     conda:
         "../../envs/prepare.yaml"
     threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=20,
     params:
         settings=settings_of(
             "video.num_frames",
@@ -50,9 +47,6 @@ rule align_edit:
     conda:
         "../../envs/prepare.yaml"
     threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         indices=lambda wildcards: [index for index, _ in edit_of(wildcards).references],
         version=STAGE_VERSIONS["align_edit"],

@@ -7,10 +7,7 @@ PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
 
 rule report:
     input:
-        metrics=[
-            f"{SETTINGS.results}/{clip}/{edit}/{method}/metrics.json"
-            for clip, edit, method in EXPECTED
-        ],
+        metrics=[f"{SETTINGS.results}/{clip}/{edit}/{method}/metrics.json" for clip, edit, method in EXPECTED],
     output:
         page="<results>/report/index.html",
         table="<results>/metrics.csv",
@@ -21,11 +18,7 @@ rule report:
     conda:
         "../../envs/report.yaml"
     threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        results=SETTINGS.results,
         expected=EXPECTED,
         problems=PROBLEMS,
         title=SETTINGS.report.title,
@@ -36,38 +29,17 @@ rule report:
         "../scripts/report.py"
 
 
-def show_where(results):
-    """Print where the report lies, and again what was left out."""
-    print(
-        f"\nReport: {(Path(results) / 'report' / 'index.html').resolve()}",
-        file=sys.stderr,
-    )
-    if BATCH.problems:
-        print(
-            f"{len(BATCH.problems)} input problems: some clips or edits were left out, see the report.",
-            file=sys.stderr,
-        )
-
-
 onsuccess:
-    show_where(SETTINGS.results)
+    show_where()
 
 
 onerror:
     # The report rule waits for every edit; when one failed, the page is written from what there is.
-    from lib.report import (
-        write_metrics_table,
-        write_report,
-    )  # here: pandas would slow every start
+    from lib.report import write_metrics_table, write_report  # here: pandas would slow every start
 
     results = Path(SETTINGS.results)
     write_metrics_table(results, EXPECTED, results / "metrics.csv")
     write_report(
-        results,
-        EXPECTED,
-        PROBLEMS,
-        SETTINGS.report.title,
-        package_versions(),
-        results / "report" / "index.html",
+        results, EXPECTED, PROBLEMS, SETTINGS.report.title, package_versions(), results / "report" / "index.html"
     )
-    show_where(SETTINGS.results)
+    show_where()

@@ -32,17 +32,13 @@ rule train_lora_decouple:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
-        mem_mb=48000,
-        runtime=120,
         gpu=NUM_GPUS,
     params:
         stage="decouple",
         settings=TRAINING,
         num_steps=SETTINGS.training.decouple_steps,
         source_share=1.0,
-        machine=settings_of(
-            "model.device", "model.download", "model.gradient_checkpointing"
-        ),
+        machine=settings_of("model.device", "model.download", "model.gradient_checkpointing"),
         version=STAGE_VERSIONS["train_lora"],
     message:
         "train LoRA, decouple: {wildcards.clip}, {wildcards.mask}"
@@ -68,9 +64,7 @@ use rule train_lora_decouple as train_lora_appearance with:
         settings=TRAINING,
         num_steps=SETTINGS.training.appearance_steps,
         source_share=SETTINGS.training.appearance_source_share,
-        machine=settings_of(
-            "model.device", "model.download", "model.gradient_checkpointing"
-        ),
+        machine=settings_of("model.device", "model.download", "model.gradient_checkpointing"),
         version=STAGE_VERSIONS["train_lora"],
     message:
         "train LoRA, appearance: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"

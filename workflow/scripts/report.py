@@ -8,6 +8,6 @@ from lib.stage_log import stage_log
 
 params, outputs = snakemake.params, snakemake.output
 with stage_log(snakemake.log[0], "report"):
-    results = Path(params.results)
+    results = Path(outputs.table).parent
     write_metrics_table(results, params.expected, Path(outputs.table))
     write_report(results, params.expected, params.problems, params.title, package_versions(), Path(outputs.page))

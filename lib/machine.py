@@ -1,4 +1,4 @@
-"""How much disk a run will need, and whether it is there; torch-free, since it is asked before any work."""
+"""What this machine offers a run, disk and GPU; torch-free, since it is asked before any work."""
 
 import json
 import shutil
@@ -38,8 +38,13 @@ def estimate_lora_bytes(transformer_config: Path | None, rank: int, feed_forward
     return int(shape["num_layers"] * per_layer * rank * FLOAT_BYTES)
 
 
-def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> Problem | None:
-    """Return a problem if the results do not fit.
+def has_gpu() -> bool:
+    """Tell whether the NVIDIA driver shows a GPU on this machine."""
+    return Path("/dev/nvidia0").exists()
+
+
+def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> list[Problem]:
+    """Return a problem, in a list, if the results do not fit.
 
     Args:
         folder: where results go; need not exist yet.
@@ -52,9 +57,7 @@ def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> Problem
     free = shutil.disk_usage(existing).free
     wanted = needed_bytes + min_free_disk * GIB
     if free >= wanted:
-        return None
-    return Problem(
-        f"results folder {folder}",
-        f"{free / GIB:.1f} GiB of free disk",
-        f"{wanted / GIB:.1f} GiB: about {needed_bytes / GIB:.1f} for results, and min_free_disk, {min_free_disk:g}",
-    )
+        return []
+    found = f"{free / GIB:.1f} GiB of free disk"
+    shares = f"about {needed_bytes / GIB:.1f} for results, and min_free_disk, {min_free_disk:g}"
+    return [Problem(f"results folder {folder}", found, f"{wanted / GIB:.1f} GiB: {shares}")]
