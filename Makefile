@@ -7,7 +7,7 @@ PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint schema install install-dev clean
+.PHONY: demo test lint schema benchmark-planning install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -22,6 +22,10 @@ lint: install-dev
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/mypy
 	$(VENV)/bin/snakemake --lint
+
+# How long planning a large batch takes.
+benchmark-planning: install-dev
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.workflow.benchmark_planning
 
 # After a change to lib/config.py; a test fails until it is done.
 schema: install

@@ -1,0 +1,115 @@
+"""What is encoded once for training and generation, and the captions that go with it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lib.captions import caption_frame, clean_caption, load_captioner, make_prompt
+from lib.encoding import encode_edit, encode_source, load_encoded, load_samples, save_encoded
+from lib.generation import generate_video
+from lib.models.base import VideoModel
+from lib.provenance import STAGE_VERSIONS, describe
+from tests.conftest import ROOT
+from tests.lib.test_video_io import smooth_video
+
+FRAMES, HEIGHT, WIDTH = 9, 48, 64
+
+
+@pytest.fixture
+def edit_mask() -> np.ndarray:
+    """A box in the middle of every frame."""
+    mask = np.zeros((FRAMES, HEIGHT, WIDTH), bool)
+    mask[:, 16:32, 16:40] = True
+    return mask
+
+
+def _encode_edit(model: VideoModel, edit_mask: np.ndarray, kind: str, references: dict[int, np.ndarray]) -> dict:
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    return encode_edit(model, source, 255 - source[0], references, edit_mask, "a cat", "blurred", kind)
+
+
+def test_encoded_tensors_survive_the_file(tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path) -> None:
+    """Groups, names and values come back from safetensors; training finds the clip, then its references."""
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    encoded = encode_source(tiny_wan, source, edit_mask, "a dog", "edit")
+    save_encoded(encoded, tmp_path / "source.safetensors")
+    again = load_encoded(tmp_path / "source.safetensors", torch.device("cpu"))
+    assert {name: tensor.tolist() for name, tensor in again["source"].items()} == {
+        name: tensor.tolist() for name, tensor in encoded["source"].items()
+    }
+    edit = _encode_edit(tiny_wan, edit_mask, "edit", {4: 255 - source[4], 8: 255 - source[8]})
+    save_encoded(edit, tmp_path / "edit.safetensors")
+    samples = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", torch.device("cpu"))
+    assert [sample.latents.shape[2] for sample in samples] == [3, 1, 1]
+    assert torch.equal(samples[1].latents, edit["reference_00004"]["latents"])
+    assert "latents" not in samples[0].conditioning
+
+
+def test_generation_sees_the_edited_frame_and_training_the_source(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
+    """Stage 1 is shown the source's frame 0, generation the edited one, each with its own prompt."""
+    source = encode_source(tiny_wan, smooth_video(FRAMES, HEIGHT, WIDTH), edit_mask, "a dog", "edit")["source"]
+    generation = _encode_edit(tiny_wan, edit_mask, "edit", {})["generation"]
+    assert torch.equal(source["packed_mask"], generation["packed_mask"])
+    for name in ("condition_latents", "image_embeds", "prompt_embeds"):
+        assert not torch.equal(source[name], generation[name]), name
+
+
+def test_edit_region_of_the_source_never_reaches_the_model(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
+    """Whatever the source shows inside the mask after frame 0, generation is encoded to the same tensors."""
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    other = source.copy()
+    other[1:][edit_mask[1:]] = 7
+    encoded = [
+        encode_edit(tiny_wan, video, 255 - source[0], {}, edit_mask, "a cat", "", "edit")["generation"]
+        for video in (source, other)
+    ]
+    assert all(torch.equal(encoded[0][name], encoded[1][name]) for name in encoded[0])
+
+
+def test_reference_is_a_still_with_its_edit_region_hidden(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
+    """Stage 2: one latent frame, mask 1 on the background, 0 on the region, target the edited frame."""
+    reference = 255 - smooth_video(FRAMES, HEIGHT, WIDTH)[4]
+    group = _encode_edit(tiny_wan, edit_mask, "edit", {4: reference})["reference_00004"]
+    assert group["latents"].shape == (1, 16, 1, HEIGHT // 8, WIDTH // 8)
+    expected = torch.ones(4, HEIGHT // 8, WIDTH // 8)
+    expected[:, 2:4, 2:5] = 0
+    assert torch.equal(group["packed_mask"][0, :, 0], expected)
+
+
+def test_same_seed_same_video_other_seed_other_video(
+    tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path
+) -> None:
+    """Generation repeats exactly and depends on its seed."""
+    save_encoded(_encode_edit(tiny_wan, edit_mask, "edit", {}), tmp_path / "edit.safetensors")
+    videos = [generate_video(tiny_wan, tmp_path / "edit.safetensors", None, 2, 5.0, 5.0, seed) for seed in (3, 3, 4)]
+    assert videos[0].shape == (FRAMES, HEIGHT, WIDTH, 3)
+    assert np.array_equal(videos[0], videos[1])
+    assert not np.array_equal(videos[0], videos[2])
+
+
+def test_florence_captions_a_frame_without_special_tokens() -> None:
+    """The native class describes a frame in words, the same each time."""
+    model, processor = load_captioner(str(ROOT / "demo/models/florence-2-tiny"), torch.device("cpu"), download=False)
+    frame = smooth_video(1, 96, 160)[0]
+    captions = [caption_frame(model, processor, frame, "<DETAILED_CAPTION>", 3, 32) for _ in range(2)]
+    assert captions[0] == captions[1] and captions[0]
+    assert "<" not in captions[0]
+
+
+def test_prompt_has_the_trigger_word_and_no_preamble() -> None:
+    """As the authors build it: "p3rs0n," and the caption without "The image shows"."""
+    assert clean_caption("</s><s>The image shows a red star.</s><pad>") == "a red star."
+    assert make_prompt("p3rs0n", "a red star.") == "p3rs0n, a red star."
+    assert make_prompt("", "a red star.") == "a red star."
+
+
+def test_provenance_names_versions_settings_and_hashes(tmp_path: Path) -> None:
+    """Folders are hashed file by file; every stage has a version."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_bytes(b"abc")
+    made = describe("generate", {"seed": 3}, [tmp_path / "folder"], [])
+    assert made["settings"] == {"seed": 3} and made["stage_version"] == STAGE_VERSIONS["generate"]
+    assert made["inputs"][str(tmp_path / "folder" / "a")].startswith("ba7816bf")
+    assert made["versions"]["torch"] == torch.__version__

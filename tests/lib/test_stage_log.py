@@ -1,0 +1,49 @@
+"""Logs: what a person reads, and what the report relies on."""
+
+from pathlib import Path
+
+import pytest
+
+from lib.errors import InputError, Problem
+from lib.stage_log import Progress, format_seconds, stage_log
+
+
+def test_finished_stage_says_so_last(tmp_path: Path) -> None:
+    """All that was printed is there, and the last line is `finished in`."""
+    with stage_log(tmp_path / "deep" / "stage.log", "generate: clip, edit"):
+        print("working")
+    lines = (tmp_path / "deep" / "stage.log").read_text().splitlines()
+    assert lines[0] == "generate: clip, edit" and lines[1] == "working"
+    assert lines[-1].startswith("finished in ")
+
+
+def test_failed_stage_gives_reason_traceback_and_where_to_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log ends with the reason; the console gets one line and the log's path."""
+    path = tmp_path / "stage.log"
+    with pytest.raises(SystemExit), stage_log(path, "generate: clip, edit"):
+        raise InputError([Problem("file.png", "a cat", "a dog")])
+    text = path.read_text()
+    assert "Traceback" in text
+    assert text.splitlines()[-1] == "failed: file.png: found a cat; expected a dog"
+    console = capsys.readouterr().err
+    assert "generate: clip, edit failed: file.png: found a cat" in console and str(path) in console
+    assert "Traceback" not in console
+
+
+def test_progress_shows_steps_loss_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    """First and last step are always shown; steps between only every few seconds."""
+    progress = Progress("step", 100)
+    for step in range(1, 101):
+        progress.show(step, loss=0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("step 1/100, loss 0.5000, ") and lines[0].endswith(" left")
+    assert lines[-1] == "step 100/100, loss 0.5000, 0 s left"
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(12, "12 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert format_seconds(seconds) == text
