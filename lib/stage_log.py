@@ -1,19 +1,22 @@
 """A log that a person can read for each stage of each clip, and its progress line."""
 
+import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import IO
 
 FINISHED, FAILED = "finished in ", "failed: "  # how a log's last line begins; the report reads it
 SECONDS_BETWEEN_LINES = 5.0
+STDOUT, STDERR = 1, 2  # file descriptors
 
 
 @contextmanager
 def stage_log(path: str | Path, title: str) -> Iterator[None]:
-    """Send all that a stage prints to its log; on failure say so there and, in one line, to the console.
+    """Send all that a stage prints to its log; on failure say so there and, in two lines, to the console.
 
     The log's last line is `finished in N s` or `failed: REASON`; a log without one was killed.
 
@@ -21,20 +24,38 @@ def stage_log(path: str | Path, title: str) -> Iterator[None]:
         path: the log.
         title: what runs, for people: the stage, the clip and the edit.
     """
-    console = sys.stderr
     started = time.perf_counter()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with Path(path).open("w", buffering=1, encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+    with Path(path).open("w", buffering=1, encoding="utf-8") as log, _divert(log), redirect_stdout(log):
         print(title)
         try:
             yield
         except Exception as error:
-            traceback.print_exc()
+            traceback.print_exc(file=log)
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            print(f"{FAILED}{' '.join(reason)}", flush=True)
-            print(f"{title} failed: {reason[0]}\n  log: {path}", file=console, flush=True)
-            raise SystemExit(1) from None
-        print(f"{FINISHED}{time.perf_counter() - started:.1f} s", flush=True)
+            print(f"{FAILED}{' '.join(reason)}")
+            message = f"{title} failed: {reason[0]}\n  log: {path}"
+        else:
+            print(f"{FINISHED}{time.perf_counter() - started:.1f} s")
+            return
+    print(message, file=sys.stderr, flush=True)
+    raise SystemExit(1)
+
+
+@contextmanager
+def _divert(log: IO[str]) -> Iterator[None]:
+    """Send the process's own stdout and stderr to the log: libraries write there past Python's sys.stderr."""
+    sys.stderr.flush()
+    kept = {stream: os.dup(stream) for stream in (STDOUT, STDERR)}
+    try:
+        for stream in kept:
+            os.dup2(log.fileno(), stream)
+        yield
+    finally:
+        sys.stderr.flush()
+        for stream, copy in kept.items():
+            os.dup2(copy, stream)
+            os.close(copy)
 
 
 class Progress:

@@ -1,5 +1,6 @@
 """Logs: what a person reads, and what the report relies on."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def test_finished_stage_says_so_last(tmp_path: Path) -> None:
 
 
 def test_failed_stage_gives_reason_traceback_and_where_to_look(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The log ends with the reason; the console gets one line and the log's path."""
     path = tmp_path / "stage.log"
@@ -27,7 +28,7 @@ def test_failed_stage_gives_reason_traceback_and_where_to_look(
     text = path.read_text()
     assert "Traceback" in text
     assert text.splitlines()[-1] == "failed: file.png: found a cat; expected a dog"
-    console = capsys.readouterr().err
+    console = capfd.readouterr().err
     assert "generate: clip, edit failed: file.png: found a cat" in console and str(path) in console
     assert "Traceback" not in console
 
@@ -41,6 +42,15 @@ def test_progress_shows_steps_loss_and_time_left(capsys: pytest.CaptureFixture[s
     assert lines[0].startswith("step 1/100, loss 0.5000, ") and lines[0].endswith(" left")
     assert lines[-1] == "step 100/100, loss 0.5000, 0 s left"
     assert len(lines) == 2
+
+
+def test_what_libraries_write_past_python_is_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """C code and early-bound loggers write to the process's own stderr; the console stays clean."""
+    with stage_log(tmp_path / "stage.log", "generate: clip, edit"):
+        os.write(2, b"a warning from C\n")
+    assert "a warning from C" in (tmp_path / "stage.log").read_text()
+    os.write(2, b"back on the console\n")
+    assert capfd.readouterr().err == "back on the console\n"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(12, "12 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])

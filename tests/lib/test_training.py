@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from lib.errors import InputError
+from lib.models import load_model
 from lib.models.base import Sample, VideoModel
 from lib.training import Adapter, Optimizer, make_schedule, train_lora
+from tests.conftest import TINY_WAN
 
 OPTIMIZER = Optimizer(learning_rate=2e-3, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
 ADAPTER = Adapter(rank=8, alpha=8.0, feed_forward=True)
@@ -43,8 +47,6 @@ def test_loss_falls(tiny_wan: VideoModel, tmp_path: Path) -> None:
 
 def test_same_seed_gives_the_same_lora_byte_for_byte(tiny_wan: VideoModel, tmp_path: Path) -> None:
     """Two runs on fresh models agree in every loss and every byte of the file."""
-    from tests.conftest import TINY_WAN, load_model
-
     first, second = tmp_path / "first", tmp_path / "second"
     losses = _losses(tiny_wan, first, num_steps=4)
     again = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
@@ -62,10 +64,6 @@ def test_base_weights_never_change(tiny_wan: VideoModel, tmp_path: Path) -> None
 
 def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) -> None:
     """Stage 2 with zero steps writes stage 1's weights again."""
-    from safetensors.torch import load_file
-
-    from tests.conftest import TINY_WAN, load_model
-
     _losses(tiny_wan, tmp_path, num_steps=2)
     fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     stage_1, stage_2 = tmp_path / "lora.safetensors", tmp_path / "second.safetensors"
@@ -88,3 +86,43 @@ def test_stage_two_mixes_source_and_references(num_references: int, source_share
 def test_stage_one_repeats_the_source() -> None:
     """Without references every step is on the source clip."""
     assert make_schedule(5, 0, 1.0) == [0] * 5
+
+
+def test_checkpointing_changes_nothing_but_memory(tmp_path: Path) -> None:
+    """Recomputing activations gives the same losses, and the adapter still learns."""
+    losses = []
+    for checkpointing in (False, True):
+        model = load_model(
+            TINY_WAN,
+            {"transformer"},
+            device=torch.device("cpu"),
+            dtype=torch.float32,
+            gradient_checkpointing=checkpointing,
+        )
+        losses.append(_losses(model, tmp_path / str(checkpointing), num_steps=4))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0][0] != losses[0][-1]
+
+
+def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
+    """As on a GPU: frozen weights in bfloat16, adapter, loss and file in float32."""
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.bfloat16)
+    sample = _sample(model, 1)
+    conditioning = {**sample.conditioning, "prompt_embeds": sample.conditioning["prompt_embeds"].bfloat16()}
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
+    train_lora(model, [Sample(sample.latents, conditioning)], [0] * 20, ADAPTER, OPTIMIZER, 7, *files)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert {tensor.dtype for tensor in load_file(tmp_path / "lora.safetensors").values()} == {torch.float32}
+    base = [tensor for name, tensor in model.transformer.named_parameters() if "lora_" not in name]
+    assert torch.bfloat16 in {tensor.dtype for tensor in base}
+
+
+def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """A run that has gone astray is not carried on, and leaves no LoRA behind."""
+    sample = _sample(tiny_wan, 1)
+    broken = Sample(sample.latents * float("inf"), sample.conditioning)
+    lora = tmp_path / "lora.safetensors"
+    with pytest.raises(InputError, match="training.learning_rate: found a loss of nan at step 1"):
+        train_lora(tiny_wan, [broken], [0], ADAPTER, OPTIMIZER, 7, None, lora, tmp_path / "curve.jsonl")
+    assert list(tmp_path.iterdir()) == []
