@@ -89,7 +89,7 @@ def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], resul
         "players": _list_players(videos, clip_folder, edit_folder, page),
         "pictures": _list_pictures(clip, edit, edit_folder, page),
         "thumbnail": add_thumbnail(edit_folder / "first_frame.png", page, clip, edit, "thumbnail.jpg"),
-        "captions": _list_captions(clip_folder, edit_folder),
+        "captions": _list_captions(edit_folder),
         "rows": list_rows(videos),
         "island": {
             "times": _relative_times(source),
@@ -145,13 +145,13 @@ def _add_from(folder: Path, name: str, page: Path, *names: str) -> str | None:
     return add_media(folder / name, page, *names, name)
 
 
-def _list_captions(clip_folder: Path, edit_folder: Path) -> list[dict[str, str]]:
-    captions = []
-    for label, folder in (("Source", clip_folder), ("Edit", edit_folder)):
-        caption = read_or_nothing(folder / "caption.json")
-        if caption:
-            captions.append({"label": label, "text": caption.get("prompt") or caption.get("caption") or ""})
-    return captions
+def _list_captions(edit_folder: Path) -> list[dict[str, str]]:
+    """Return the prompts; the edit's is the one it was generated with, which may be the user's own."""
+    captions = read_or_nothing(edit_folder / "caption.json")
+    prompts = {"Source": captions.get("source", {}).get("prompt"), "Edit": captions.get("edited", {}).get("prompt")}
+    for path in sorted((edit_folder / "encoded").glob("*.json"))[:1]:
+        prompts["Edit"] = read_or_nothing(path).get("settings", {}).get("prompt", prompts["Edit"])
+    return [{"label": label, "text": prompt} for label, prompt in prompts.items() if prompt]
 
 
 def _aspect(source: dict[str, Any]) -> float:

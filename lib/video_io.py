@@ -73,10 +73,11 @@ def probe_video(path: str | Path) -> VideoInfo:
             if not container.streams.video:
                 raise _unusable(path, "a file without a video stream")
             stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1  # for one frame, starting threads takes longer than decoding it
             num_frames = _count_frames(path, container, stream)
             if num_frames == 0:
                 raise _unusable(path, "a video of zero frames")
-            frame = _first_frame(path)
+            frame = _first_frame(path, container)
             width, height = _upright_size(frame)
             return VideoInfo(
                 width=width,
@@ -223,9 +224,14 @@ def _unusable(path: str | Path, found: str, expected: str = "a video that PyAV c
     return InputError([Problem(str(path), found, expected)])
 
 
-def _first_frame(path: str | Path) -> Any:
-    """Decode frame 0 from a fresh start, since raw streams cannot be wound back."""
-    with av.open(str(path), metadata_errors="replace") as container:
+def _first_frame(path: str | Path, container: Any) -> Any:
+    """Decode frame 0 of a container that has been read; raw streams cannot be wound back and are opened anew."""
+    try:
+        container.seek(0)
+    except OSError:
+        with av.open(str(path), metadata_errors="replace") as fresh:
+            frame = next(fresh.decode(video=0), None)
+    else:
         frame = next(container.decode(video=0), None)
     if frame is None:
         raise _unusable(path, "a video of which no frame can be decoded")

@@ -97,10 +97,6 @@ def write_clip(results: Path, clip: str, num_frames: int, size: tuple[int, int],
     write_viewable(
         folder / "source_preview.mp4", draw_video(num_frames, size, (70, 90, 120)), times(num_frames), crf=18
     )
-    write_json(
-        folder / "caption.json",
-        {"caption": "A disc.", "prompt": f"p3rs0n, A grey disc moves through {clip}."},
-    )
     write_losses(folder / "lora" / "edit" / "decouple.jsonl", 100)
     for stage, seconds in (("extract_frames", 1.4), ("train_lora_decouple.edit", 812.6)):
         write_log(results, f"{clip}/{stage}", f"finished in {seconds} s")
@@ -135,7 +131,9 @@ def write_edit(
     write_json(folder / "edit_mask.json", mask)
     overlay = draw_video(num_frames, size, (200, 140, 40)) // 2 + 60
     write_viewable(folder / "edit_mask_overlay.mp4", overlay, times(num_frames), crf=18)
-    write_json(folder / "caption.json", {"caption": "A red disc.", "prompt": f"p3rs0n, A red disc, {edit}."})
+    source_prompt = f"p3rs0n, A grey disc moves through {clip}."
+    captions = {"source": {"prompt": source_prompt}, "edited": {"prompt": f"p3rs0n, A red disc, {edit}."}}
+    write_json(folder / "caption.json", captions)
     write_log(results, f"{clip}/{edit}/segment_masks", "finished in 4.2 s")
 
 

@@ -91,7 +91,7 @@ def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(
 def test_changed_prompt_leaves_masks_and_the_clips_lora_alone(batch: Path) -> None:
     """A prompt in edit.yaml is encoded anew and generated from, for its edit only."""
     (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text("prompt: a golden ring\n")
-    assert planned_jobs(batch) == {"caption_edit": 1, "encode_edit": 1, "generate": 1, "evaluate": 1, "report": 1}
+    assert planned_jobs(batch) == {"encode_edit": 1, "generate": 1, "evaluate": 1, "report": 1}
 
 
 def test_own_seed_of_one_edit_regenerates_that_edit(batch: Path) -> None:
@@ -106,7 +106,7 @@ def test_added_clip_runs_alone(batch: Path) -> None:
     jobs = planned_jobs(batch)
     assert set(jobs.values()) == {1}
     assert set(jobs) == {
-        "extract_frames", "align_edit", "caption_source", "caption_edit", "segment_masks", "encode_source",
+        "extract_frames", "align_edit", "caption", "segment_masks", "encode_source",
         "encode_edit", "train_lora_decouple", "generate", "evaluate", "report",
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS and functions of the wildcards.
 import gc
 import sys
+import tempfile
 from pathlib import Path
 
 # Planning makes millions of objects that stay: looking for garbage among them takes a quarter of the time.
@@ -77,16 +78,26 @@ wildcard_constraints:
     mask=r"edit|first_frame|all_ones|all_zeros",
 
 
+# Snakemake's own default, but worked out once and not for each job: a tenth of the time that planning takes.
+TMPDIR = tempfile.gettempdir()
+
 # The GPUs a job asks for. Profiles of clusters, whose login nodes have none, set their own (set-resources).
 NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "auto" and has_gpu()))
 
 
 def clip_of(wildcards):
+    """The clip of a job."""
     return CLIPS[wildcards.clip]
 
 
 def edit_of(wildcards):
+    """The edit of a job."""
     return EDITS[wildcards.clip, wildcards.edit]
+
+
+def captions_of_clip(wildcards):
+    """A file that holds the source's caption: that of the clip's first edit."""
+    return f"{SETTINGS.results}/{wildcards.clip}/{clip_of(wildcards).edits[0].name}/caption.json"
 
 
 def masks_of_clip(wildcards):

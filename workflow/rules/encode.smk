@@ -5,10 +5,11 @@
 rule encode_source:
     input:
         video="<results>/{clip}/source_video.mkv",
-        caption="<results>/{clip}/caption.json",
+        captions=captions_of_clip,
         masks=masks_of_clip,
     output:
         encoded="<results>/{clip}/encoded/{mask}.safetensors",
+        provenance="<results>/{clip}/encoded/{mask}.json",
     log:
         "<logs>/{clip}/encode_source.{mask}.log",
     benchmark:
@@ -17,6 +18,7 @@ rule encode_source:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
+        tmpdir=TMPDIR,
         gpu=NUM_GPUS,
     params:
         settings=settings_of("model.name", "model.family", "model.dtype"),
@@ -34,10 +36,11 @@ rule encode_edit:
         facts="<results>/{clip}/source_video.json",
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references="<results>/{clip}/{edit}/references",
-        caption="<results>/{clip}/{edit}/caption.json",
+        captions="<results>/{clip}/{edit}/caption.json",
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
     output:
         encoded="<results>/{clip}/{edit}/encoded/{mask}.safetensors",
+        provenance="<results>/{clip}/{edit}/encoded/{mask}.json",
     log:
         "<logs>/{clip}/{edit}/encode_edit.{mask}.log",
     benchmark:
@@ -46,9 +49,12 @@ rule encode_edit:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
+        tmpdir=TMPDIR,
         gpu=NUM_GPUS,
     params:
         settings=settings_of("model.name", "model.family", "model.dtype", "sampling.negative_prompt"),
+        own_prompt=lambda wildcards: edit_of(wildcards).prompt,
+        trigger_word=SETTINGS.caption.trigger_word,
         machine=settings_of("model.device", "model.download"),
         version=STAGE_VERSIONS["encode"],
     message:

@@ -20,6 +20,7 @@ rule generate:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
+        tmpdir=TMPDIR,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

@@ -21,6 +21,7 @@ rule segment_masks:
         "../../envs/mask.yaml"
     threads: 1
     resources:
+        tmpdir=TMPDIR,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

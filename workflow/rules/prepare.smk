@@ -16,6 +16,8 @@ rule extract_frames:
     conda:
         "../../envs/prepare.yaml"
     threads: 1
+    resources:
+        tmpdir=TMPDIR,
     params:
         settings=settings_of(
             "video.num_frames",
@@ -47,6 +49,8 @@ rule align_edit:
     conda:
         "../../envs/prepare.yaml"
     threads: 1
+    resources:
+        tmpdir=TMPDIR,
     params:
         indices=lambda wildcards: [index for index, _ in edit_of(wildcards).references],
         version=STAGE_VERSIONS["align_edit"],

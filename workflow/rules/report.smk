@@ -18,6 +18,8 @@ rule report:
     conda:
         "../../envs/report.yaml"
     threads: 1
+    resources:
+        tmpdir=TMPDIR,
     params:
         expected=EXPECTED,
         problems=PROBLEMS,

@@ -32,6 +32,7 @@ rule train_lora_decouple:
         "../../envs/diffusion.yaml"
     threads: 1
     resources:
+        tmpdir=TMPDIR,
         gpu=NUM_GPUS,
     params:
         stage="decouple",

@@ -1,19 +1,25 @@
 """Encode what an edit is generated from, and its references for stage 2."""
 
+from lib.captions import make_prompt
 from lib.encoding import encode_edit, save_encoded
-from lib.files import read_json
+from lib.files import read_json, write_json
 from lib.frames import read_references
+from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
 from lib.video_io import read_first_frame, read_mask, read_video
 
-settings = {**snakemake.params.settings, **snakemake.params.machine}
-inputs, wildcards = snakemake.input, snakemake.wildcards
+params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
+settings = {**params.settings, **params.machine}
 with stage_log(snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"):
-    model, _ = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
-    first_frame = read_first_frame(inputs.first_frame)
-    references = read_references(inputs.references, read_json(inputs.facts)["indices"])
-    prompts = (read_json(inputs.caption)["prompt"], settings["sampling.negative_prompt"])
-    source_video, edit_mask = read_video(inputs.video), read_mask(inputs.mask)
-    encoded = encode_edit(model, source_video, first_frame, references, edit_mask, *prompts, wildcards.mask)
-    save_encoded(encoded, snakemake.output.encoded)
+    model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
+    edited = (
+        read_first_frame(inputs.first_frame),
+        read_references(inputs.references, read_json(inputs.facts)["indices"]),
+    )
+    caption = params.own_prompt or read_json(inputs.captions)["edited"]["caption"]
+    prompts = (make_prompt(params.trigger_word, caption), settings["sampling.negative_prompt"])
+    masks = (read_mask(inputs.mask), *prompts, wildcards.mask)
+    save_encoded(encode_edit(model, read_video(inputs.video), *edited, *masks), outputs.encoded)
+    made = describe("encode", {**settings, "prompt": prompts[0]}, inputs, outputs[:1], str(device))
+    write_json(outputs.provenance, made)

@@ -1,17 +1,20 @@
 """Encode a clip for stage 1."""
 
 from lib.encoding import encode_source, save_encoded
-from lib.files import read_json
+from lib.files import read_json, write_json
 from lib.masks import union_masks
+from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
 from lib.video_io import read_mask, read_video
 
 settings = {**snakemake.params.settings, **snakemake.params.machine}
-inputs, wildcards = snakemake.input, snakemake.wildcards
+inputs, outputs, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
 with stage_log(snakemake.log[0], f"encode_source: {wildcards.clip}, {wildcards.mask}"):
-    model, _ = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
+    model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
     union = union_masks([read_mask(path) for path in inputs.masks])
-    prompt = read_json(inputs.caption)["prompt"]
+    prompt = read_json(inputs.captions)["source"]["prompt"]
     encoded = encode_source(model, read_video(inputs.video), union, prompt, wildcards.mask)
-    save_encoded(encoded, snakemake.output.encoded)
+    save_encoded(encoded, outputs.encoded)
+    made = describe("encode", {**settings, "prompt": prompt}, inputs, outputs[:1], str(device))
+    write_json(outputs.provenance, made)
