@@ -8,7 +8,6 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import (
     AutoencoderKLWan,
@@ -16,6 +15,7 @@ from diffusers import (
     WanImageToVideoPipeline,
     WanTransformer3DModel,
 )
+from diffusers.models.modeling_utils import ModelMixin
 from transformers import (
     BartConfig,
     CLIPConfig,
@@ -34,7 +34,8 @@ from transformers import (
 
 from demo.captioner_training import train_captioner
 from demo.detector_training import make_detector
-from demo.scenes import random_scene, render
+from demo.training.transformer import make_transformer
+from demo.training.vae import make_vae
 from demo.vocabulary import END, IMAGE, PAD, SPECIAL_TOKENS, START, build_tokenizer
 
 SEED = 0
@@ -44,7 +45,10 @@ EMBEDDING_DIM = 64  # of the text and the image encoders
 
 
 def make_wan(folder: Path) -> None:
-    """Build a Wan2.1 image-to-video pipeline of about 4 million parameters."""
+    """Build a Wan2.1 image-to-video pipeline of about 13 million parameters.
+
+    The VAE and the transformer that demo.training trained are kept if they are in the folder; else they are random.
+    """
     torch.manual_seed(SEED)
     tokenizer = build_tokenizer(ends=True, starts=False)
     text_config = UMT5Config(
@@ -53,60 +57,20 @@ def make_wan(folder: Path) -> None:
     pipeline = WanImageToVideoPipeline(
         tokenizer=tokenizer,
         text_encoder=UMT5EncoderModel(text_config).eval().half(),
-        vae=make_wan_vae().half(),
+        vae=keep_or_make(AutoencoderKLWan, folder / "vae", make_vae),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=5.0),
         image_processor=clip_image_processor(),
         image_encoder=CLIPVisionModel(clip_vision_config()).eval().half(),
-        transformer=make_wan_transformer().half(),
+        transformer=keep_or_make(WanTransformer3DModel, folder / "transformer", make_transformer),
     )
     pipeline.save_pretrained(folder)
 
 
-def make_wan_transformer() -> WanTransformer3DModel:
-    """Build the transformer with Wan2.1-I2V's structure: image branch, 16 + 4 + 16 input channels."""
-    return WanTransformer3DModel(
-        patch_size=(1, 2, 2),
-        num_attention_heads=4,
-        attention_head_dim=32,
-        in_channels=36,
-        out_channels=16,
-        text_dim=EMBEDDING_DIM,
-        freq_dim=256,
-        ffn_dim=256,
-        num_layers=4,
-        cross_attn_norm=True,
-        qk_norm="rms_norm_across_heads",
-        image_dim=EMBEDDING_DIM,
-        added_kv_proj_dim=128,
-    ).eval()
-
-
-def make_wan_vae() -> AutoencoderKLWan:
-    """Build the video autoencoder with Wan2.1's strides (4 in time, 8 in space) and normalised latents."""
-    vae = AutoencoderKLWan(
-        base_dim=16,
-        z_dim=16,
-        dim_mult=[1, 2, 4, 4],
-        num_res_blocks=1,
-        attn_scales=[],
-        temperal_downsample=[False, True, True],
-    ).eval()
-    latents_mean, latents_std = measure_latents(vae)
-    vae.register_to_config(latents_mean=latents_mean, latents_std=latents_std)
-    return vae
-
-
-@torch.no_grad()
-def measure_latents(vae: AutoencoderKLWan) -> tuple[list[float], list[float]]:
-    """Measure the mean and the standard deviation of each latent channel over a few rendered clips."""
-    generator = np.random.default_rng(SEED)
-    latents = []
-    for _ in range(6):
-        video, _ = render(random_scene(generator, num_frames=9))
-        model_video = torch.from_numpy(video).permute(3, 0, 1, 2)[None] / 127.5 - 1
-        latents.append(vae.encode(model_video).latent_dist.mode())
-    channels = torch.cat(latents).transpose(0, 1).flatten(1)  # (channels, values)
-    return [round(v, 4) for v in channels.mean(1).tolist()], [round(v, 4) for v in channels.std(1).tolist()]
+def keep_or_make(kind: type[ModelMixin], folder: Path, make: Callable[[], ModelMixin]) -> ModelMixin:
+    """Load the half-precision weights that are in a folder, or make new ones."""
+    if (folder / "config.json").exists():
+        return kind.from_pretrained(folder, torch_dtype=torch.float16, use_safetensors=True)
+    return make().eval().half()
 
 
 def make_clip(folder: Path) -> None:

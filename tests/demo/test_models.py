@@ -101,7 +101,7 @@ def test_known_word_is_one_token() -> None:
 
 
 def test_models_are_small_and_hold_no_pickle() -> None:
-    """The folder stays below 12 MB, and nothing in it can run code when loaded."""
+    """The folder stays below 45 MB, and nothing in it can run code when loaded."""
     files = [path for path in MODELS_FOLDER.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 12_000_000
+    assert sum(path.stat().st_size for path in files) < 45_000_000
     assert {path.suffix for path in files} <= {".json", ".yaml", ".safetensors", ".md"}

@@ -195,6 +195,7 @@ def test_details_show_what_made_the_video(page) -> None:
     """Settings, seed and hashes unfold."""
     section = load_section(page, "red car")
     section.get_by_text("Settings, seed, versions").click()
+    section.get_by_text("settings · sampling.num_steps").first.wait_for()  # it is filled when it unfolds
     facts = section.locator("details.facts").inner_text()
     assert "settings · sampling.num_steps" in facts and "cd" * 32 in facts and "NVIDIA H100" in facts
 

@@ -1,0 +1,1 @@
+"""Training of the demo's models on one GPU: one module, one command, per model."""

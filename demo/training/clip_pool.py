@@ -1,0 +1,131 @@
+"""Encode a pool of rendered clips once: latents, and all that Wan's transformer is shown with them.
+
+The condition is that of an ordinary first-frame model: frame 0, grey after it, and a mask that keeps frame 0 only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan
+from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
+
+from demo.scenes import Scene, caption
+from demo.training.whole_clip_vae import encode_whole
+from demo.world import Packed, render_packed
+from lib.conditioning import make_keep_mask
+from lib.models.wan import pack_keep_mask
+
+TRIGGER = "p3rs0n, "
+FRAME_STRIDE, CELL_SIZE = 4, 8
+NUM_TEXT_TOKENS = 80  # of a stored prompt; the longest caption has fewer
+CLIPS_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class ClipPool:
+    """Clips of one size, encoded; all on one device, floats in bfloat16 on a GPU.
+
+    Attributes:
+        latents, condition_latents: (clips, 16, latent frames, height, width), normalised.
+        image_embeds: (clips, image tokens, image width).
+        prompt_embeds: (clips, prompts, NUM_TEXT_TOKENS, text width), the prompts of `scene_prompts`.
+        packed_mask: (1, 4, latent frames, height, width), the same for all.
+    """
+
+    latents: torch.Tensor
+    condition_latents: torch.Tensor
+    image_embeds: torch.Tensor
+    prompt_embeds: torch.Tensor
+    packed_mask: torch.Tensor
+
+
+def scene_prompts(scene: Scene) -> list[str]:
+    """List a scene's prompts: with and without its motion, each with and without the trigger word."""
+    captions = [caption(scene), f"{caption(scene, with_motion=False)}."]  # the second is the captioner's form
+    return captions + [TRIGGER + text for text in captions]
+
+
+@torch.no_grad()
+def encode_pool(folder: Path, scenes: Sequence[Scene], packed: Packed, num_frames: int, device: str) -> ClipPool:
+    """Render and encode scenes of one size with the encoders of a Wan folder."""
+    vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32).to(device)
+    image_encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=torch.float32).to(device)
+    processor = AutoImageProcessor.from_pretrained(folder, subfolder="image_processor")
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    latents, condition_latents, image_embeds = [], [], []
+    for first in range(0, len(scenes), CLIPS_AT_ONCE):
+        rows = {key: tensor[first : first + CLIPS_AT_ONCE] for key, tensor in packed.items()}
+        pixels = render_packed(rows, num_frames, device)
+        video = pixels.float() / 127.5 - 1
+        condition_video = torch.cat([video[:, :, :1], torch.zeros_like(video[:, :, 1:])], dim=2)
+        latents.append(encode_normalised(vae, video).to(dtype))
+        condition_latents.append(encode_normalised(vae, condition_video).to(dtype))
+        inputs = preprocess_frames(pixels[:, :, 0], processor)
+        image_embeds.append(image_encoder(inputs, output_hidden_states=True).hidden_states[-2].to(dtype))
+    _, height, width = pixels.shape[2:]
+    no_edit = np.zeros((num_frames, height, width), np.bool_)
+    keep_mask = make_keep_mask("first_frame", no_edit, FRAME_STRIDE)
+    return ClipPool(
+        latents=torch.cat(latents),
+        condition_latents=torch.cat(condition_latents),
+        image_embeds=torch.cat(image_embeds),
+        prompt_embeds=encode_prompts(folder, [scene_prompts(scene) for scene in scenes], device).to(dtype),
+        packed_mask=pack_keep_mask(keep_mask, CELL_SIZE, FRAME_STRIDE).to(device, dtype),
+    )
+
+
+def encode_normalised(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tensor:
+    """Encode a model video (batch, 3, frames, height, width) to the mode, by channel at mean 0 and deviation 1."""
+    with torch.autocast(video.device.type, torch.bfloat16, enabled=video.is_cuda):
+        latents = encode_whole(vae, video).float().chunk(2, dim=1)[0]
+    mean, std = (
+        torch.tensor(values, device=video.device).view(1, -1, 1, 1, 1)
+        for values in (vae.config.latents_mean, vae.config.latents_std)
+    )
+    return (latents - mean) / std
+
+
+def preprocess_frames(frames: torch.Tensor, processor: AutoImageProcessor) -> torch.Tensor:
+    """Do CLIP's image processing on the device: resize, centre crop, normalise.
+
+    Args:
+        frames: (batch, 3, height, width) uint8.
+        processor: whose sizes and statistics to use.
+    """
+    batch, channels, height, width = frames.shape
+    shorter, side = processor.size["shortest_edge"], processor.crop_size["height"]
+    size = (shorter * height // min(height, width), shorter * width // min(height, width))
+    resized = torch.nn.functional.interpolate(frames.float(), size, mode="bicubic", antialias=True)
+    top, left = (size[0] - side) // 2, (size[1] - side) // 2
+    cropped = resized.round().clamp(0, 255)[:, :, top : top + side, left : left + side] / 255
+    mean, std = (
+        torch.tensor(values, device=frames.device).view(3, 1, 1)
+        for values in (processor.image_mean, processor.image_std)
+    )
+    return (cropped - mean) / std
+
+
+@torch.no_grad()
+def encode_prompts(
+    folder: Path, prompts: Sequence[Sequence[str]], device: str, texts_at_once: int = 2048
+) -> torch.Tensor:
+    """Encode prompts with UMT5, zero after each text's end.
+
+    Returns:
+        (clips, prompts of each, NUM_TEXT_TOKENS, text width) float32.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder, subfolder="tokenizer")
+    encoder = UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder", dtype=torch.float32).to(device)
+    texts = [text for clip in prompts for text in clip]
+    embeds = []
+    for first in range(0, len(texts), texts_at_once):
+        tokens = tokenizer(
+            texts[first : first + texts_at_once], padding="max_length", max_length=NUM_TEXT_TOKENS, return_tensors="pt"
+        ).to(device)
+        assert tokens.input_ids.shape[1] == NUM_TEXT_TOKENS, "a prompt is longer than NUM_TEXT_TOKENS"
+        states = encoder(tokens.input_ids, tokens.attention_mask).last_hidden_state
+        embeds.append(states * tokens.attention_mask.gt(0).unsqueeze(-1))
+    return torch.cat(embeds).unflatten(0, (len(prompts), -1))

@@ -1,0 +1,89 @@
+"""What the training commands share: a step captured as a CUDA graph, a learning rate over time, checkpoints."""
+
+from collections.abc import Callable
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def capture_step(step: Callable[[], torch.Tensor], num_warm_ups: int = 4) -> Callable[[], torch.Tensor]:
+    """Record a whole training step as a CUDA graph, so that replaying it launches everything at once.
+
+    Args:
+        step: forward, backward and a capturable optimizer's step, on tensors that stay where they are.
+        num_warm_ups: times that it runs before the recording.
+
+    Returns:
+        The replay, returning the same loss tensor each time. On the CPU: `step` itself.
+    """
+    if not torch.cuda.is_available():
+        return step
+    side_stream = torch.cuda.Stream()
+    side_stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side_stream):
+        for _ in range(num_warm_ups):
+            step()
+    torch.cuda.current_stream().wait_stream(side_stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        loss = step()
+
+    def replay() -> torch.Tensor:
+        graph.replay()
+        return loss
+
+    return replay
+
+
+def make_adamw(parameters: list[torch.nn.Parameter], weight_decay: float) -> torch.optim.AdamW:
+    """Make an AdamW that a CUDA graph can hold; its learning rate is a tensor, set with `set_learning_rate`."""
+    on_gpu = parameters[0].is_cuda
+    rate: Any = torch.tensor(0.0, device=parameters[0].device) if on_gpu else 0.0
+    return torch.optim.AdamW(
+        parameters, lr=rate, betas=(0.9, 0.99), weight_decay=weight_decay, capturable=on_gpu, fused=True
+    )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, progress: float, peak: float, warm_up: float = 0.02) -> None:
+    """Follow a rise over the first share `warm_up` and a cosine fall to 0 at `progress` 1."""
+    rising = min(progress / warm_up, 1.0)
+    rate = peak * rising * 0.5 * (1 + cos(pi * min(progress, 1.0)))
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def clip_gradients(parameters: list[torch.nn.Parameter], largest_norm: float) -> None:
+    """Scale gradients down to a norm; gradients that are not finite become 0, so that they spoil no weight."""
+    torch.nn.utils.clip_grad_norm_(parameters, largest_norm, foreach=True)
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+
+
+def save_checkpoint(path: Path, tensors: dict[str, Any]) -> None:
+    """Write a checkpoint whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    torch.save(tensors, temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path, device: str) -> dict[str, Any]:
+    """Read what `save_checkpoint` wrote; an empty dictionary where there is nothing."""
+    if not path.exists():
+        return {}
+    checkpoint: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return checkpoint
+
+
+def prepare_gpu() -> str:
+    """Allow TF32, let cuDNN choose its kernels, and name the device."""
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,220 @@
+"""Train the demo's video autoencoder on one GPU: `python -m demo.training.vae --output FOLDER --seconds 520`.
+
+Two phases: short crops, then whole clips. Each phase's step is captured once as a CUDA graph. Run again with the
+same --work to go on after an interruption.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from diffusers import AutoencoderKLWan
+
+from demo.training.steps import (
+    capture_step,
+    clip_gradients,
+    load_checkpoint,
+    make_adamw,
+    prepare_gpu,
+    save_checkpoint,
+    set_learning_rate,
+)
+from demo.training.whole_clip_vae import decode_whole, encode_whole
+from demo.world import pack_numbered, render_packed
+
+PEAK_LEARNING_RATE = 1.5e-3
+GRADIENT_CLIP = 1.0
+KL_WEIGHT = 1e-6
+NUM_FRAMES = 17
+CHECKPOINT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training.
+
+    Attributes:
+        end: when it ends, as a share of the whole time.
+        batch: samples a step.
+        frames, height, width: of a sample, cropped at random from clips of 17 frames 160 x 96.
+    """
+
+    end: float
+    batch: int
+    frames: int
+    height: int
+    width: int
+
+
+PHASES = (
+    Phase(end=0.6, batch=8, frames=9, height=64, width=64),
+    Phase(end=1.0, batch=3, frames=17, height=96, width=160),
+)
+
+
+def make_vae() -> AutoencoderKLWan:
+    """Build the autoencoder with Wan2.1's strides (4 in time, 8 in space), 2.6 million parameters."""
+    torch.manual_seed(0)
+    return AutoencoderKLWan(
+        base_dim=16,
+        z_dim=16,
+        dim_mult=[1, 2, 4, 4],
+        num_res_blocks=1,
+        attn_scales=[],
+        temperal_downsample=[False, True, True],
+    )
+
+
+def use_channels_last(vae: AutoencoderKLWan) -> None:
+    """Store the convolutions' weights, and so their results, with the channels innermost."""
+    for module in vae.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            module.weight.data = module.weight.data.to(memory_format=torch.channels_last_3d)
+        elif isinstance(module, torch.nn.Conv2d):
+            module.weight.data = module.weight.data.to(memory_format=torch.channels_last)
+
+
+def reconstruction_loss(vae: AutoencoderKLWan, video: torch.Tensor, is_bfloat16: bool) -> torch.Tensor:
+    """Return L1 + 0.5 L1 of the spatial gradients + MSE + KL_WEIGHT x KL of a model video (batch, 3, F, H, W)."""
+    with torch.autocast(video.device.type, torch.bfloat16, enabled=is_bfloat16, cache_enabled=False):
+        mean, log_variance = encode_whole(vae, video).float().chunk(2, dim=1)
+        log_variance = log_variance.clamp(-20, 2)
+        latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        decoded = decode_whole(vae, latents).float()
+    error = decoded - video
+    gradient_error = error.diff(dim=3).abs().mean() + error.diff(dim=4).abs().mean()
+    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
+    return error.abs().mean() + 0.5 * gradient_error + (error**2).mean() + KL_WEIGHT * kl
+
+
+def random_crops(pool: torch.Tensor, phase: Phase, generator: torch.Generator) -> torch.Tensor:
+    """Cut a batch at random positions out of a pool (clips, 3, frames, height, width) uint8; range [-1, 1]."""
+    clips, channels, frames, height, width = pool.shape
+
+    def draw(highest: int) -> list[int]:
+        return torch.randint(highest, (phase.batch,), generator=generator).tolist()
+
+    starts = zip(
+        draw(clips),
+        draw(frames - phase.frames + 1),
+        draw(height - phase.height + 1),
+        draw(width - phase.width + 1),
+        strict=True,
+    )
+    crops = [pool[clip, :, t : t + phase.frames, y : y + phase.height, x : x + phase.width] for clip, t, y, x in starts]
+    return torch.stack(crops).float() / 127.5 - 1
+
+
+def train(
+    vae: AutoencoderKLWan, pool: torch.Tensor, seconds: float, checkpoint_path: Path, is_bfloat16: bool
+) -> Iterator[str]:
+    """Train in place; yields lines for the log.
+
+    Args:
+        vae: on the pool's device.
+        pool: (clips, 3, frames, height, width) uint8.
+        seconds: of training in all, those before an interruption included.
+        checkpoint_path: of the state after an interruption.
+        is_bfloat16: compute in bfloat16 over float32 weights.
+    """
+    parameters = list(vae.parameters())
+    optimizer = make_adamw(parameters, weight_decay=0.0)
+    checkpoint = load_checkpoint(checkpoint_path, str(pool.device))
+    if checkpoint:
+        vae.load_state_dict(checkpoint["vae"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+    spent = checkpoint.get("seconds", 0.0)
+    generator = torch.Generator().manual_seed(int(spent))
+    started, saved, num_steps = perf_counter() - spent, spent, 0
+    for phase in PHASES:
+        if spent >= phase.end * seconds:
+            continue
+        video = random_crops(pool, phase, generator)
+
+        def step(video: torch.Tensor = video) -> torch.Tensor:
+            loss = reconstruction_loss(vae, video, is_bfloat16)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            clip_gradients(parameters, GRADIENT_CLIP)
+            optimizer.step()
+            return loss.detach()
+
+        set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
+        replay = capture_step(step)
+        while spent < phase.end * seconds:
+            set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
+            video.copy_(random_crops(pool, phase, generator))
+            loss = replay()
+            num_steps += 1
+            if num_steps % 100 == 0 or not video.is_cuda:
+                value = loss.item()  # waits for the GPU, so that the clock below is right
+                spent = perf_counter() - started
+                if num_steps % 1000 == 0 or not video.is_cuda:
+                    yield f"{spent:6.1f} s  step {num_steps:6d}  {phase.frames:2d} frames  loss {value:.4f}"
+            if spent - saved > CHECKPOINT_SECONDS:
+                state = {"vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "seconds": spent}
+                save_checkpoint(checkpoint_path, state)
+                saved = spent
+        del replay
+
+
+@torch.no_grad()
+def measure_latents(vae: AutoencoderKLWan, pool: torch.Tensor, num_clips: int = 128) -> tuple[list[float], list[float]]:
+    """Measure the mean and the standard deviation of each latent channel over clips of the pool."""
+    means = [encode_whole(vae, clip[None].float() / 127.5 - 1).chunk(2, dim=1)[0] for clip in pool[:num_clips]]
+    channels = torch.cat(means).transpose(0, 1).flatten(1)  # (channels, values)
+    return [round(v, 4) for v in channels.mean(1).tolist()], [round(v, 4) for v in channels.std(1).tolist()]
+
+
+@torch.no_grad()
+def measure_psnr(vae: AutoencoderKLWan, pool: torch.Tensor) -> list[float]:
+    """Measure the reconstruction of each whole clip with the library's own passes, in dB of the 8-bit picture."""
+    ratios = []
+    for clip in pool:
+        video = clip[None].float() / 127.5 - 1
+        decoded = vae.decode(vae.encode(video).latent_dist.mode()).sample
+        error = ((decoded + 1) * 127.5).round().clamp(0, 255) - clip
+        ratios.append(float(10 * torch.log10(255**2 / (error**2).mean())))
+    return ratios
+
+
+def main() -> None:
+    """Render the pool, train, save the half-precision weights, then measure held-out clips."""
+    parser = argparse.ArgumentParser(description="Train the demo's video autoencoder.")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write, in diffusers layout")
+    parser.add_argument("--seconds", type=float, default=520, help="of training")
+    parser.add_argument("--clips", type=int, default=12000, help="clips to train on")
+    parser.add_argument("--held-out", type=int, default=64, help="clips to measure")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--work", type=Path, default=Path(".cache/training/vae"), help="checkpoint's folder")
+    parser.add_argument("--float32", action="store_true", help="compute in float32 (TF32), not bfloat16")
+    parser.add_argument("--channels-last", action="store_true", help="keep a pixel's channels together in memory")
+    arguments = parser.parse_args()
+    _, packed = pack_numbered("train", range(arguments.clips), num_workers=arguments.workers)
+    _, held_out = pack_numbered("held_out", range(arguments.held_out))
+    _, portrait = pack_numbered("held_out", range(arguments.held_out // 4), is_portrait=True)
+    device = prepare_gpu()
+    pool = render_packed(packed, NUM_FRAMES, device)
+    print(f"{len(pool)} clips rendered", flush=True)
+    vae = make_vae().to(device)
+    if arguments.channels_last:
+        use_channels_last(vae)
+    for line in train(vae, pool, arguments.seconds, arguments.work / "checkpoint.pt", not arguments.float32):
+        print(line, flush=True)
+    latents_mean, latents_std = measure_latents(vae, pool)
+    vae.register_to_config(latents_mean=latents_mean, latents_std=latents_std)
+    vae.eval().half().save_pretrained(arguments.output)
+    vae = AutoencoderKLWan.from_pretrained(arguments.output, torch_dtype=torch.float32).to(device).eval()
+    figures = {}
+    for name, rows, num_frames in (("landscape, 17 frames", held_out, 17), ("portrait, 29 frames", portrait, 29)):
+        ratios = torch.tensor(measure_psnr(vae, render_packed(rows, num_frames, device)))
+        figures[name] = {"mean dB": round(ratios.mean().item(), 2), "lowest dB": round(ratios.min().item(), 2)}
+    print(json.dumps(figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()
