@@ -1,12 +1,17 @@
 # Settings, the batch, and the input functions of all rules.
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS and functions of the wildcards.
+import functools
 import gc
 import sys
 import tempfile
 from pathlib import Path
 
+import snakemake.sourcecache
+
 # Planning makes millions of objects that stay: looking for garbage among them takes a quarter of the time.
 gc.set_threshold(500_000, 50, 1000)
+# Snakemake parses the path of the script anew for each job, another sixth; the answer for a path is always the same.
+snakemake.sourcecache.parse_uri = functools.lru_cache(maxsize=None)(snakemake.sourcecache.parse_uri)
 sys.path.insert(0, str(workflow.basedir))
 
 from lib.checkpoints import ROOT, check_models, checkpoint_file
