@@ -20,3 +20,6 @@ rule all:
     default_target: True
     input:
         rules.report.output,
+        # Asked for one by one too: after a failure the page is there, and alone it would look like a finished run.
+        rules.report.input.metrics,
+        [f"{SETTINGS.results}/{clip}/{edit}/{method}/edited.mp4" for clip, edit, method in EXPECTED],

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from PIL import Image
 
@@ -53,6 +54,25 @@ def test_one_bad_edit_never_stops_the_others_and_is_mended_alone(project: Path) 
     assert run_snakemake(project, "--cores", "2").returncode == 0
     page = (results / "report" / "index.html").read_text(encoding="utf-8")
     assert "no difference from source frame 0" not in page
+
+
+def test_job_that_died_is_run_again_though_nothing_changed(project: Path) -> None:
+    """A job killed as for lack of memory fails the run, which reports so; the next run takes it up again."""
+    write_settings(project, {"clips": "clips", "training": {"decouple_steps": 5000}})
+    with (project / "driver.log").open("w") as log:
+        driver = subprocess.Popen(snakemake_command("--cores", "2"), cwd=project, stdout=log, stderr=log)
+    deadline = time.monotonic() + 300
+    training: list[psutil.Process] = []
+    while not training:
+        assert driver.poll() is None and time.monotonic() < deadline, (project / "driver.log").read_text()
+        children = psutil.Process(driver.pid).children(recursive=True)
+        training = [child for child in children if any("train_lora" in part for part in child.cmdline())]
+        time.sleep(0.2)
+    training[-1].kill()
+    assert driver.wait() != 0
+    assert (project / "results" / "report" / "index.html").exists()
+    jobs = planned_jobs(project)
+    assert jobs["train_lora_decouple"] == jobs["generate"] == jobs["evaluate"] == jobs["report"] == 1
 
 
 def test_killed_run_leaves_no_half_file_and_resumes(project: Path) -> None:
