@@ -117,6 +117,9 @@ class TrainingSection(Section):
     beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="AdamW")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW")
     gradient_clip: Annotated[float, Field(gt=0)] = Field(1.0, description="largest gradient norm")
+    sigma_shift: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="shift of the noise levels trained on; 1: uniform, above: more of those that decide the motion"
+    )
     seed: NonNegativeInt = Field(0, description="of adapter weights, noise and sigmas")
 
 

@@ -17,10 +17,14 @@ def target_velocity(clean_latents: torch.Tensor, noise: torch.Tensor) -> torch.T
     return noise - clean_latents
 
 
+def shift_sigmas(sigmas: torch.Tensor, shift: float) -> torch.Tensor:
+    """Move sigmas in [0, 1] towards noise, s * t / (1 + (s - 1) * t); a shift of 1 changes nothing."""
+    return shift * sigmas / (1 + (shift - 1) * sigmas)
+
+
 def sigma_schedule(num_steps: int, shift: float) -> torch.Tensor:
-    """Return num_steps + 1 falling sigmas from 1 to 0, shifted towards noise: s * t / (1 + (s - 1) * t)."""
-    sigmas = torch.linspace(1, 0, num_steps + 1, dtype=torch.float64)
-    return (shift * sigmas / (1 + (shift - 1) * sigmas)).float()
+    """Return num_steps + 1 falling sigmas from 1 to 0, shifted towards noise."""
+    return shift_sigmas(torch.linspace(1, 0, num_steps + 1, dtype=torch.float64), shift).float()
 
 
 def euler_step(

@@ -12,7 +12,7 @@ from torch import nn
 
 from lib.errors import InputError, Problem
 from lib.files import whole_file
-from lib.flow_matching import add_noise, target_velocity
+from lib.flow_matching import add_noise, shift_sigmas, target_velocity
 from lib.lora import attach_lora, load_lora, save_lora
 from lib.models.base import Sample, VideoModel
 from lib.stage_log import Progress
@@ -53,6 +53,7 @@ def train(
     samples: Sequence[Sample],
     schedule: Sequence[int],
     optimizer: Optimizer,
+    sigma_shift: float,
     seed: int,
     on_step: Callable[[int, float, float], None],
 ) -> None:
@@ -64,6 +65,7 @@ def train(
         samples: what `schedule` points into.
         schedule: the sample of each step.
         optimizer: its settings.
+        sigma_shift: of the sigmas drawn; see `lib.flow_matching.shift_sigmas`. 1: uniform, as in the paper.
         seed: of noise and sigmas, drawn on the CPU so that a seed means the same on every device.
         on_step: called with steps done, the loss (mean squared velocity error over all latents) and
             the seconds the step took.
@@ -82,7 +84,7 @@ def train(
     for step, index in enumerate(schedule, start=1):
         started = time.perf_counter()
         clean_latents = samples[index].latents
-        sigma = torch.rand(1, generator=generator).to(clean_latents.device)
+        sigma = shift_sigmas(torch.rand(1, generator=generator), sigma_shift).to(clean_latents.device)
         noise = torch.randn(clean_latents.shape, generator=generator).to(clean_latents.device)
         noisy_latents = add_noise(clean_latents, noise, sigma)
         velocity = model.predict_velocity(noisy_latents, sigma, samples[index].conditioning)
@@ -113,6 +115,7 @@ def train_lora(
     schedule: Sequence[int],
     adapter: Adapter,
     optimizer: Optimizer,
+    sigma_shift: float,
     seed: int,
     start_from: Path | None,
     lora_path: Path,
@@ -121,7 +124,7 @@ def train_lora(
     """Train one LoRA and write it with its loss curve, both whole or not at all.
 
     Args:
-        model, samples, schedule, optimizer, seed: as in `train`.
+        model, samples, schedule, optimizer, sigma_shift, seed: as in `train`.
         adapter: shape of a fresh LoRA.
         start_from: the LoRA of the stage before, continued with a fresh optimizer; None: a fresh LoRA.
         lora_path: where the LoRA goes.
@@ -142,5 +145,5 @@ def train_lora(
             curve.flush()
             progress.show(step, loss)
 
-        train(model, parameters, samples, schedule, optimizer, seed, record)
+        train(model, parameters, samples, schedule, optimizer, sigma_shift, seed, record)
     save_lora(model.transformer, lora_path)

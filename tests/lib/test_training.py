@@ -34,7 +34,7 @@ def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
     curve = folder / "curve.jsonl"
     samples = [_sample(model, 1)]
     lora = folder / "lora.safetensors"
-    train_lora(model, samples, make_schedule(num_steps, 0, 1.0), ADAPTER, OPTIMIZER, 7, None, lora, curve)
+    train_lora(model, samples, make_schedule(num_steps, 0, 1.0), ADAPTER, OPTIMIZER, 1.0, 7, None, lora, curve)
     return [json.loads(line)["loss"] for line in curve.read_text().splitlines()]
 
 
@@ -67,7 +67,7 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
     _losses(tiny_wan, tmp_path, num_steps=2)
     fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     stage_1, stage_2 = tmp_path / "lora.safetensors", tmp_path / "second.safetensors"
-    train_lora(fresh, [_sample(fresh, 1)], [], ADAPTER, OPTIMIZER, 7, stage_1, stage_2, tmp_path / "second.jsonl")
+    train_lora(fresh, [_sample(fresh, 1)], [], ADAPTER, OPTIMIZER, 1.0, 7, stage_1, stage_2, tmp_path / "second.jsonl")
     weights = load_file(stage_1)
     assert weights.keys() == load_file(stage_2).keys()
     assert all(torch.equal(load_file(stage_2)[name], weight) for name, weight in weights.items())
@@ -110,7 +110,7 @@ def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
     sample = _sample(model, 1)
     conditioning = {**sample.conditioning, "prompt_embeds": sample.conditioning["prompt_embeds"].bfloat16()}
     files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
-    train_lora(model, [Sample(sample.latents, conditioning)], [0] * 20, ADAPTER, OPTIMIZER, 7, *files)
+    train_lora(model, [Sample(sample.latents, conditioning)], [0] * 20, ADAPTER, OPTIMIZER, 1.0, 7, *files)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert sum(losses[-5:]) < sum(losses[:5])
     assert {tensor.dtype for tensor in load_file(tmp_path / "lora.safetensors").values()} == {torch.float32}
@@ -124,5 +124,5 @@ def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path
     broken = Sample(sample.latents * float("inf"), sample.conditioning)
     lora = tmp_path / "lora.safetensors"
     with pytest.raises(InputError, match="training.learning_rate: found a loss of nan at step 1"):
-        train_lora(tiny_wan, [broken], [0], ADAPTER, OPTIMIZER, 7, None, lora, tmp_path / "curve.jsonl")
+        train_lora(tiny_wan, [broken], [0], ADAPTER, OPTIMIZER, 1.0, 7, None, lora, tmp_path / "curve.jsonl")
     assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ TRAINING = settings_of(
     "training.beta2",
     "training.weight_decay",
     "training.gradient_clip",
+    "training.sigma_shift",
     "training.seed",
 )
 

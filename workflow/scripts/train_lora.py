@@ -17,5 +17,6 @@ with stage_log(snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakem
     adapter = Adapter(*[training[key] for key in Adapter.__annotations__])
     optimizer = Optimizer(*[training[key] for key in Optimizer.__annotations__])
     files = (inputs.get("lora"), outputs.lora, outputs.curve)
-    train_lora(model, samples, schedule, adapter, optimizer, training["seed"], *files)
+    draws = (training["sigma_shift"], training["seed"])
+    train_lora(model, samples, schedule, adapter, optimizer, *draws, *files)
     write_json(outputs.provenance, describe("train_lora", settings, inputs, outputs[:2], str(device)))
