@@ -3,11 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 CORES ?= all
 RESULTS ?= results
+SCENES ?= 20
+EVOLVING ?= 10
+METHODS ?= mask_lora naive_lora base
+EVALUATION ?= evaluation
+CONFIGFILE ?=
 PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint schema benchmark-planning install install-dev clean
+.PHONY: demo test lint evaluate schema benchmark-planning install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -22,6 +27,11 @@ lint: install-dev
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/mypy
 	$(VENV)/bin/snakemake --lint
+
+# How near edits of held-out scenes come to their exact truth. Run again, it goes on; CONFIGFILE holds other settings.
+evaluate: install
+	$(VENV)/bin/python -m demo.evaluation --output "$(EVALUATION)" --scenes $(SCENES) --evolving $(EVOLVING) \
+		--methods $(METHODS) --cores $(CORES) $(if $(CONFIGFILE),--configfile "$(CONFIGFILE)")
 
 # How long planning a large batch takes.
 benchmark-planning: install-dev

@@ -1,0 +1,1 @@
+"""The ground-truth benchmark: held-out scenes of the procedural world, edited by the real workflow and measured."""

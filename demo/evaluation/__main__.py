@@ -1,0 +1,93 @@
+"""Measure the workflow on scenes whose truth is known: `python -m demo.evaluation [--scenes 20]`.
+
+Run it again after a kill, and it goes on; with more scenes, only the new ones are edited.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from demo.evaluation.batch import Batch, check_same_models, find_failures, read_settings, run_batch
+from demo.evaluation.rows import measure_batch
+from demo.evaluation.scenes import EVOLVING_EDITS, MAIN_EDITS, evolving_scenes, main_scenes
+from demo.evaluation.sheet import draw_sheet
+from demo.evaluation.summary import describe_run, job_table, write_tables
+from lib.config import Config
+from lib.errors import InputError
+from lib.stage_model import load_stage_model
+
+REFERENCE_METHOD = "mask_lora"  # of the evolving scenes, where it is among the methods
+
+
+def main() -> int:
+    """Edit, measure, write scenes.csv, table.md and sheet.png, and print the table; 1 if an edit failed."""
+    started = time.perf_counter()
+    arguments = read_arguments()
+    folder: Path = arguments.output
+    try:
+        settings, config = read_settings(arguments.configfile, arguments.methods)
+        models = check_same_models(folder, config)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    batches = plan_batches(folder, arguments.scenes, arguments.evolving, arguments.methods)
+    for batch in batches:
+        run_batch(batch, settings, arguments.cores)
+    rows, failures = measure(batches, config, arguments.sheet_scenes, folder / "sheet.png")
+    sections = describe_run(arguments.configfile, config, models, time.perf_counter() - started)
+    sections += [*write_tables(rows, batches), job_table(batches)]
+    if failures:
+        sections += [f"## Failed: {len(failures)}", "\n".join(f"- {line}" for line in failures)]
+    text = "\n\n".join(sections) + "\n"
+    rows.to_csv(folder / "scenes.csv", index=False, float_format="%.4f")
+    (folder / "table.md").write_text(text, encoding="utf-8")
+    print(f"\n{text}\nWritten to {folder}: table.md, scenes.csv, sheet.png")
+    return 1 if failures else 0
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m demo.evaluation", description="Measure the workflow on the truth.")
+    parser.add_argument("--output", type=Path, default=Path("evaluation"), help="folder for everything that is made")
+    parser.add_argument("--scenes", type=int, default=20, help="held-out scenes of the main set")
+    parser.add_argument("--evolving", type=int, default=10, help="held-out scenes whose edit changes late in the clip")
+    parser.add_argument("--methods", nargs="+", default=["mask_lora", "naive_lora", "base"], help="of config.yaml")
+    parser.add_argument("--configfile", type=Path, help="settings that differ from config.yaml")
+    parser.add_argument("--cores", default="all", help="CPU cores")
+    parser.add_argument("--sheet-scenes", type=int, default=8, help="scenes of each set on the contact sheet")
+    return parser.parse_args()
+
+
+def plan_batches(folder: Path, num_scenes: int, num_evolving: int, methods: Sequence[str]) -> list[Batch]:
+    """Plan the main set, edited by all methods, and the evolving one, by one method with and without a reference."""
+    method = REFERENCE_METHOD if REFERENCE_METHOD in methods else methods[0]
+    main_set = Batch(folder / "main", tuple(main_scenes(num_scenes)), MAIN_EDITS, tuple(methods))
+    evolving = Batch(folder / "evolving", tuple(evolving_scenes(num_evolving)), EVOLVING_EDITS, (method,))
+    return [batch for batch in (main_set, evolving) if batch.scenes]
+
+
+def measure(batches: Sequence[Batch], config: Config, num_drawn: int, sheet: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Measure all that was made, and draw the contact sheet.
+
+    Returns:
+        One row for each video, and a line for each edit that failed.
+    """
+    chosen = {f"model.{key}": getattr(config.model, key) for key in ("name", "family", "device", "download")}
+    model, _ = load_stage_model(chosen, {"vae"}, num_threads=1)
+    rows, failures, pictures = [], [], []
+    for batch in batches:
+        failed = find_failures(batch)
+        measured, shown = measure_batch(batch, model, failed)
+        rows += [{"set": batch.folder.name, **row} for row in measured]
+        failures += [f"{', '.join(place)}: {reason}" for place, reason in failed.items()]
+        pictures += shown[:num_drawn]
+    draw_sheet(pictures, sheet)
+    return pd.DataFrame(rows), failures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
