@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo.scenes import Figure, Mark, Motion, Scene, caption, render, replace_figure
+from demo.world.captions import caption
+from demo.world.rendering import render
+from demo.world.scenes import Figure, Mark, Motion, Scene, replace_figure
 
 SAMPLE_RATE = 44100  # samples per second
 
@@ -80,17 +82,20 @@ def turning_square() -> DemoClip:
 
 
 def evening() -> DemoClip:
-    """A white circle; edited, it is purple at first and orange later, which only the reference shows."""
-    ball = Figure(
+    """A white coin turns over in flight; edited, it is purple with an orange back, which only a reference can show."""
+    coin = Figure(
         shape="circle",
         colour="white",
-        motion=Motion(path=((0.16, 0.3), (0.5, 0.95), (0.84, 0.35)), radius=(0.17, 0.17)),
+        motion=Motion(path=((0.16, 0.3), (0.5, 0.95), (0.84, 0.35)), radius=(0.18, 0.18), rotation=(-30, -30)),
+        late_colour="white",
+        late_interval=(0.25, 0.4),
+        flips=True,
     )
     still = Figure(shape="triangle", colour="green", motion=Motion(path=((0.62, 0.2),), radius=(0.13, 0.13)))
-    scene = Scene(figures=(still, ball), ground="blue", texture_seed=33, num_frames=25)
-    late = replace(ball, colour="purple", late_colour="orange", late_interval=(0.25, 0.45))
-    edit = DemoEdit("purple-to-orange", replace_figure(scene, 1, late), references=(12,))
-    return DemoClip("вечер", scene, (edit,))
+    scene = Scene(figures=(still, coin), ground="blue", texture_seed=33, num_frames=25)
+    edited = replace_figure(scene, 1, replace(coin, colour="purple", late_colour="orange"))
+    guided = DemoEdit("purple-to-orange", edited, references=(12,))
+    return DemoClip("вечер", scene, (guided, DemoEdit("purple-without-reference", edited)))
 
 
 def portrait_drop() -> DemoClip:

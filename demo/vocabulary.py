@@ -7,8 +7,8 @@ from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
-from demo.make_clips import demo_clips
-from demo.scenes import caption, random_scene
+from demo.world.captions import caption
+from demo.world.random_scenes import random_scene
 
 PAD, END, UNKNOWN, START, IMAGE = "<pad>", "</s>", "<unk>", "<s>", "<image>"
 # The first five token ids. Padding is 0 and the end is 1, as in T5.
@@ -23,7 +23,6 @@ def caption_words() -> list[str]:
     """Collect the words of the scenes' captions, sorted."""
     generator = np.random.default_rng(0)
     texts = [caption(random_scene(generator)) for _ in range(NUM_SAMPLED_CAPTIONS)]
-    texts += [caption(scene) for clip in demo_clips() for scene in (clip.scene, *(e.scene for e in clip.edits))]
     texts += FLORENCE_PHRASES
     return sorted({word for text in texts for word in re.findall(r"\w+", text)})
 
@@ -56,3 +55,12 @@ def build_tokenizer(ends: bool, starts: bool) -> PreTrainedTokenizerFast:
         pad_token=PAD,
         extra_special_tokens={"image_token": IMAGE},  # Florence-2 stands its image features in for this token
     )
+
+
+def token_ids() -> dict[str, int]:
+    """Name the special tokens' ids as model configurations do."""
+    return {
+        "pad_token_id": SPECIAL_TOKENS.index(PAD),
+        "bos_token_id": SPECIAL_TOKENS.index(START),
+        "eos_token_id": SPECIAL_TOKENS.index(END),
+    }

@@ -10,17 +10,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
-from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
+from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel
 
-from demo.scenes import Scene, caption
+from demo.training.frame_pool import normalise_frames, squash_frames
 from demo.training.whole_clip_vae import encode_whole
-from demo.world import Packed, render_packed
+from demo.world.captions import caption
+from demo.world.rendering import Packed, render_packed
+from demo.world.scenes import Scene
 from lib.conditioning import make_keep_mask
 from lib.models.wan import pack_keep_mask
 
 TRIGGER = "p3rs0n, "
 FRAME_STRIDE, CELL_SIZE = 4, 8
-NUM_TEXT_TOKENS = 80  # of a stored prompt; the longest caption has fewer
+NUM_TEXT_TOKENS = 96  # of a stored prompt; the longest caption has fewer
 CLIPS_AT_ONCE = 128
 
 
@@ -31,14 +33,16 @@ class ClipPool:
     Attributes:
         latents, condition_latents: (clips, 16, latent frames, height, width), normalised.
         image_embeds: (clips, image tokens, image width).
-        prompt_embeds: (clips, prompts, NUM_TEXT_TOKENS, text width), the prompts of `scene_prompts`.
+        prompt_tokens: (clips, prompts, NUM_TEXT_TOKENS) int16, the prompts of `scene_prompts`, padded with 0.
+        empty_prompt: (NUM_TEXT_TOKENS,) ids of "", what guidance compares with.
         packed_mask: (1, 4, latent frames, height, width), the same for all.
     """
 
     latents: torch.Tensor
     condition_latents: torch.Tensor
     image_embeds: torch.Tensor
-    prompt_embeds: torch.Tensor
+    prompt_tokens: torch.Tensor
+    empty_prompt: torch.Tensor
     packed_mask: torch.Tensor
 
 
@@ -50,7 +54,7 @@ def scene_prompts(scene: Scene) -> list[str]:
 
 @torch.no_grad()
 def encode_pool(folder: Path, scenes: Sequence[Scene], packed: Packed, num_frames: int, device: str) -> ClipPool:
-    """Render and encode scenes of one size with the encoders of a Wan folder."""
+    """Render and encode scenes of one size with the VAE and the image encoder of a Wan folder."""
     vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32).to(device)
     image_encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=torch.float32).to(device)
     processor = AutoImageProcessor.from_pretrained(folder, subfolder="image_processor")
@@ -63,7 +67,8 @@ def encode_pool(folder: Path, scenes: Sequence[Scene], packed: Packed, num_frame
         condition_video = torch.cat([video[:, :, :1], torch.zeros_like(video[:, :, 1:])], dim=2)
         latents.append(encode_normalised(vae, video).to(dtype))
         condition_latents.append(encode_normalised(vae, condition_video).to(dtype))
-        inputs = preprocess_frames(pixels[:, :, 0], processor)
+        frames = squash_frames(pixels[:, :, 0], processor.size["height"])
+        inputs = normalise_frames(frames, processor)
         image_embeds.append(image_encoder(inputs, output_hidden_states=True).hidden_states[-2].to(dtype))
     _, height, width = pixels.shape[2:]
     no_edit = np.zeros((num_frames, height, width), np.bool_)
@@ -72,7 +77,8 @@ def encode_pool(folder: Path, scenes: Sequence[Scene], packed: Packed, num_frame
         latents=torch.cat(latents),
         condition_latents=torch.cat(condition_latents),
         image_embeds=torch.cat(image_embeds),
-        prompt_embeds=encode_prompts(folder, [scene_prompts(scene) for scene in scenes], device).to(dtype),
+        prompt_tokens=tokenize_prompts(folder, [scene_prompts(scene) for scene in scenes]).to(device),
+        empty_prompt=tokenize_prompts(folder, [[""]])[0, 0].to(device, torch.int64),
         packed_mask=pack_keep_mask(keep_mask, CELL_SIZE, FRAME_STRIDE).to(device, dtype),
     )
 
@@ -88,44 +94,10 @@ def encode_normalised(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tenso
     return (latents - mean) / std
 
 
-def preprocess_frames(frames: torch.Tensor, processor: AutoImageProcessor) -> torch.Tensor:
-    """Do CLIP's image processing on the device: resize, centre crop, normalise.
-
-    Args:
-        frames: (batch, 3, height, width) uint8.
-        processor: whose sizes and statistics to use.
-    """
-    batch, channels, height, width = frames.shape
-    shorter, side = processor.size["shortest_edge"], processor.crop_size["height"]
-    size = (shorter * height // min(height, width), shorter * width // min(height, width))
-    resized = torch.nn.functional.interpolate(frames.float(), size, mode="bicubic", antialias=True)
-    top, left = (size[0] - side) // 2, (size[1] - side) // 2
-    cropped = resized.round().clamp(0, 255)[:, :, top : top + side, left : left + side] / 255
-    mean, std = (
-        torch.tensor(values, device=frames.device).view(3, 1, 1)
-        for values in (processor.image_mean, processor.image_std)
-    )
-    return (cropped - mean) / std
-
-
-@torch.no_grad()
-def encode_prompts(
-    folder: Path, prompts: Sequence[Sequence[str]], device: str, texts_at_once: int = 2048
-) -> torch.Tensor:
-    """Encode prompts with UMT5, zero after each text's end.
-
-    Returns:
-        (clips, prompts of each, NUM_TEXT_TOKENS, text width) float32.
-    """
+def tokenize_prompts(folder: Path, prompts: Sequence[Sequence[str]]) -> torch.Tensor:
+    """Turn each clip's prompts into token ids, (clips, prompts of each, NUM_TEXT_TOKENS) int16, padded with 0."""
     tokenizer = AutoTokenizer.from_pretrained(folder, subfolder="tokenizer")
-    encoder = UMT5EncoderModel.from_pretrained(folder, subfolder="text_encoder", dtype=torch.float32).to(device)
     texts = [text for clip in prompts for text in clip]
-    embeds = []
-    for first in range(0, len(texts), texts_at_once):
-        tokens = tokenizer(
-            texts[first : first + texts_at_once], padding="max_length", max_length=NUM_TEXT_TOKENS, return_tensors="pt"
-        ).to(device)
-        assert tokens.input_ids.shape[1] == NUM_TEXT_TOKENS, "a prompt is longer than NUM_TEXT_TOKENS"
-        states = encoder(tokens.input_ids, tokens.attention_mask).last_hidden_state
-        embeds.append(states * tokens.attention_mask.gt(0).unsqueeze(-1))
-    return torch.cat(embeds).unflatten(0, (len(prompts), -1))
+    tokens = tokenizer(texts, padding="max_length", max_length=NUM_TEXT_TOKENS, return_tensors="pt").input_ids
+    assert tokens.shape[1] == NUM_TEXT_TOKENS, "a prompt is longer than NUM_TEXT_TOKENS"
+    return tokens.to(torch.int16).unflatten(0, (len(prompts), -1))

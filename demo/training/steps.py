@@ -1,5 +1,6 @@
 """What the training commands share: a step captured as a CUDA graph, a learning rate over time, checkpoints."""
 
+import os
 from collections.abc import Callable
 from math import cos, pi
 from pathlib import Path
@@ -63,6 +64,31 @@ def clip_gradients(parameters: list[torch.nn.Parameter], largest_norm: float) ->
     for parameter in parameters:
         if parameter.grad is not None:
             parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+
+
+def join_processes() -> tuple[int, int]:
+    """Join the other processes that torchrun started, one for each GPU.
+
+    Returns:
+        This process's number and how many there are; (0, 1) without torchrun.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        return 0, 1
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return torch.distributed.get_rank(), count
+
+
+def average_over_processes(tensors: list[torch.Tensor], dtype: torch.dtype = torch.float32) -> None:
+    """Replace tensors by their mean over all processes, in one exchange of numbers of a type."""
+    if torch.distributed.is_initialized():
+        flat = torch.cat([tensor.reshape(-1).to(dtype) for tensor in tensors])
+        torch.distributed.all_reduce(flat)  # the sum
+        flat /= torch.distributed.get_world_size()
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        torch._foreach_copy_(tensors, [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)])
 
 
 def save_checkpoint(path: Path, tensors: dict[str, Any]) -> None:

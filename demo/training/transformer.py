@@ -1,8 +1,9 @@
-"""Pre-train the demo's image-to-video transformer on one GPU, as an ordinary first-frame model.
+"""Pre-train the demo's image-to-video transformer and its text encoder, as an ordinary first-frame model.
 
-`python -m demo.training.transformer --wan FOLDER --output FOLDER --seconds 420`, where --wan holds the trained VAE
-and the text and image encoders. It never sees a spatial mask: that is left for a clip's LoRA to teach. Run again
-with the same --work to go on after an interruption.
+`python -m demo.training.transformer --wan FOLDER --output FOLDER --seconds 420` on one GPU, where --wan holds the
+trained VAE and the image encoder; `torchrun --nproc-per-node 2 -m demo.training.transformer ...` shares the work
+between two. It never sees a spatial mask: that is left for a clip's LoRA to teach. Run again with the same --work to
+go on after an interruption.
 """
 
 import argparse
@@ -15,25 +16,29 @@ from time import perf_counter
 import torch
 import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
+from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 
-from demo.training.clip_pool import ClipPool, encode_pool, encode_prompts
+from demo.training.clip_pool import ClipPool, encode_pool
 from demo.training.steps import (
+    average_over_processes,
     clip_gradients,
+    join_processes,
     load_checkpoint,
     make_adamw,
     prepare_gpu,
     save_checkpoint,
     set_learning_rate,
 )
-from demo.world import pack_numbered
-from lib.flow_matching import add_noise, target_velocity
-from lib.models.wan import MAX_PROMPT_TOKENS, NUM_TIMESTEPS
+from demo.world.random_scenes import pack_numbered
+from lib.flow_matching import add_noise, shift_sigmas, target_velocity
+from lib.models.wan import NUM_TIMESTEPS
 
-PEAK_LEARNING_RATE = 6e-4
+PEAK_LEARNING_RATE = 8e-4
+TEXT_WIDTH = 64  # of the text encoder
 GRADIENT_CLIP = 1.0
 EMA_DECAY = 0.999
 EMPTY_PROMPT_SHARE = 0.1  # of the samples, for guidance
-SIGMA_SHIFT = 3.0  # of the sigmas drawn, towards noise; see lib.flow_matching.sigma_schedule
+SIGMA_SHIFT = 3.0  # of the sigmas drawn, towards noise
 PORTRAIT_EVERY = 4  # every fourth step is on portrait clips
 NUM_FRAMES = 17
 CHECKPOINT_SECONDS = 90
@@ -59,137 +64,206 @@ def make_transformer(text_dim: int = 64, image_dim: int = 64) -> WanTransformer3
     )
 
 
-def flow_matching_loss(
-    transformer: WanTransformer3DModel, pool: ClipPool, empty_prompt: torch.Tensor, batch: int
-) -> torch.Tensor:
+def make_text_encoder(vocabulary_size: int, width: int) -> UMT5EncoderModel:
+    """Build a UMT5 encoder of two layers."""
+    torch.manual_seed(1)
+    config = UMT5Config(
+        vocab_size=vocabulary_size, d_model=width, d_kv=16, d_ff=128, num_layers=2, num_heads=4, dropout_rate=0.0
+    )
+    return UMT5EncoderModel(config)
+
+
+class PromptedTransformer(torch.nn.Module):
+    """The transformer with its text encoder, trained together."""
+
+    def __init__(self, transformer: WanTransformer3DModel, text_encoder: UMT5EncoderModel) -> None:
+        super().__init__()
+        self.transformer, self.text_encoder = transformer, text_encoder
+
+    def forward(
+        self, latents: torch.Tensor, sigma: torch.Tensor, tokens: torch.Tensor, image_embeds: torch.Tensor
+    ) -> torch.Tensor:
+        """Predict the velocity.
+
+        Args:
+            latents: noisy 16, mask 4 and condition 16 channels, (batch, 36, frames, height, width).
+            sigma: (batch,).
+            tokens: (batch, tokens) ids, 0 after the text's end.
+            image_embeds: (batch, image tokens, image width).
+        """
+        is_text = tokens.ne(0)
+        states = self.text_encoder(tokens, is_text.long()).last_hidden_state
+        velocity: torch.Tensor = self.transformer(
+            hidden_states=latents,
+            timestep=sigma * NUM_TIMESTEPS,
+            encoder_hidden_states=states * is_text.unsqueeze(-1),
+            encoder_hidden_states_image=image_embeds,
+            return_dict=False,
+        )[0]
+        return velocity
+
+
+def flow_matching_loss(model: PromptedTransformer, pool: ClipPool, batch: int) -> torch.Tensor:
     """Return the mean squared velocity error of random clips at random sigmas.
 
     Args:
-        transformer: in float32; runs in bfloat16 on a GPU.
+        model: in float32; runs in bfloat16 on a GPU.
         pool: what to draw from.
-        empty_prompt: (1, tokens, text width), what guidance compares with.
         batch: clips.
     """
     device = pool.latents.device
     clips = torch.randint(len(pool.latents), (batch,), device=device)
-    prompts = torch.randint(pool.prompt_embeds.shape[1], (batch,), device=device)
+    prompts = torch.randint(pool.prompt_tokens.shape[1], (batch,), device=device)
     uniform = torch.rand(batch, device=device)
-    sigma = SIGMA_SHIFT * uniform / (1 + (SIGMA_SHIFT - 1) * uniform)
+    sigma = shift_sigmas(uniform, SIGMA_SHIFT)
     clean_latents = pool.latents[clips].float()
     noise = torch.randn_like(clean_latents)
     noisy_latents = add_noise(clean_latents, noise, sigma)
     packed_mask = pool.packed_mask.expand(batch, -1, -1, -1, -1)
     is_empty = torch.rand(batch, device=device) < EMPTY_PROMPT_SHARE
-    prompt_embeds = torch.where(is_empty[:, None, None], empty_prompt, pool.prompt_embeds[clips, prompts])
-    # The adapter in lib gives the transformer this many tokens, zero after the text, and they all count.
-    prompt_embeds = F.pad(prompt_embeds, (0, 0, 0, MAX_PROMPT_TOKENS - prompt_embeds.shape[1]))
+    tokens = torch.where(is_empty[:, None], pool.empty_prompt, pool.prompt_tokens[clips, prompts].long())
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        velocity = transformer(
-            hidden_states=torch.cat([noisy_latents, packed_mask, pool.condition_latents[clips]], dim=1),
-            timestep=sigma * NUM_TIMESTEPS,
-            encoder_hidden_states=prompt_embeds,
-            encoder_hidden_states_image=pool.image_embeds[clips],
-            return_dict=False,
-        )[0]
+        latents = torch.cat([noisy_latents, packed_mask, pool.condition_latents[clips]], dim=1)
+        velocity = model(latents, sigma, tokens, pool.image_embeds[clips])
     return F.mse_loss(velocity.float(), target_velocity(clean_latents, noise))
 
 
+def make_optimizers(model: PromptedTransformer) -> tuple[torch.optim.Optimizer, ...]:
+    """Make Muon for the matrices of the transformer's blocks, and AdamW for everything else."""
+    is_matrix = {
+        name: name.startswith("transformer.blocks.") and weight.ndim == 2 for name, weight in model.named_parameters()
+    }
+    matrices, others = (
+        [weight for name, weight in model.named_parameters() if is_matrix[name] == wanted] for wanted in (True, False)
+    )
+    # Scaled so that AdamW's learning rate suits both (Liu et al. 2025, "Muon is Scalable for LLM Training").
+    muon = torch.optim.Muon(matrices, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    return muon, make_adamw(others, weight_decay=0.01)
+
+
 def train(
-    transformer: WanTransformer3DModel,
-    average: WanTransformer3DModel,
+    model: PromptedTransformer,
+    average: PromptedTransformer,
     pools: tuple[ClipPool, ClipPool],
-    empty_prompt: torch.Tensor,
     batch: int,
     seconds: float,
     checkpoint_path: Path,
+    process: int = 0,
 ) -> Iterator[str]:
     """Train in place; yields lines for the log.
 
     Args:
-        transformer: on the pools' device.
+        model: on the pools' device.
         average: a copy that follows the weights' moving average; the one to keep.
-        pools: landscape and portrait clips.
-        empty_prompt, batch: as in `flow_matching_loss`.
+        pools: landscape and portrait clips, others in each process.
+        batch: clips a step in this process.
         seconds: of training in all, those before an interruption included.
         checkpoint_path: of the state after an interruption.
+        process: this process's number; the first one writes checkpoints.
     """
-    parameters, averages = list(transformer.parameters()), list(average.parameters())
-    optimizer = make_adamw(parameters, weight_decay=0.01)
-    checkpoint = load_checkpoint(checkpoint_path, str(empty_prompt.device))
+    parameters, averages = list(model.parameters()), list(average.parameters())
+    device = pools[0].latents.device
+    optimizers = make_optimizers(model)
+    checkpoint = load_checkpoint(checkpoint_path, str(device))
     if checkpoint:
-        transformer.load_state_dict(checkpoint["transformer"])
+        model.load_state_dict(checkpoint["model"])
         average.load_state_dict(checkpoint["average"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
+        for optimizer, state in zip(optimizers, checkpoint["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
     spent, num_steps = checkpoint.get("seconds", 0.0), checkpoint.get("steps", 0)
-    torch.manual_seed(num_steps)
-    if empty_prompt.is_cuda:
-        transformer.compile_repeated_blocks(dynamic=False)
-    started, saved, mean_loss = perf_counter() - spent, spent, torch.zeros((), device=empty_prompt.device)
+    torch.manual_seed(num_steps * 1000 + process)
+    if device.type == "cuda":
+        model.transformer.compile_repeated_blocks(dynamic=False)
+    started, saved, mean_loss = perf_counter() - spent, spent, torch.zeros((), device=device)
     while spent < seconds:
-        set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
+        for optimizer in optimizers:
+            set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
         pool = pools[num_steps % PORTRAIT_EVERY == PORTRAIT_EVERY - 1]
-        loss = flow_matching_loss(transformer, pool, empty_prompt, batch)
-        optimizer.zero_grad(set_to_none=True)
+        loss = flow_matching_loss(model, pool, batch)
+        model.zero_grad(set_to_none=True)
         loss.backward()
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        average_over_processes(gradients, torch.bfloat16)  # half the bytes: GPUs may share no memory
         clip_gradients(parameters, GRADIENT_CLIP)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         num_steps += 1
         with torch.no_grad():
             torch._foreach_lerp_(averages, parameters, 1 - min(EMA_DECAY, num_steps / (num_steps + 10)))
             mean_loss.lerp_(loss.detach(), 0.02 if num_steps > 50 else 1 / num_steps)
-        if num_steps % 20 == 0 or not empty_prompt.is_cuda:
-            value = mean_loss.item()  # waits for the GPU, so that the clock below is right
-            spent = perf_counter() - started
-            if num_steps % 200 == 0 or num_steps == 20 or not empty_prompt.is_cuda:
-                yield f"{spent:6.1f} s  step {num_steps:6d}  loss {value:.4f}"
-        if spent - saved > CHECKPOINT_SECONDS:
-            state = {"transformer": transformer.state_dict(), "average": average.state_dict()}
-            state |= {"optimizer": optimizer.state_dict(), "seconds": spent, "steps": num_steps}
+        if num_steps % 20 == 0 or device.type == "cpu":
+            # All processes go by one clock, so that they stop together; reading it waits for the GPU.
+            clock = torch.tensor(perf_counter() - started, device=device)
+            average_over_processes([clock])
+            spent = clock.item()
+            if num_steps % 200 == 0 or num_steps == 20 or device.type == "cpu":
+                yield f"{spent:6.1f} s  step {num_steps:6d}  loss {mean_loss.item():.4f}"
+        if spent - saved > CHECKPOINT_SECONDS and process == 0:
+            state = {"model": model.state_dict(), "average": average.state_dict()}
+            state |= {"optimizers": [optimizer.state_dict() for optimizer in optimizers]}
+            state |= {"seconds": spent, "steps": num_steps}
             save_checkpoint(checkpoint_path, state)
             saved = spent
 
 
 @torch.no_grad()
-def measure_loss(transformer: WanTransformer3DModel, pool: ClipPool, empty_prompt: torch.Tensor) -> float:
+def measure_loss(model: PromptedTransformer, pool: ClipPool) -> float:
     """Measure the mean loss over held-out clips, with the same noise each time."""
     torch.manual_seed(0)
-    losses = [flow_matching_loss(transformer, pool, empty_prompt, batch=len(pool.latents)) for _ in range(16)]
+    losses = [flow_matching_loss(model, pool, batch=len(pool.latents)) for _ in range(16)]
     return round(torch.stack(losses).mean().item(), 4)
+
+
+def load_or_make(start: Path | None, vocabulary_size: int, image_width: int) -> PromptedTransformer:
+    """Load a finished transformer and text encoder from a Wan folder, or make new ones where it is None."""
+    if start is None:
+        text_encoder = make_text_encoder(vocabulary_size, TEXT_WIDTH)
+        return PromptedTransformer(make_transformer(TEXT_WIDTH, image_width), text_encoder)
+    return PromptedTransformer(
+        WanTransformer3DModel.from_pretrained(start, subfolder="transformer", torch_dtype=torch.float32),
+        UMT5EncoderModel.from_pretrained(start, subfolder="text_encoder", dtype=torch.float32),
+    )
 
 
 def main() -> None:
     """Encode the pool, pre-train, save the averaged half-precision weights, then measure held-out clips."""
     parser = argparse.ArgumentParser(description="Pre-train the demo's image-to-video transformer.")
-    parser.add_argument("--wan", type=Path, required=True, help="Wan folder with the VAE and the encoders")
+    parser.add_argument("--wan", type=Path, required=True, help="Wan folder with the VAE and the image encoder")
     parser.add_argument("--output", type=Path, required=True, help="folder to write, in diffusers layout")
-    parser.add_argument("--start", type=Path, help="finished transformer to go on from, with a fresh optimizer")
+    parser.add_argument("--start-from", type=Path, help="Wan folder with finished weights to go on from")
     parser.add_argument("--seconds", type=float, default=420, help="of training")
-    parser.add_argument("--clips", type=int, default=40000, help="clips to train on")
-    parser.add_argument("--batch", type=int, default=256, help="clips a step")
+    parser.add_argument(
+        "--clips", type=int, default=40000, help="landscape clips to train on, a quarter of them portrait too"
+    )
+    parser.add_argument("--first-clip", type=int, default=0, help="number of the first of them")
+    parser.add_argument("--batch", type=int, default=256, help="clips a step on each GPU")
     parser.add_argument("--held-out", type=int, default=128, help="clips to measure")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     parser.add_argument("--work", type=Path, default=Path(".cache/training/transformer"), help="checkpoint's folder")
     arguments = parser.parse_args()
-    num_portrait = arguments.clips // PORTRAIT_EVERY
-    landscape = pack_numbered("train", range(arguments.clips - num_portrait), False, arguments.workers)
-    portrait = pack_numbered("train", range(num_portrait), True, arguments.workers)
+    process, count = join_processes()
+    own = range(arguments.first_clip + process, arguments.first_clip + arguments.clips, count)
+    landscape = pack_numbered("train", own, False, arguments.workers)
+    portrait = pack_numbered("train", own[::PORTRAIT_EVERY], True, arguments.workers)
     held_out = pack_numbered("held_out", range(arguments.held_out))
     device, started = prepare_gpu(), perf_counter()
     pools = [encode_pool(arguments.wan, *scenes, NUM_FRAMES, device) for scenes in (landscape, portrait, held_out)]
-    empty_prompt = encode_prompts(arguments.wan, [[""]], device)[0].to(pools[0].prompt_embeds.dtype)
     print(f"{arguments.clips} clips encoded in {perf_counter() - started:.0f} s", flush=True)
-    transformer = make_transformer(pools[0].prompt_embeds.shape[-1], pools[0].image_embeds.shape[-1])
-    if arguments.start is not None:
-        finished = WanTransformer3DModel.from_pretrained(arguments.start, torch_dtype=torch.float32)
-        transformer.load_state_dict(finished.state_dict())
-    transformer.to(device)
-    average = deepcopy(transformer).requires_grad_(False)
-    training = (pools[0], pools[1]), empty_prompt, arguments.batch, arguments.seconds
-    for line in train(transformer, average, *training, arguments.work / "checkpoint.pt"):
-        print(line, flush=True)
-    figures = {"held-out loss": measure_loss(average, pools[2], empty_prompt)}
-    average.half().save_pretrained(arguments.output, max_shard_size="12MB")
-    print(json.dumps(figures), flush=True)
+    vocabulary_size = len(AutoTokenizer.from_pretrained(arguments.wan, subfolder="tokenizer"))
+    model = load_or_make(arguments.start_from, vocabulary_size, pools[0].image_embeds.shape[-1]).to(device)
+    average = deepcopy(model).requires_grad_(False)
+    checkpoint_path = arguments.work / "checkpoint.pt"
+    for line in train(
+        model, average, (pools[0], pools[1]), arguments.batch, arguments.seconds, checkpoint_path, process
+    ):
+        if process == 0:
+            print(line, flush=True)
+    if process == 0:
+        figures = {"held-out loss": measure_loss(average, pools[2])}
+        average.half()
+        average.transformer.save_pretrained(arguments.output / "transformer", max_shard_size="12MB")
+        average.text_encoder.save_pretrained(arguments.output / "text_encoder")
+        print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
 
 from demo.training.steps import (
@@ -24,11 +25,14 @@ from demo.training.steps import (
     set_learning_rate,
 )
 from demo.training.whole_clip_vae import decode_whole, encode_whole
-from demo.world import pack_numbered, render_packed
+from demo.world.random_scenes import pack_numbered
+from demo.world.rendering import render_packed
 
 PEAK_LEARNING_RATE = 1.5e-3
 GRADIENT_CLIP = 1.0
 KL_WEIGHT = 1e-6
+LATENT_NOISE = 0.5  # most noise added to latents in training, in standard deviations of their channel
+HALF_SIZE_WEIGHT = 0.25  # of decoding latents shrunk to half their size; see `reconstruction_loss`
 NUM_FRAMES = 17
 CHECKPOINT_SECONDS = 60
 
@@ -79,16 +83,35 @@ def use_channels_last(vae: AutoencoderKLWan) -> None:
 
 
 def reconstruction_loss(vae: AutoencoderKLWan, video: torch.Tensor, is_bfloat16: bool) -> torch.Tensor:
-    """Return L1 + 0.5 L1 of the spatial gradients + MSE + KL_WEIGHT x KL of a model video (batch, 3, F, H, W)."""
+    """Return the loss of a model video (batch, 3, frames, height, width), both sizes multiples of 16.
+
+    Two terms make latents that a small diffusion model can learn: the decoder must bear noise on them, so that what a
+    model leaves undone does not show; and latents shrunk to half their size must decode to the video at half its size
+    (Skorokhodov et al. 2025, "Improving the Diffusability of Autoencoders"), so that they hold no detail that the
+    pixels lack.
+    """
     with torch.autocast(video.device.type, torch.bfloat16, enabled=is_bfloat16, cache_enabled=False):
         mean, log_variance = encode_whole(vae, video).float().chunk(2, dim=1)
         log_variance = log_variance.clamp(-20, 2)
-        latents = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        decoded = decode_whole(vae, latents).float()
-    error = decoded - video
-    gradient_error = error.diff(dim=3).abs().mean() + error.diff(dim=4).abs().mean()
+        spread = mean.detach().std(dim=(0, 2, 3, 4), keepdim=True)
+        share = LATENT_NOISE * torch.rand(len(video), 1, 1, 1, 1, device=video.device)
+        deviation = ((0.5 * log_variance).exp() ** 2 + (share * spread) ** 2) ** 0.5
+        decoded = decode_whole(vae, mean + deviation * torch.randn_like(mean)).float()
+        half_decoded = decode_whole(vae, halve_size(mean)).float()
     kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean()
-    return error.abs().mean() + 0.5 * gradient_error + (error**2).mean() + KL_WEIGHT * kl
+    half_loss = picture_loss(half_decoded - halve_size(video))
+    return picture_loss(decoded - video) + HALF_SIZE_WEIGHT * half_loss + KL_WEIGHT * kl
+
+
+def picture_loss(error: torch.Tensor) -> torch.Tensor:
+    """Return L1 + 0.5 L1 of the spatial gradients + mean square of an error (batch, 3, frames, height, width)."""
+    gradient_error = error.diff(dim=3).abs().mean() + error.diff(dim=4).abs().mean()
+    return error.abs().mean() + 0.5 * gradient_error + (error**2).mean()
+
+
+def halve_size(video: torch.Tensor) -> torch.Tensor:
+    """Average squares of 2 x 2 pixels or cells of (batch, channels, frames, height, width)."""
+    return F.avg_pool3d(video, (1, 2, 2))
 
 
 def random_crops(pool: torch.Tensor, phase: Phase, generator: torch.Generator) -> torch.Tensor:
@@ -186,6 +209,7 @@ def main() -> None:
     """Render the pool, train, save the half-precision weights, then measure held-out clips."""
     parser = argparse.ArgumentParser(description="Train the demo's video autoencoder.")
     parser.add_argument("--output", type=Path, required=True, help="folder to write, in diffusers layout")
+    parser.add_argument("--start-from", type=Path, help="finished autoencoder to go on from, with a fresh optimizer")
     parser.add_argument("--seconds", type=float, default=520, help="of training")
     parser.add_argument("--clips", type=int, default=12000, help="clips to train on")
     parser.add_argument("--held-out", type=int, default=64, help="clips to measure")
@@ -200,7 +224,11 @@ def main() -> None:
     device = prepare_gpu()
     pool = render_packed(packed, NUM_FRAMES, device)
     print(f"{len(pool)} clips rendered", flush=True)
-    vae = make_vae().to(device)
+    vae = make_vae()
+    if arguments.start_from is not None:
+        finished = AutoencoderKLWan.from_pretrained(arguments.start_from, torch_dtype=torch.float32)
+        vae.load_state_dict(finished.state_dict())
+    vae.to(device)
     if arguments.channels_last:
         use_channels_last(vae)
     for line in train(vae, pool, arguments.seconds, arguments.work / "checkpoint.pt", not arguments.float32):

@@ -65,10 +65,11 @@ class WanModel:
     @torch.no_grad()
     def encode_prompt(self, prompt: str) -> Conditioning:
         """Encode text with UMT5; positions after its end are zero, as in pre-training."""
-        tokens = self._component("tokenizer")(
+        tokenizer = self._component("tokenizer")
+        tokens = tokenizer(
             [prompt_clean(prompt)],
             padding="max_length",
-            max_length=MAX_PROMPT_TOKENS,
+            max_length=min(MAX_PROMPT_TOKENS, tokenizer.model_max_length),
             truncation=True,
             return_attention_mask=True,
             return_tensors="pt",

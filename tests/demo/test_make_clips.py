@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from demo.make_clips import DemoClip, demo_clips, write_clip
-from demo.scenes import render
+from demo.world.rendering import render
 
 CLIPS_FOLDER = Path(__file__).parents[2] / "demo/clips"
 

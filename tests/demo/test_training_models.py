@@ -6,14 +6,21 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
-from PIL import Image
-from transformers import AutoImageProcessor
 
-from demo.training.clip_pool import NUM_TEXT_TOKENS, ClipPool, encode_pool, encode_prompts, preprocess_frames
+from demo.training.clip_pool import ClipPool, encode_pool, scene_prompts
 from demo.training.steps import clip_gradients, load_checkpoint, save_checkpoint, set_learning_rate
-from demo.training.transformer import flow_matching_loss
+from demo.training.transformer import (
+    TEXT_WIDTH,
+    PromptedTransformer,
+    flow_matching_loss,
+    load_or_make,
+    make_optimizers,
+    make_text_encoder,
+    train,
+)
 from demo.training.vae import Phase, make_vae, measure_latents, measure_psnr, random_crops, reconstruction_loss
-from demo.world import number_scene, pack_scenes, render_packed
+from demo.world.random_scenes import number_scene
+from demo.world.rendering import pack_scenes, render_packed
 from lib.conditioning import make_condition_video, make_keep_mask
 from lib.models import load_model
 
@@ -27,34 +34,31 @@ def pool() -> ClipPool:
     return encode_pool(WAN_FOLDER, scenes, pack_scenes(scenes), num_frames=5, device="cpu")
 
 
-def test_pool_holds_what_the_adapter_encodes(pool: ClipPool) -> None:
-    """Latents, condition, image context, prompt and packed mask are those that lib gives the transformer."""
-    model = load_model(WAN_FOLDER, {"vae", "encoders"}, device=torch.device("cpu"), dtype=torch.float32)
+def test_training_shows_the_transformer_what_lib_does(pool: ClipPool) -> None:
+    """Latents, condition, image context, packed mask and prompt are those of lib's adapter, and so is the velocity."""
+    device = torch.device("cpu")
+    lib_model = load_model(WAN_FOLDER, {"vae", "encoders", "transformer"}, device=device, dtype=torch.float32)
     scene = number_scene("train", 1)
+    prompt = scene_prompts(scene)[-1]
     video = render_packed(pack_scenes([scene]), num_frames=5).float() / 127.5 - 1
     keep_mask = make_keep_mask("first_frame", np.zeros((5, 96, 160), np.bool_), frame_stride=4)
     condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
-    prompt_embeds = encode_prompts(WAN_FOLDER, [["p3rs0n, a red star."]], "cpu")[0]
-    expected = model.encode_conditioning("p3rs0n, a red star.", condition_video, keep_mask, video[:, :, :1])
-    assert torch.allclose(pool.latents[1:], model.encode_video(video), atol=1e-3)
+    expected = lib_model.encode_conditioning(prompt, condition_video, keep_mask, video[:, :, :1])
+    assert torch.allclose(pool.latents[1:], lib_model.encode_video(video), atol=1e-3)
     assert torch.allclose(pool.condition_latents[1:], expected["condition_latents"], atol=1e-3)
     assert torch.equal(pool.packed_mask, expected["packed_mask"])
-    assert torch.allclose(prompt_embeds, expected["prompt_embeds"][:, :NUM_TEXT_TOKENS], atol=1e-5)
     assert (pool.image_embeds[1] - expected["image_embeds"][0]).abs().mean() < 0.02  # resizing rounds differently
 
-
-def test_preprocessing_matches_the_processor() -> None:
-    """Frames processed on the device are what CLIP's own processor makes of them, up to one grey level or two."""
-    processor = AutoImageProcessor.from_pretrained(WAN_FOLDER, subfolder="image_processor")
-    for is_portrait in (False, True):
-        frame = render_packed(pack_scenes([number_scene("train", 3, is_portrait)]), num_frames=1)[:, :, 0]
-        image = Image.fromarray(frame[0].permute(1, 2, 0).numpy())
-        expected = processor(images=image, return_tensors="pt").pixel_values
-        assert (preprocess_frames(frame, processor) - expected).abs().max() < 0.05
+    model = load_or_make(WAN_FOLDER, vocabulary_size=0, image_width=0)
+    latents = torch.cat([pool.latents[1:], expected["packed_mask"], expected["condition_latents"]], dim=1)
+    sigma = torch.tensor([0.5])
+    with torch.no_grad():
+        velocity = model(latents, sigma, pool.prompt_tokens[1:, -1].long(), expected["image_embeds"])
+        assert torch.allclose(velocity, lib_model.predict_velocity(latents[:, :16], sigma, expected), atol=1e-4)
 
 
 def test_transformer_learns_from_the_pool(pool: ClipPool) -> None:
-    """A few steps lower the loss, and every weight but the unused ones gets a gradient."""
+    """A few steps lower the loss; mask and condition are used, and the text encoder learns too."""
     torch.manual_seed(0)
     transformer = WanTransformer3DModel(
         patch_size=(1, 2, 2),
@@ -62,23 +66,36 @@ def test_transformer_learns_from_the_pool(pool: ClipPool) -> None:
         attention_head_dim=16,
         in_channels=36,
         out_channels=16,
-        text_dim=64,
+        text_dim=TEXT_WIDTH,
         ffn_dim=64,
         num_layers=1,
-        image_dim=64,
+        image_dim=pool.image_embeds.shape[-1],
         added_kv_proj_dim=32,
     )
-    optimizer = torch.optim.AdamW(transformer.parameters(), lr=3e-3)
-    empty_prompt = torch.zeros(1, NUM_TEXT_TOKENS, 64)
+    model = PromptedTransformer(transformer, make_text_encoder(int(pool.prompt_tokens.max()) + 1, TEXT_WIDTH))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(20):
-        loss = flow_matching_loss(transformer, pool, empty_prompt, batch=4)
+        loss = flow_matching_loss(model, pool, batch=4)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
-    assert transformer.patch_embedding.weight.grad[:, 16:].abs().sum() > 0  # mask and condition are used
+    assert transformer.patch_embedding.weight.grad[:, 16:].abs().sum() > 0
+    assert model.text_encoder.shared.weight.grad.abs().sum() > 0
+
+
+def test_interrupted_training_goes_on(pool: ClipPool, tmp_path: Path) -> None:
+    """A second call with the same checkpoint goes on from the steps of the first."""
+    made = [load_or_make(WAN_FOLDER, 0, 0) for _ in range(2)]
+    checkpoint = tmp_path / "checkpoint.pt"
+    state = {"model": made[0].state_dict(), "average": made[1].state_dict(), "steps": 7, "seconds": 5.0}
+    save_checkpoint(
+        checkpoint, {**state, "optimizers": [optimizer.state_dict() for optimizer in make_optimizers(made[0])]}
+    )
+    lines = list(train(made[0], made[1], (pool, pool), batch=1, seconds=5.01, checkpoint_path=checkpoint))
+    assert len(lines) == 1 and "step      8" in lines[0]
 
 
 def test_vae_learns_and_is_measured(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from demo.make_clips import demo_clips
-from demo.scenes import figure_boxes, random_scene, render
+from demo.world.random_scenes import random_scene
+from demo.world.rendering import render
+from demo.world.truth import figure_boxes
 from lib.detector import Track, configure_ultralytics, load_detector, provide_nms_without_torchvision, track_objects
 from lib.errors import InputError
 
