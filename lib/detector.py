@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from safetensors.torch import load_file
 
 from lib.checkpoints import resolve_path
@@ -63,10 +64,30 @@ def configure_ultralytics(run_folder: str | Path) -> None:
         "ULTRALYTICS_SAFE_LOAD": "1",
         "MPLBACKEND": "Agg",
     }
-    with provide_nms_without_torchvision():
+    with tame_ultralytics():
         from ultralytics import settings
 
         settings.update(sync=False)  # no usage reports
+
+
+@contextmanager
+def tame_ultralytics() -> Iterator[None]:
+    """Import and run ultralytics in here: without torchvision, and without its changes to other libraries."""
+    with keep_image_open(), provide_nms_without_torchvision():
+        yield
+
+
+@contextmanager
+def keep_image_open() -> Iterator[None]:
+    """Keep Pillow's own Image.open: ultralytics, when imported, puts one there that asks for another package.
+
+    With that one a damaged picture raises ModuleNotFoundError instead of saying that it is no picture.
+    """
+    own_open = Image.open
+    try:
+        yield
+    finally:
+        Image.open = own_open
 
 
 @contextmanager
@@ -134,7 +155,7 @@ def load_detector(path: str | Path) -> Any:
         InputError: nothing usable there, or a .pt file that holds more than an ultralytics model.
     """
     path = Path(path)
-    with provide_nms_without_torchvision():
+    with tame_ultralytics():
         if path.is_dir():
             return _load_folder(path)
         if path.is_file():
@@ -199,7 +220,7 @@ def track_objects(
     longest_side = max(height, width, int(detector.overrides.get("imgsz", STRIDE)))
     detector.predictor = None  # a new one has a new tracker: none of the last video's objects live on
     sightings: dict[int, list[tuple[int, str, NDArray[np.float64], float]]] = {}
-    with provide_nms_without_torchvision():
+    with tame_ultralytics():
         for index, frame in enumerate(video):
             (result,) = detector.track(
                 np.ascontiguousarray(frame[..., ::-1]),  # ultralytics takes BGR

@@ -23,7 +23,7 @@ from demo.training.frame_pool import FRAMES_AT_ONCE, PIXEL_NOISE, PORTRAIT_SHARE
 from demo.training.steps import clip_gradients, make_adamw, prepare_gpu, set_learning_rate
 from demo.world.rendering import NO_SHAPE, Packed, render_with_masks
 from demo.world.shapes import SHAPES
-from lib.detector import ARCHITECTURE, METADATA, WEIGHTS, configure_ultralytics, provide_nms_without_torchvision
+from lib.detector import ARCHITECTURE, METADATA, WEIGHTS, configure_ultralytics, tame_ultralytics
 
 SCALE = (0.33, 0.125, 256)  # YOLO11's depth, width and most channels; YOLO11n has 0.5, 0.25, 1024
 IMAGE_SIZE = 160  # pixels, the longer side
@@ -63,7 +63,7 @@ def build_network(folder: Path) -> Any:
     """Write ultralytics' own yolo11.yaml with our scale and number of classes, and build that network."""
     with tempfile.TemporaryDirectory() as settings_folder:
         configure_ultralytics(settings_folder)
-    with provide_nms_without_torchvision():
+    with tame_ultralytics():
         import ultralytics
         from ultralytics.nn.tasks import DetectionModel
     library_yaml = Path(ultralytics.__file__).parent / "cfg/models/11/yolo11.yaml"
@@ -166,7 +166,7 @@ def train(network: Any, parts: list[LabelledFrames], batch: int, seconds: float)
 @torch.no_grad()
 def measure_detections(network: Any, parts: list[LabelledFrames]) -> dict[str, float]:
     """Measure the mean average precision of a network in eval mode over labelled frames."""
-    with provide_nms_without_torchvision():
+    with tame_ultralytics():
         from ultralytics.utils.metrics import ap_per_class
         from ultralytics.utils.nms import non_max_suppression
     are_right, confidences, predicted, true = [], [], [], []
@@ -212,7 +212,7 @@ def match_detections(detections: torch.Tensor, boxes: torch.Tensor, classes: tor
     Returns:
         (detections, 10) bool, for overlaps (IoU) of at least 0.5, 0.55 ... 0.95.
     """
-    with provide_nms_without_torchvision():
+    with tame_ultralytics():
         from ultralytics.utils.metrics import box_iou
     thresholds = np.linspace(0.5, 0.95, 10)
     overlaps = box_iou(detections[:, :4], boxes) * (detections[:, 5:] == classes)  # (detections, figures)

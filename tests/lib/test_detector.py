@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from demo.make_clips import demo_clips
@@ -139,6 +140,12 @@ def test_missing_detector_is_an_error(tmp_path: Path) -> None:
         load_detector(tmp_path / "yolo11n.pt")
     with pytest.raises(InputError, match="model.yaml"):
         load_detector(tmp_path)
+
+
+@pytest.mark.usefixtures("detector")
+def test_pillow_opens_pictures_as_before() -> None:
+    """ultralytics, imported by then, has not put its own function in Pillow's place."""
+    assert Image.open.__module__ == "PIL.Image"
 
 
 @pytest.mark.usefixtures("detector")
