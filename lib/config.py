@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lib.errors import InputError, Problem, nearest_known
+from lib.recolouring import MOST_COPIES
 
 PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
@@ -104,6 +105,12 @@ class TrainingSection(Section):
     """LoRA fine-tuning on one clip."""
 
     decouple_steps: NonNegativeInt = Field(100, description="steps of stage 1, on the source clip")
+    recoloured_copies: Annotated[int, Field(ge=0, le=MOST_COPIES)] = Field(
+        0,
+        description="copies of the source clip in other colours that stage 1 learns from too, so that the LoRA learns"
+        " the motion and not the source's look; 0: none, as in the paper",
+    )
+    recoloured_share: Probability = Field(0.67, description="share of stage-1 steps on those copies")
     appearance_steps: NonNegativeInt = Field(100, description="steps of stage 2, only for edits with references")
     appearance_source_share: Probability = Field(
         0.1,

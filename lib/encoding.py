@@ -12,18 +12,28 @@ from safetensors.torch import save_file
 from lib.conditioning import make_condition_video, make_keep_mask, make_reference_keep_mask
 from lib.files import whole_file
 from lib.models.base import Conditioning, Sample, VideoModel
+from lib.recolouring import recolour_video
 from lib.video_io import DecodedVideo, to_model_video
 
 Encoded = dict[str, dict[str, torch.Tensor]]
-"""Groups of tensors: `source`, `generation`, `negative`, `reference_00024`, each a Conditioning or a Sample."""
+"""Groups of tensors, each a Conditioning or a Sample.
+
+Of a clip `source`, `recoloured_01` ...; of an edit `generation`, `negative`, `reference_00024` ...
+"""
 
 LATENTS = "latents"
 
 
 def encode_source(
-    model: VideoModel, source_video: DecodedVideo, edit_mask: NDArray[np.bool_], prompt: str, mask_kind: str
+    model: VideoModel,
+    source_video: DecodedVideo,
+    edit_mask: NDArray[np.bool_],
+    prompt: str,
+    mask_kind: str,
+    num_recoloured: int = 0,
+    recoloured_prompt: str = "",
 ) -> Encoded:
-    """Encode the sample of stage 1: the source clip, shown its own frame 0 and caption.
+    """Encode the samples of stage 1: the source clip, shown its own frame 0 and caption, and recoloured copies.
 
     Args:
         model: with its VAE and encoders loaded.
@@ -31,12 +41,21 @@ def encode_source(
         edit_mask: (frames, height, width), the union over the clip's edits.
         prompt: trigger word and source caption.
         mask_kind: see `lib.conditioning.make_keep_mask`.
+        num_recoloured: copies; see `lib.recolouring`.
+        recoloured_prompt: of the copies, which names no colours.
     """
-    video = to_model_video(source_video)
     keep_mask = make_keep_mask(mask_kind, edit_mask, model.frame_stride)
-    condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
-    conditioning = model.encode_conditioning(prompt, condition_video, keep_mask, video[:, :, :1])
-    return {"source": {LATENTS: model.encode_video(video), **conditioning}}
+
+    def encode(video: torch.Tensor, prompt: str) -> dict[str, torch.Tensor]:
+        condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
+        conditioning = model.encode_conditioning(prompt, condition_video, keep_mask, video[:, :, :1])
+        return {LATENTS: model.encode_video(video), **conditioning}
+
+    encoded = {"source": encode(to_model_video(source_video), prompt)}
+    for copy in range(1, num_recoloured + 1):
+        video = to_model_video(recolour_video(source_video, copy))
+        encoded[f"recoloured_{copy:02d}"] = encode(video, recoloured_prompt)
+    return encoded
 
 
 def encode_edit(
@@ -100,12 +119,14 @@ def load_encoded(path: Path, device: torch.device) -> Encoded:
 
 
 def load_samples(source: Path, edit: Path | None, device: torch.device) -> list[Sample]:
-    """Load what a LoRA is trained on: the source clip, then the edit's references in order of their position."""
-    samples = [_as_sample(load_encoded(source, device)["source"])]
-    if edit is not None:
-        encoded = load_encoded(edit, device)
-        samples += [_as_sample(encoded[group]) for group in sorted(encoded) if group.startswith("reference_")]
-    return samples
+    """Load what a LoRA is trained on: the source clip, then what goes with it.
+
+    In stage 1 (edit is None) these are its recoloured copies, in stage 2 the edit's references by their position.
+    """
+    encoded = load_encoded(source, device)
+    others, kind = (encoded, "recoloured_") if edit is None else (load_encoded(edit, device), "reference_")
+    names = ["source"] + [name for name in sorted(others) if name.startswith(kind)]
+    return [_as_sample({**encoded, **others}[name]) for name in names]
 
 
 def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:

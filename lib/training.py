@@ -29,21 +29,21 @@ class Optimizer:
     gradient_clip: float
 
 
-def make_schedule(num_steps: int, num_references: int, source_share: float) -> list[int]:
-    """Return the sample of each step: 0 is the source clip, 1 and up the references in turn.
+def make_schedule(num_steps: int, num_others: int, source_share: float) -> list[int]:
+    """Return the sample of each step: 0 is the source clip, 1 and up the others in turn.
 
     Args:
         num_steps: of the stage.
-        num_references: one-frame samples; none in stage `decouple`, which repeats the source clip.
-        source_share: share of steps on the source clip, spread evenly (stage `appearance`).
+        num_others: in stage `decouple` recoloured copies, in stage `appearance` references; may be 0.
+        source_share: share of steps on the source clip, spread evenly; all of them where there are no others.
     """
-    if num_references == 0:
+    if num_others == 0:
         return [0] * num_steps
-    schedule, next_reference = [], 0
+    schedule, next_other = [], 0
     for step in range(num_steps):
         is_source = int((step + 1) * source_share) > int(step * source_share)
-        schedule.append(0 if is_source else 1 + next_reference % num_references)
-        next_reference += not is_source
+        schedule.append(0 if is_source else 1 + next_other % num_others)
+        next_other += not is_source
     return schedule
 
 

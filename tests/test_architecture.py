@@ -18,7 +18,7 @@ from tests.conftest import ROOT, TINY_WAN
 
 # Lower layers first: a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "files", "provenance", "stage_log"},
+    {"errors", "files", "provenance", "recolouring", "stage_log"},
     {"config", "checkpoints", "machine", "devices", "sound", "video_io", "optical_flow"},
     {"frames", "detector", "boxes", "edit_difference"},
     {"clip_names", "clip_files", "clip_sheet", "input_files", "clips"},

@@ -47,6 +47,25 @@ def test_encoded_tensors_survive_the_file(tiny_wan: VideoModel, edit_mask: np.nd
     assert "latents" not in samples[0].conditioning
 
 
+def test_recoloured_copies_go_with_the_source_in_stage_one_only(
+    tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path
+) -> None:
+    """Each copy is a sample of its own with the same mask, shown its own colours and a prompt without any."""
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    encoded = encode_source(tiny_wan, source, edit_mask, "a dog", "edit", 2, "p3rs0n")
+    assert set(encoded) == {"source", "recoloured_01", "recoloured_02"}
+    plain = encode_source(tiny_wan, source, edit_mask, "a dog", "edit")["source"]
+    assert all(torch.equal(encoded["source"][name], plain[name]) for name in plain)
+    copy = encode_source(tiny_wan, 255 - source, edit_mask, "p3rs0n", "edit")["source"]
+    assert all(torch.equal(encoded["recoloured_01"][name], copy[name]) for name in copy)
+    save_encoded(encoded, tmp_path / "source.safetensors")
+    save_encoded(_encode_edit(tiny_wan, edit_mask, "edit", {4: source[4]}), tmp_path / "edit.safetensors")
+    cpu = torch.device("cpu")
+    assert len(load_samples(tmp_path / "source.safetensors", None, cpu)) == 3
+    stage_two = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
+    assert [sample.latents.shape[2] for sample in stage_two] == [3, 1]
+
+
 def test_generation_sees_the_edited_frame_and_training_the_source(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
     """Stage 1 is shown the source's frame 0, generation the edited one, each with its own prompt."""
     source = encode_source(tiny_wan, smooth_video(FRAMES, HEIGHT, WIDTH), edit_mask, "a dog", "edit")["source"]

@@ -74,7 +74,7 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("num_references", "source_share"), [(1, 0.1), (3, 0.1), (2, 0.5), (2, 0.0)])
-def test_stage_two_mixes_source_and_references(num_references: int, source_share: float) -> None:
+def test_schedule_mixes_source_and_others(num_references: int, source_share: float) -> None:
     """The share of source steps is as asked, and references take even turns."""
     schedule = make_schedule(100, num_references, source_share)
     counts = [schedule.count(index) for index in range(num_references + 1)]

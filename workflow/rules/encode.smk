@@ -21,7 +21,8 @@ rule encode_source:
         tmpdir=TMPDIR,
         gpu=NUM_GPUS,
     params:
-        settings=settings_of("model.name", "model.family", "model.dtype"),
+        settings=settings_of("model.name", "model.family", "model.dtype", "training.recoloured_copies"),
+        trigger_word=SETTINGS.caption.trigger_word,
         machine=settings_of("model.device", "model.download"),
         version=STAGE_VERSIONS["encode"],
     message:

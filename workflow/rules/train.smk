@@ -39,7 +39,7 @@ rule train_lora_decouple:
         stage="decouple",
         settings=TRAINING,
         num_steps=SETTINGS.training.decouple_steps,
-        source_share=1.0,
+        source_share=1 - SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 1.0,
         machine=settings_of("model.device", "model.download", "model.gradient_checkpointing"),
         version=STAGE_VERSIONS["train_lora"],
     message:
