@@ -1,5 +1,6 @@
 """What the training commands share: a step captured as a CUDA graph, a learning rate over time, checkpoints."""
 
+import atexit
 import os
 from collections.abc import Callable
 from math import cos, pi
@@ -78,6 +79,7 @@ def join_processes() -> tuple[int, int]:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    atexit.register(torch.distributed.destroy_process_group)  # else its threads outlive Python and abort
     return torch.distributed.get_rank(), count
 
 

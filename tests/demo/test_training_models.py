@@ -1,5 +1,8 @@
 """The training commands run at tiny size on the CPU, go on after an interruption, and write loadable folders."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +122,25 @@ def test_vae_learns_and_is_measured(tmp_path: Path) -> None:
     vae.eval().half().save_pretrained(tmp_path)
     (ratio,) = measure_psnr(AutoencoderKLWan.from_pretrained(tmp_path, torch_dtype=torch.float32), pool[:1])
     assert 5 < ratio < 25
+
+
+def test_processes_average_what_they_hold(tmp_path: Path) -> None:
+    """Two processes started by torchrun, with 1 and 3, both end with 2; each keeps its shapes and types."""
+    script = tmp_path / "average.py"
+    script.write_text(
+        "import torch\n"
+        "from demo.training.steps import average_over_processes, join_processes\n"
+        "process, count = join_processes()\n"
+        "tensors = [torch.full((2, 3), 1.0 + 2 * process), torch.tensor(1.0 + 2 * process, dtype=torch.float64)]\n"
+        "average_over_processes(tensors, torch.bfloat16)\n"
+        "assert count == 2 and tensors[0].shape == (2, 3) and tensors[1].dtype == torch.float64\n"
+        "assert all((tensor == 2).all() for tensor in tensors), tensors\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_bad_gradients_spoil_no_weight() -> None:

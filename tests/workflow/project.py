@@ -18,7 +18,7 @@ COPIED = ("Snakefile", "config.yaml", "lib", "workflow", "envs")
 SMALL = {
     "video": {"num_frames": 5, "width": 64, "height": 48},
     "caption": {"max_new_tokens": 4, "num_beams": 1},
-    "training": {"decouple_steps": 3, "appearance_steps": 3, "rank": 2},
+    "training": {"decouple_steps": 3, "appearance_steps": 3, "rank": 2, "recoloured_copies": 1},
     "sampling": {"num_steps": 2},
 }
 """Settings that make every stage real but short."""

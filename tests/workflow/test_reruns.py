@@ -19,6 +19,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = copy_project(tmp_path_factory.mktemp("a project"))
     for clip in (EVENING, TURNING):
         shutil.copytree(ROOT / "demo" / "clips" / clip, project / "clips" / clip)
+    shutil.rmtree(project / "clips" / EVENING / "edits" / "purple-without-reference")
     write_settings(project, {"clips": "clips", "video": {"num_frames": 13}})
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout
@@ -76,9 +77,14 @@ def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
          {"train_lora_appearance": 1, "generate": 1, "evaluate": 1, "report": 1}),
         ({"training": {"decouple_steps": 4, "appearance_steps": 3, "rank": 2}},
          {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
+        ({"training": {"sigma_shift": 2}},
+         {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
+        ({"training": {"recoloured_copies": 2}},
+         {"encode_source": 2, "train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3,
+          "report": 1}),
         ({"methods": ["mask_lora", "base"]}, {"encode_edit": 3, "generate": 3, "evaluate": 3, "report": 1}),
     ],
-    ids=["sampling seed", "metric", "title", "appearance steps", "decouple steps", "one more method"],
+    ids=["sampling seed", "metric", "title", "appearance steps", "decouple steps", "noise levels", "copies", "method"],
 )  # fmt: skip
 def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(
     batch: Path, settings: dict[str, object], rerun: dict[str, int]
