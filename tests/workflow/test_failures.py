@@ -56,6 +56,14 @@ def test_one_bad_edit_never_stops_the_others_and_is_mended_alone(project: Path) 
     assert "no difference from source frame 0" not in page
 
 
+def command_line(process: psutil.Process) -> str:
+    """Return the command of a process; empty if it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 def test_job_that_died_is_run_again_though_nothing_changed(project: Path) -> None:
     """A job killed as for lack of memory fails the run, which reports so; the next run takes it up again."""
     write_settings(project, {"clips": "clips", "training": {"decouple_steps": 5000}})
@@ -66,7 +74,7 @@ def test_job_that_died_is_run_again_though_nothing_changed(project: Path) -> Non
     while not training:
         assert driver.poll() is None and time.monotonic() < deadline, (project / "driver.log").read_text()
         children = psutil.Process(driver.pid).children(recursive=True)
-        training = [child for child in children if any("train_lora" in part for part in child.cmdline())]
+        training = [child for child in children if "train_lora" in command_line(child)]
         time.sleep(0.2)
     training[-1].kill()
     assert driver.wait() != 0
