@@ -1,7 +1,8 @@
 """Build the demo's tiny models: `python -m demo.make_models [--output demo/models] [--only NAME ...]`.
 
-Each is a real library class at a tiny size, in the folder layout of its full-size relative, with weights made
-here from a fixed seed and stored in half precision. demo/models/README.md says what each can do.
+Each is a real library class at a tiny size, in the folder layout of its full-size relative. Weights that demo.training
+left in the folder are kept; where there are none they are random, from a fixed seed. demo/models/README.md says what
+each can do.
 """
 
 import argparse
@@ -30,12 +31,11 @@ from demo.training.captioner import make_captioner, make_captioner_processor
 from demo.training.clip import clip_image_processor, clip_vision_config, make_clip, make_clip_processor
 from demo.training.clip_pool import NUM_TEXT_TOKENS
 from demo.training.detector import make_detector
-from demo.training.transformer import make_text_encoder, make_transformer
+from demo.training.transformer import TEXT_WIDTH, make_text_encoder, make_transformer
 from demo.training.vae import make_vae
 from demo.vocabulary import build_tokenizer
 
 SEED = 0
-EMBEDDING_DIM = 64  # of the text and the image encoders
 
 
 Model = TypeVar("Model", ModelMixin, PreTrainedModel)
@@ -50,7 +50,7 @@ def make_wan(folder: Path) -> None:
     torch.manual_seed(SEED)
     tokenizer = build_tokenizer(ends=True, starts=False)
     tokenizer.model_max_length = NUM_TEXT_TOKENS
-    make_encoder = partial(make_text_encoder, len(tokenizer), EMBEDDING_DIM)
+    make_encoder = partial(make_text_encoder, len(tokenizer), TEXT_WIDTH)
     pipeline = WanImageToVideoPipeline(
         tokenizer=tokenizer,
         text_encoder=keep_or_make(UMT5EncoderModel, folder / "text_encoder", make_encoder),

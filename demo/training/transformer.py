@@ -261,7 +261,7 @@ def main() -> None:
     if process == 0:
         figures = {"held-out loss": measure_loss(average, pools[2])}
         average.half()
-        average.transformer.save_pretrained(arguments.output / "transformer", max_shard_size="12MB")
+        average.transformer.save_pretrained(arguments.output / "transformer")
         average.text_encoder.save_pretrained(arguments.output / "text_encoder")
         print(json.dumps(figures), flush=True)
 
