@@ -179,6 +179,9 @@ def _check_reference_index(index: int, path: Path, info: VideoInfo | None, input
         nearest = min(inputs.indices, key=lambda used: abs(used - index))
         expected = f"one of the frames that this run uses, {_list_indices(inputs.indices)} (nearest: {nearest})"
         return [Problem(place, f"source frame index {index}", expected)]
+    if index == inputs.indices[0]:
+        found = f"source frame index {index}, the one that the edited first frame shows"
+        return [Problem(place, found, "a later frame, or no reference")]
     return []
 
 

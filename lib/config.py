@@ -116,6 +116,11 @@ class TrainingSection(Section):
         0.1,
         description="share of stage-2 steps that repeat the stage-1 sample, so that motion is not forgotten",
     )
+    reference_sample: Literal["still", "placed"] = Field(
+        "still",
+        description="what stage 2 shows of a reference; still: that frame alone, as in the paper; placed: after the"
+        " edited first frame and at its own time, so that the LoRA learns when the look comes",
+    )
     rank: PositiveInt = Field(16, description="LoRA rank")
     alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")
     feed_forward: bool = Field(True, description="adapt the two feed-forward layers too")

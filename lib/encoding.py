@@ -67,8 +67,9 @@ def encode_edit(
     prompt: str,
     negative_prompt: str,
     mask_kind: str,
+    reference_sample: str = "still",
 ) -> Encoded:
-    """Encode what an edit is generated from, and one single-frame sample of stage 2 for each reference.
+    """Encode what an edit is generated from, and one sample of stage 2 for each reference.
 
     Args:
         model, source_video, mask_kind: as in `encode_source`.
@@ -77,6 +78,7 @@ def encode_edit(
         edit_mask: (frames, height, width), this edit's own.
         prompt: trigger word and the edited frame's caption.
         negative_prompt: what guidance steers away from.
+        reference_sample: `still`, a clip of one frame, or `placed`, which also tells when the reference is seen.
     """
     video = to_model_video(source_video)
     first_frame = to_model_video(edited_first_frame[np.newaxis])
@@ -87,14 +89,54 @@ def encode_edit(
         "negative": model.encode_prompt(negative_prompt),
     }
     for position, reference in sorted(references.items()):
-        # Isolated still pictures, so that no motion between them is made up (paper, "Appearance control").
-        still_mask = make_reference_keep_mask(mask_kind, edit_mask[position])
-        conditioning = model.encode_conditioning(
-            prompt, video[:, :, position : position + 1] * still_mask, still_mask, first_frame
-        )
-        latents = model.encode_video(to_model_video(reference[np.newaxis]))
-        encoded[f"reference_{position:05d}"] = {LATENTS: latents, **conditioning}
+        picture = to_model_video(reference[np.newaxis])
+        if reference_sample == "placed":
+            sample = _encode_placed(model, first_frame, picture, position, encoded["generation"])
+        else:
+            still_mask = make_reference_keep_mask(mask_kind, edit_mask[position])
+            source_frame = video[:, :, position : position + 1]
+            sample = _encode_still(model, first_frame, picture, source_frame, still_mask, prompt)
+        encoded[f"reference_{position:05d}"] = sample
     return encoded
+
+
+def _encode_still(
+    model: VideoModel,
+    first_frame: torch.Tensor,
+    reference: torch.Tensor,
+    source_frame: torch.Tensor,
+    keep_mask: torch.Tensor,
+    prompt: str,
+) -> dict[str, torch.Tensor]:
+    """Encode a reference as the paper does: alone, so that no motion is made up ("Appearance control").
+
+    Pictures are model videos of one frame, keep_mask is `make_reference_keep_mask`'s.
+    """
+    conditioning = model.encode_conditioning(prompt, source_frame * keep_mask, keep_mask, first_frame)
+    return {LATENTS: model.encode_video(reference), **conditioning}
+
+
+def _encode_placed(
+    model: VideoModel, first_frame: torch.Tensor, reference: torch.Tensor, position: int, generation: Conditioning
+) -> dict[str, torch.Tensor]:
+    """Encode a reference as it stands in the edited clip: after the edited frame 0, at its own time.
+
+    Alone, a frame cannot say when it is seen: attention knows positions only from one frame to another. Here the
+    sample is two latent frames of the clip to be generated, the first one and the reference's, shown what
+    generation is shown there. Not in the paper; what it gains is in docs/evaluation.md.
+
+    Args:
+        model: with its VAE loaded.
+        first_frame, reference: edited, model videos of one frame.
+        position: of the reference in the clip, above 0.
+        generation: the Conditioning of the whole clip.
+    """
+    assert position > 0
+    # A latent frame after the first holds several frames and must look so: the reference, standing still.
+    still = model.encode_video(reference.repeat(1, 1, 1 + model.frame_stride, 1, 1))[:, :, 1:]
+    place = (position - 1) // model.frame_stride + 1
+    latents = torch.cat([model.encode_video(first_frame), still], dim=2)
+    return {LATENTS: latents, **model.select_frames(generation, [0, place])}
 
 
 def save_encoded(encoded: Encoded, path: Path) -> None:

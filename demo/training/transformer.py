@@ -10,6 +10,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -19,8 +20,10 @@ from diffusers import WanTransformer3DModel
 from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 
 from demo.training.clip_pool import ClipPool, encode_pool
+from demo.training.muon import BatchedMuon
 from demo.training.steps import (
     average_over_processes,
+    capture_step,
     clip_gradients,
     join_processes,
     load_checkpoint,
@@ -136,9 +139,7 @@ def make_optimizers(model: PromptedTransformer) -> tuple[torch.optim.Optimizer, 
     matrices, others = (
         [weight for name, weight in model.named_parameters() if is_matrix[name] == wanted] for wanted in (True, False)
     )
-    # Scaled so that AdamW's learning rate suits both (Liu et al. 2025, "Muon is Scalable for LLM Training").
-    muon = torch.optim.Muon(matrices, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-    return muon, make_adamw(others, weight_decay=0.01)
+    return BatchedMuon(matrices, weight_decay=0.01), make_adamw(others, weight_decay=0.01)
 
 
 def train(
@@ -174,11 +175,8 @@ def train(
     torch.manual_seed(num_steps * 1000 + process)
     if device.type == "cuda":
         model.transformer.compile_repeated_blocks(dynamic=False)
-    started, saved, mean_loss = perf_counter() - spent, spent, torch.zeros((), device=device)
-    while spent < seconds:
-        for optimizer in optimizers:
-            set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
-        pool = pools[num_steps % PORTRAIT_EVERY == PORTRAIT_EVERY - 1]
+
+    def step_on(pool: ClipPool) -> torch.Tensor:
         loss = flow_matching_loss(model, pool, batch)
         model.zero_grad(set_to_none=True)
         loss.backward()
@@ -187,10 +185,20 @@ def train(
         clip_gradients(parameters, GRADIENT_CLIP)
         for optimizer in optimizers:
             optimizer.step()
+        return loss.detach()
+
+    steps = [partial(step_on, pool) for pool in pools]
+    if not torch.distributed.is_initialized():  # a graph for each shape
+        steps = [capture_step(step) for step in steps]
+    started, saved, mean_loss = perf_counter() - spent, spent, torch.zeros((), device=device)
+    while spent < seconds:
+        for optimizer in optimizers:
+            set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
+        loss = steps[num_steps % PORTRAIT_EVERY == PORTRAIT_EVERY - 1]()
         num_steps += 1
         with torch.no_grad():
             torch._foreach_lerp_(averages, parameters, 1 - min(EMA_DECAY, num_steps / (num_steps + 10)))
-            mean_loss.lerp_(loss.detach(), 0.02 if num_steps > 50 else 1 / num_steps)
+            mean_loss.lerp_(loss, 0.02 if num_steps > 50 else 1 / num_steps)
         if num_steps % 20 == 0 or device.type == "cpu":
             # All processes go by one clock, so that they stop together; reading it waits for the GPU.
             clock = torch.tensor(perf_counter() - started, device=device)

@@ -1,5 +1,6 @@
 """What the loops ask of a video model; everything that differs between models is behind it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,6 +63,10 @@ class VideoModel(Protocol):
             keep_mask: (1, 1, frames, height, width), 1 = keep.
             first_frame: model video (1, 3, 1, height, width), for models with an image context.
         """
+        ...
+
+    def select_frames(self, conditioning: Conditioning, positions: Sequence[int]) -> Conditioning:
+        """Return the conditioning of some latent frames of a clip alone, which still tells where they stand in it."""
         ...
 
     def predict_velocity(

@@ -3,7 +3,7 @@
 Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that pipeline.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from lib.conditioning import reduce_to_cells
 from lib.models.base import Conditioning
 
 MAX_PROMPT_TOKENS = 512
+FRAME_POSITIONS = "frame_positions"  # in a Conditioning: where in the clip its latent frames stand
 NUM_TIMESTEPS = 1000  # the transformer is told sigma in thousandths
 ATTENTION_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]  # not add_k_proj, add_v_proj: the image context's
 FEED_FORWARD_LAYERS = ["ffn.net.0.proj", "ffn.net.2"]
@@ -91,11 +92,20 @@ class WanModel:
             "condition_latents": self.encode_video(condition_video),
         }
 
+    def select_frames(self, conditioning: Conditioning, positions: Sequence[int]) -> Conditioning:
+        """Select along time, and keep the positions for the rotary embedding."""
+        chosen = torch.tensor(positions, device=conditioning["packed_mask"].device)
+        in_time = {name: conditioning[name].index_select(2, chosen) for name in ("packed_mask", "condition_latents")}
+        return {**conditioning, **in_time, FRAME_POSITIONS: chosen}
+
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
         """Run the transformer on channels noisy 16, mask 4, condition latents 16."""
         dtype = conditioning["prompt_embeds"].dtype
+        rope = self.transformer.rope
+        assert isinstance(rope, PlacedRotaryEmbedding)
+        rope.positions = conditioning.get(FRAME_POSITIONS)
         channels = [noisy_latents, conditioning["packed_mask"], conditioning["condition_latents"]]
         velocity: torch.Tensor = self.transformer(
             hidden_states=torch.cat(channels, dim=1).to(dtype),
@@ -127,6 +137,38 @@ class WanModel:
     def _component(self, name: str) -> Any:
         assert name in self._components, f"{name} was not loaded; this stage asked for {sorted(self._components)}"
         return self._components[name]
+
+
+class PlacedRotaryEmbedding(nn.Module):
+    """Wan's rotary position embedding, for latent frames that stand anywhere in a clip.
+
+    Attributes:
+        positions: place in the clip of each latent frame of the next forward pass, (latent frames,) int64; None: side
+            by side from the start, as in pre-training.
+    """
+
+    def __init__(self, original: Any) -> None:
+        super().__init__()
+        self.original = original
+        self.positions: torch.Tensor | None = None
+
+    def forward(self, hidden_states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return cosines and sines, each (1, tokens, 1, head width), for latents (batch, channels, f, h, w)."""
+        cosines, sines = self.original(hidden_states)
+        if self.positions is None:
+            return cosines, sines
+        return (
+            _place(cosines, self.original.freqs_cos[self.positions], self.original.t_dim),
+            _place(sines, self.original.freqs_sin[self.positions], self.original.t_dim),
+        )
+
+
+def _place(rotation: torch.Tensor, in_time: torch.Tensor, width: int) -> torch.Tensor:
+    """Replace the first `width` channels of a rotation, those that tell time, by rows of the table, one a frame."""
+    _, tokens, _, channels = rotation.shape
+    frames = rotation.reshape(1, len(in_time), -1, 1, channels).clone()
+    frames[..., :width] = in_time[:, :width].view(1, -1, 1, 1, width)
+    return frames.view(1, tokens, 1, channels)
 
 
 def pack_keep_mask(keep_mask: torch.Tensor, cell_size: int, frame_stride: int) -> torch.Tensor:
@@ -177,6 +219,7 @@ def load(
         transformer = WanTransformer3DModel.from_pretrained(
             name, subfolder="transformer", torch_dtype=dtype, use_safetensors=True, local_files_only=local
         )
+        transformer.rope = PlacedRotaryEmbedding(transformer.rope)
         if gradient_checkpointing:
             transformer.enable_gradient_checkpointing()
         loaded["transformer"] = transformer

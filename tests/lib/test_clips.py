@@ -412,6 +412,13 @@ def test_a_reference_between_the_used_frames_is_told(clips: Path, add: Callable[
     assert says(problem, "car/edits/red/references/00010.png", "index 10", "frames 2, 5, 8, 11, 14 (nearest: 11)")
 
 
+def test_a_reference_for_the_first_frame_is_told(clips: Path, add: Callable[..., Path]) -> None:
+    """It would say again, or otherwise, what first_frame.png says."""
+    write_image(add() / "references/00002.png")
+    problem = edit_problem(clips, add)
+    assert says(problem, "car/edits/red/references/00002.png", "index 2", "a later frame, or no reference")
+
+
 def test_two_references_for_one_index_are_told(clips: Path, add: Callable[..., Path]) -> None:
     """00005 and 5 are the same index."""
     folder = add()

@@ -11,6 +11,7 @@ from lib.encoding import encode_edit, encode_source, load_encoded, load_samples,
 from lib.generation import generate_video
 from lib.models.base import VideoModel
 from lib.provenance import STAGE_VERSIONS, describe
+from lib.video_io import to_model_video
 from tests.conftest import ROOT
 from tests.lib.test_video_io import smooth_video
 
@@ -95,6 +96,26 @@ def test_reference_is_a_still_with_its_edit_region_hidden(tiny_wan: VideoModel, 
     expected = torch.ones(4, HEIGHT // 8, WIDTH // 8)
     expected[:, 2:4, 2:5] = 0
     assert torch.equal(group["packed_mask"][0, :, 0], expected)
+
+
+def test_placed_reference_stands_after_the_first_frame_at_its_own_time(
+    tiny_wan: VideoModel, edit_mask: np.ndarray
+) -> None:
+    """Stage 2, placed: the clip's latent frames 0 and 2 as generation is shown them; targets are both edited frames."""
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    reference = 255 - source[6]
+    encoded = encode_edit(
+        tiny_wan, source, 255 - source[0], {6: reference}, edit_mask, "a cat", "", "edit", reference_sample="placed"
+    )
+    group, generation = encoded["reference_00006"], encoded["generation"]
+    assert group["latents"].shape == (1, 16, 2, HEIGHT // 8, WIDTH // 8)
+    assert group["frame_positions"].tolist() == [0, 2]
+    for name in ("packed_mask", "condition_latents"):
+        assert torch.equal(group[name], generation[name][:, :, [0, 2]]), name
+    assert torch.equal(group["prompt_embeds"], generation["prompt_embeds"])
+    first_frame, still = to_model_video(255 - source[:1]), to_model_video(np.stack([reference] * 5))
+    assert torch.equal(group["latents"][:, :, :1], tiny_wan.encode_video(first_frame))
+    assert torch.equal(group["latents"][:, :, 1:], tiny_wan.encode_video(still)[:, :, 1:])
 
 
 def test_same_seed_same_video_other_seed_other_video(

@@ -54,6 +54,7 @@ rule encode_edit:
         gpu=NUM_GPUS,
     params:
         settings=settings_of("model.name", "model.family", "model.dtype", "sampling.negative_prompt"),
+        reference_sample=lambda wildcards: SETTINGS.training.reference_sample if edit_of(wildcards).references else None,
         own_prompt=lambda wildcards: edit_of(wildcards).prompt,
         trigger_word=SETTINGS.caption.trigger_word,
         machine=settings_of("model.device", "model.download"),

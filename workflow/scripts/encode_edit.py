@@ -10,7 +10,7 @@ from lib.stage_model import load_stage_model
 from lib.video_io import read_first_frame, read_mask, read_video
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
-settings = {**params.settings, **params.machine}
+settings = {**params.settings, **params.machine, "training.reference_sample": params.reference_sample}
 with stage_log(snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"):
     model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
     edited = (
@@ -20,6 +20,7 @@ with stage_log(snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edi
     caption = params.own_prompt or read_json(inputs.captions)["edited"]["caption"]
     prompts = (make_prompt(params.trigger_word, caption), settings["sampling.negative_prompt"])
     masks = (read_mask(inputs.mask), *prompts, wildcards.mask)
-    save_encoded(encode_edit(model, read_video(inputs.video), *edited, *masks), outputs.encoded)
+    encoded = encode_edit(model, read_video(inputs.video), *edited, *masks, params.reference_sample or "still")
+    save_encoded(encoded, outputs.encoded)
     made = describe("encode", {**settings, "prompt": prompts[0]}, inputs, outputs[:1], str(device))
     write_json(outputs.provenance, made)
