@@ -114,7 +114,10 @@ class TrainingSection(Section):
     appearance_steps: NonNegativeInt = Field(100, description="steps of stage 2, only for edits with references")
     appearance_source_share: Probability = Field(
         0.1,
-        description="share of stage-2 steps that repeat the stage-1 sample, so that motion is not forgotten",
+        description="share of stage-2 steps that repeat the stage-1 samples, so that motion is not forgotten",
+    )
+    appearance_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="AdamW in stage 2; null: learning_rate"
     )
     reference_sample: Literal["still", "placed"] = Field(
         "still",

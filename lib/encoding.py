@@ -160,15 +160,17 @@ def load_encoded(path: Path, device: torch.device) -> Encoded:
     return encoded
 
 
-def load_samples(source: Path, edit: Path | None, device: torch.device) -> list[Sample]:
-    """Load what a LoRA is trained on: the source clip, then what goes with it.
+def load_samples(source: Path, edit: Path | None, device: torch.device) -> tuple[list[Sample], list[Sample]]:
+    """Load what a LoRA is trained on.
 
-    In stage 1 (edit is None) these are its recoloured copies, in stage 2 the edit's references by their position.
+    Returns:
+        The source clip and its recoloured copies; and the edit's references by their position, none in stage 1
+        (edit is None).
     """
-    encoded = load_encoded(source, device)
-    others, kind = (encoded, "recoloured_") if edit is None else (load_encoded(edit, device), "reference_")
-    names = ["source"] + [name for name in sorted(others) if name.startswith(kind)]
-    return [_as_sample({**encoded, **others}[name]) for name in names]
+    clip, references = (load_encoded(path, device) if path else {} for path in (source, edit))
+    copies = [clip[name] for name in sorted(clip) if name != "source"]
+    stills = [references[name] for name in sorted(references) if name.startswith("reference_")]
+    return [_as_sample(group) for group in (clip["source"], *copies)], [_as_sample(group) for group in stills]
 
 
 def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:

@@ -15,7 +15,7 @@ STAGE_VERSIONS = {
     "caption": 1,
     "segment_masks": 1,
     "encode": 1,
-    "train_lora": 1,
+    "train_lora": 2,
     "generate": 1,
     "evaluate": 1,
     "report": 1,

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -29,22 +30,27 @@ class Optimizer:
     gradient_clip: float
 
 
-def make_schedule(num_steps: int, num_others: int, source_share: float) -> list[int]:
-    """Return the sample of each step: 0 is the source clip, 1 and up the others in turn.
+def make_schedule(
+    num_steps: int, num_copies: int, copies_share: float, num_references: int = 0, references_share: float = 0.0
+) -> list[int]:
+    """Return the sample of each step: 0 is the source clip, then come its recoloured copies, then references.
 
     Args:
         num_steps: of the stage.
-        num_others: in stage `decouple` recoloured copies, in stage `appearance` references; may be 0.
-        source_share: share of steps on the source clip, spread evenly; all of them where there are no others.
+        num_copies: recoloured copies; they take turns, and so do references. May be 0.
+        copies_share: of the steps that are not on references, how many are on copies; spread evenly.
+        num_references: only stage `appearance` has any.
+        references_share: of all steps.
     """
-    if num_others == 0:
-        return [0] * num_steps
-    schedule, next_other = [], 0
-    for step in range(num_steps):
-        is_source = int((step + 1) * source_share) > int(step * source_share)
-        schedule.append(0 if is_source else 1 + next_other % num_others)
-        next_other += not is_source
-    return schedule
+    copies, references = cycle(range(1, 1 + num_copies)), cycle(range(1 + num_copies, 1 + num_copies + num_references))
+    on_reference = _spread(num_steps, references_share if num_references else 0.0)
+    on_copy = iter(_spread(on_reference.count(False), copies_share if num_copies else 0.0))
+    return [next(references) if turn else next(copies) if next(on_copy) else 0 for turn in on_reference]
+
+
+def _spread(num_steps: int, share: float) -> list[bool]:
+    """Choose a share of steps, evenly."""
+    return [int((step + 1) * share) > int(step * share) for step in range(num_steps)]
 
 
 def train(

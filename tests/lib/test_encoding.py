@@ -42,15 +42,15 @@ def test_encoded_tensors_survive_the_file(tiny_wan: VideoModel, edit_mask: np.nd
     }
     edit = _encode_edit(tiny_wan, edit_mask, "edit", {4: 255 - source[4], 8: 255 - source[8]})
     save_encoded(edit, tmp_path / "edit.safetensors")
-    samples = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", torch.device("cpu"))
-    assert [sample.latents.shape[2] for sample in samples] == [3, 1, 1]
-    assert torch.equal(samples[1].latents, edit["reference_00004"]["latents"])
-    assert "latents" not in samples[0].conditioning
+    paths = (tmp_path / "source.safetensors", tmp_path / "edit.safetensors")
+    (clip,), references = load_samples(*paths, torch.device("cpu"))
+    assert clip.latents.shape[2] == 3
+    assert [sample.latents.shape[2] for sample in references] == [1, 1]
+    assert torch.equal(references[0].latents, edit["reference_00004"]["latents"])
+    assert "latents" not in clip.conditioning
 
 
-def test_recoloured_copies_go_with_the_source_in_stage_one_only(
-    tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path
-) -> None:
+def test_recoloured_copies_go_with_the_source(tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path) -> None:
     """Each copy is a sample of its own with the same mask, shown its own colours and a prompt without any."""
     source = smooth_video(FRAMES, HEIGHT, WIDTH)
     encoded = encode_source(tiny_wan, source, edit_mask, "a dog", "edit", 2, "p3rs0n")
@@ -62,9 +62,10 @@ def test_recoloured_copies_go_with_the_source_in_stage_one_only(
     save_encoded(encoded, tmp_path / "source.safetensors")
     save_encoded(_encode_edit(tiny_wan, edit_mask, "edit", {4: source[4]}), tmp_path / "edit.safetensors")
     cpu = torch.device("cpu")
-    assert len(load_samples(tmp_path / "source.safetensors", None, cpu)) == 3
-    stage_two = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
-    assert [sample.latents.shape[2] for sample in stage_two] == [3, 1]
+    clip, references = load_samples(tmp_path / "source.safetensors", None, cpu)
+    assert torch.equal(clip[0].latents, plain["latents"]) and len(clip) == 3 and references == []
+    again, references = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
+    assert len(again) == 3 and [sample.latents.shape[2] for sample in references] == [1]
 
 
 def test_generation_sees_the_edited_frame_and_training_the_source(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:

@@ -34,7 +34,7 @@ def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
     curve = folder / "curve.jsonl"
     samples = [_sample(model, 1)]
     lora = folder / "lora.safetensors"
-    train_lora(model, samples, make_schedule(num_steps, 0, 1.0), ADAPTER, OPTIMIZER, 1.0, 7, None, lora, curve)
+    train_lora(model, samples, make_schedule(num_steps, 0, 0.0), ADAPTER, OPTIMIZER, 1.0, 7, None, lora, curve)
     return [json.loads(line)["loss"] for line in curve.read_text().splitlines()]
 
 
@@ -74,18 +74,24 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("num_references", "source_share"), [(1, 0.1), (3, 0.1), (2, 0.5), (2, 0.0)])
-def test_schedule_mixes_source_and_others(num_references: int, source_share: float) -> None:
+def test_schedule_mixes_source_and_references(num_references: int, source_share: float) -> None:
     """The share of source steps is as asked, and references take even turns."""
-    schedule = make_schedule(100, num_references, source_share)
+    schedule = make_schedule(100, 0, 0.0, num_references, 1 - source_share)
     counts = [schedule.count(index) for index in range(num_references + 1)]
     assert sum(counts) == 100
     assert counts[0] == round(100 * source_share)
     assert max(counts[1:]) - min(counts[1:]) <= 1
 
 
+def test_schedule_mixes_copies_with_the_source_in_both_stages() -> None:
+    """Copies take their share of what references leave; sample 0 is the source, 1 to 3 are copies, 4 a reference."""
+    assert make_schedule(8, 3, 0.5) == [0, 1, 0, 2, 0, 3, 0, 1]
+    assert make_schedule(8, 3, 0.5, 1, 0.5) == [0, 4, 1, 4, 0, 4, 2, 4]
+
+
 def test_stage_one_repeats_the_source() -> None:
-    """Without references every step is on the source clip."""
-    assert make_schedule(5, 0, 1.0) == [0] * 5
+    """Without copies and references every step is on the source clip, whatever their share would be."""
+    assert make_schedule(5, 0, 0.5, 0, 0.5) == [0] * 5
 
 
 def test_checkpointing_changes_nothing_but_memory(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ TRAINING = settings_of(
     "training.rank",
     "training.alpha",
     "training.feed_forward",
-    "training.learning_rate",
     "training.beta1",
     "training.beta2",
     "training.weight_decay",
@@ -16,6 +15,7 @@ TRAINING = settings_of(
     "training.sigma_shift",
     "training.seed",
 )
+TRAINING["recoloured_share"] = SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 0.0
 
 
 rule train_lora_decouple:
@@ -37,9 +37,11 @@ rule train_lora_decouple:
         gpu=NUM_GPUS,
     params:
         stage="decouple",
-        settings=TRAINING,
-        num_steps=SETTINGS.training.decouple_steps,
-        source_share=1 - SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 1.0,
+        settings={
+            **TRAINING,
+            "num_steps": SETTINGS.training.decouple_steps,
+            "learning_rate": SETTINGS.training.learning_rate,
+        },
         machine=settings_of("model.device", "model.download", "model.gradient_checkpointing"),
         version=STAGE_VERSIONS["train_lora"],
     message:
@@ -63,9 +65,12 @@ use rule train_lora_decouple as train_lora_appearance with:
         "<benchmarks>/{clip}/{edit}/train_lora_appearance.{mask}.tsv"
     params:
         stage="appearance",
-        settings=TRAINING,
-        num_steps=SETTINGS.training.appearance_steps,
-        source_share=SETTINGS.training.appearance_source_share,
+        settings={
+            **TRAINING,
+            "num_steps": SETTINGS.training.appearance_steps,
+            "learning_rate": SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate,
+            "references_share": 1 - SETTINGS.training.appearance_source_share,
+        },
         machine=settings_of("model.device", "model.download", "model.gradient_checkpointing"),
         version=STAGE_VERSIONS["train_lora"],
     message:

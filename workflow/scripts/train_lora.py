@@ -8,15 +8,16 @@ from lib.stage_model import load_stage_model
 from lib.training import Adapter, Optimizer, make_schedule, train_lora
 
 params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
-settings = {**params.settings, **params.machine, "num_steps": params.num_steps, "source_share": params.source_share}
+settings = {**params.settings, **params.machine}
 with stage_log(snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}"):
     model, device = load_stage_model(settings, {"transformer"}, snakemake.threads)
-    samples = load_samples(inputs.source, inputs.get("edit"), device)
-    schedule = make_schedule(params.num_steps, len(samples) - 1, params.source_share)
+    clip, references = load_samples(inputs.source, inputs.get("edit"), device)
     training = {key.removeprefix("training."): value for key, value in params.settings.items()}
+    shares = (training["recoloured_share"], len(references), training.get("references_share", 0.0))
+    schedule = make_schedule(training["num_steps"], len(clip) - 1, *shares)
     adapter = Adapter(*[training[key] for key in Adapter.__annotations__])
     optimizer = Optimizer(*[training[key] for key in Optimizer.__annotations__])
     files = (inputs.get("lora"), outputs.lora, outputs.curve)
     draws = (training["sigma_shift"], training["seed"])
-    train_lora(model, samples, schedule, adapter, optimizer, *draws, *files)
+    train_lora(model, clip + references, schedule, adapter, optimizer, *draws, *files)
     write_json(outputs.provenance, describe("train_lora", settings, inputs, outputs[:2], str(device)))
