@@ -127,7 +127,10 @@ class TrainingSection(Section):
     rank: PositiveInt = Field(16, description="LoRA rank")
     alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")
     feed_forward: bool = Field(True, description="adapt the two feed-forward layers too")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-4, description="AdamW, constant")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-4, description="AdamW")
+    decay_share: Probability = Field(
+        0.0, description="share of a stage's steps, the last ones, over which the rate falls to 0; 0: constant"
+    )
     beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="AdamW")
     beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="AdamW")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW")

@@ -21,13 +21,26 @@ from lib.stage_log import Progress
 
 @dataclass(frozen=True)
 class Optimizer:
-    """AdamW with a constant rate."""
+    """AdamW.
+
+    Attributes:
+        learning_rate: constant, or until the last steps.
+        decay_share: of all steps, the last ones, over which the rate falls to 0 in a straight line.
+        beta1, beta2, weight_decay: AdamW's.
+        gradient_clip: largest gradient norm.
+    """
 
     learning_rate: float
+    decay_share: float
     beta1: float
     beta2: float
     weight_decay: float
     gradient_clip: float
+
+    def rate(self, step: int, num_steps: int) -> float:
+        """Return the learning rate of a step, counted from 1."""
+        num_falling = self.decay_share * num_steps
+        return self.learning_rate * min(1.0, (num_steps - step + 1) / num_falling if num_falling else 1.0)
 
 
 def make_schedule(
@@ -89,6 +102,7 @@ def train(
     model.transformer.train()  # gradient checkpointing is active in training mode only
     for step, index in enumerate(schedule, start=1):
         started = time.perf_counter()
+        adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
         clean_latents = samples[index].latents
         sigma = shift_sigmas(torch.rand(1, generator=generator), sigma_shift).to(clean_latents.device)
         noise = torch.randn(clean_latents.shape, generator=generator).to(clean_latents.device)

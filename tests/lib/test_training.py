@@ -1,6 +1,7 @@
 """The training loop learns, repeats, and mixes samples as told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lib.models.base import Sample, VideoModel
 from lib.training import Adapter, Optimizer, make_schedule, train_lora
 from tests.conftest import TINY_WAN
 
-OPTIMIZER = Optimizer(learning_rate=2e-3, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
+OPTIMIZER = Optimizer(learning_rate=2e-3, decay_share=0.0, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
 ADAPTER = Adapter(rank=8, alpha=8.0, feed_forward=True)
 
 
@@ -92,6 +93,13 @@ def test_schedule_mixes_copies_with_the_source_in_both_stages() -> None:
 def test_stage_one_repeats_the_source() -> None:
     """Without copies and references every step is on the source clip, whatever their share would be."""
     assert make_schedule(5, 0, 0.5, 0, 0.5) == [0] * 5
+
+
+def test_rate_falls_over_the_last_steps_only() -> None:
+    """Constant, then in a straight line towards 0, which the step after the last would have."""
+    falling = replace(OPTIMIZER, learning_rate=1.0, decay_share=0.5)
+    assert [falling.rate(step, 8) for step in range(1, 9)] == [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
+    assert {OPTIMIZER.rate(step, 8) for step in range(1, 9)} == {OPTIMIZER.learning_rate}
 
 
 def test_checkpointing_changes_nothing_but_memory(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ TRAINING = settings_of(
     "training.rank",
     "training.alpha",
     "training.feed_forward",
+    "training.decay_share",
     "training.beta1",
     "training.beta2",
     "training.weight_decay",
