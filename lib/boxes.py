@@ -4,6 +4,8 @@ Boxes are (frames, 4) float: left, top, right, bottom in pixels, right and botto
 where the region is absent.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,10 @@ from lib.edit_difference import Mask
 
 Boxes = NDArray[np.float64]
 
+FollowRegion = Callable[[int, Mask], Boxes]
+"""A prompted tracker: from an edited frame's index and a region (height, width) there to boxes (frames, 4)."""
+
 LONGEST_GAP = 10  # frames that are filled by interpolation
-SMOOTHING = 2  # frames on each side
 
 
 def box_of(region: Mask) -> Boxes:
@@ -93,15 +97,15 @@ def interpolate(boxes: Boxes) -> Boxes:
     return filled
 
 
-def smooth_path(boxes: Boxes) -> Boxes:
-    """Take the median over +-SMOOTHING frames, which drops jumps, then the widest over the same.
+def smooth_path(boxes: Boxes, smoothing: int) -> Boxes:
+    """Take the median over `smoothing` frames on each side, which drops jumps, then the widest over the same.
 
     The window shrinks towards both ends, so that the median there does not lag behind the motion.
     """
     calm, wide = boxes.copy(), boxes.copy()
     for taken, given, reduce in ((calm, boxes, np.median), (wide, calm, widest)):
         for index in range(len(boxes)):
-            reach = min(SMOOTHING, index, len(boxes) - 1 - index)
+            reach = min(smoothing, index, len(boxes) - 1 - index)
             window = given[index - reach : index + reach + 1]
             window = window[~np.isnan(window[:, 0])]
             if len(window) and not np.isnan(given[index, 0]):

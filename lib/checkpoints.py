@@ -1,5 +1,6 @@
 """Find model folders before any work starts, and say how to get the ones that are missing."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from lib.errors import Problem
@@ -33,21 +34,25 @@ def checkpoint_file(name: str, file: str) -> Path | None:
 
 
 def check_models(
-    video_model: tuple[str, str], captioner: str, detector: str | None, clip_model: str, download: bool
+    video_model: tuple[str, str],
+    captioner: str,
+    detectors: Mapping[str, str | None],
+    clip_model: str,
+    download: bool,
 ) -> list[Problem]:
     """Return what is wrong with the models that a run names.
 
     Args:
         video_model: name and family.
         captioner, clip_model: local folders or hub ids.
-        detector: a folder or weights file; None: none is used.
+        detectors: a folder or weights file by key of the config; None: none is used.
         download: whether the hub may be asked at run time.
     """
     name, family = video_model
     problems = [
         _check_model("model.name", name, FAMILY_FILES[family], download),
         _check_model("caption.model", captioner, CAPTIONER_FILE, download),
-        _check_detector("mask.detector", detector),
+        *(_check_detector(key, detector) for key, detector in detectors.items()),
         _check_model("metrics.clip_model", clip_model, CLIP_FILE, download),
     ]
     return [problem for problem in problems if problem]

@@ -18,6 +18,7 @@ from lib.recolouring import MOST_COPIES
 PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
 
+MaskMethod = Literal["yolo", "yoloe", "sam2", "optical_flow", "static_box", "whole_frame"]
 MaskKind = Literal["edit", "first_frame", "all_ones", "all_zeros"]
 """What the model is told to keep: see `lib.conditioning.make_keep_mask`."""
 
@@ -88,17 +89,37 @@ class CaptionSection(Section):
 
 
 class MaskSection(Section):
-    """Loose box masks from the edit's difference and YOLO tracks."""
+    """Masks from what the edit changed, followed through the clip."""
 
+    methods: list[MaskMethod] = Field(
+        list(get_args(MaskMethod)),
+        min_length=1,
+        description="rungs of the ladder, tried in this order; yoloe and sam2 only where their weights are given",
+    )
     detector: str | None = Field("yolo11x.pt", description="folder made by demo/make_models.py, or ultralytics weights")
     confidence: Probability = Field(0.1, description="lowest detection confidence that is tracked")
     classes: list[str] | None = Field(None, description="detector classes to consider; null: all")
+    yoloe: str | None = Field(None, description="weights of ultralytics' YOLOE, prompted with the edited region")
+    sam2: str | None = Field(None, description="weights of ultralytics' SAM 2, prompted with the edited region's box")
+    shape: Literal["loose_box", "tight", "noisy", "whole_frame"] = Field(
+        "loose_box", description="loose_box: room for another shape; tight, noisy: the edit's own outline, to compare"
+    )
     margin: Annotated[float, Field(ge=0, le=2)] = Field(0.15, description="added on each side, share of the box")
     min_margin: NonNegativeInt = Field(16, description="least margin on each side, pixels at 480p")
+    smoothing: NonNegativeInt = Field(2, description="frames on each side over which a loose box is smoothed")
     difference_threshold: Annotated[float, Field(gt=0)] = Field(
         6.0, description="colour difference (CIE Lab delta E) from which a pixel counts as edited"
     )
     global_share: Probability = Field(0.65, description="share of edited pixels from which the whole frame is masked")
+    min_confidence: Probability = Field(
+        0.5, description="a region followed with less is tried by the next method; an edit left with less is flagged"
+    )
+    below_confidence: Literal["flag", "hold"] = Field(
+        "flag", description="such an edit; flag: make it and say so in the report; hold: stop it before any training"
+    )
+    composite_edited: bool = Field(
+        False, description="take the source's pixels outside the mask in edited frames, whose colours may have drifted"
+    )
 
 
 class TrainingSection(Section):

@@ -159,7 +159,7 @@ def load_detector(path: str | Path) -> Any:
         if path.is_dir():
             return _load_folder(path)
         if path.is_file():
-            return _load_checkpoint(path)
+            return load_checkpoint(path, "YOLO", "an ultralytics detection model, such as yolo11x.pt")
     raise InputError([Problem(str(path), "nothing", "a detector folder or an ultralytics .pt file")])
 
 
@@ -179,18 +179,36 @@ def _load_folder(folder: Path) -> Any:
     return detector
 
 
-def _load_checkpoint(path: Path) -> Any:
-    """Load a .pt file, which is a pickle: only ultralytics' and torch's own network classes are let in."""
-    from ultralytics import YOLO
-    from ultralytics.nn import tasks
+def load_checkpoint(path: Path, class_name: str, expected: str) -> Any:
+    """Load a .pt file, which is a pickle: only ultralytics' and torch's own network classes are let in.
 
-    # Without both, ultralytics would unpickle whatever the file holds, and so run code from it.
-    assert tasks.SAFE_LOAD and tasks._SafeLoad.SUPPORTED, "call configure_ultralytics before importing ultralytics"
-    try:
-        return YOLO(path)
-    except (TypeError, AttributeError, ModuleNotFoundError) as error:
-        found = f"a file that cannot be loaded safely ({' '.join(str(error).split())})"
-        raise InputError([Problem(str(path), found, "an ultralytics detection model, such as yolo11x.pt")]) from error
+    Args:
+        path: of the file.
+        class_name: of ultralytics' that loads it, YOLO or YOLOE.
+        expected: what the file should be, for the error.
+
+    Raises:
+        InputError: no file, or one that holds more than such a model.
+    """
+    if not path.is_file():  # ultralytics would look for it on the network
+        raise InputError([Problem(str(path), "no file", expected)])
+    with tame_ultralytics():
+        import ultralytics
+        from ultralytics.nn import tasks
+
+        # Without both, ultralytics would unpickle whatever the file holds, and so run code from it.
+        assert tasks.SAFE_LOAD and tasks._SafeLoad.SUPPORTED, "call configure_ultralytics before importing ultralytics"
+        # Under a plain name: ultralytics drops apostrophes from paths, renames those of some old models, and then looks
+        # on the network for what it does not find.
+        with tempfile.TemporaryDirectory() as folder:
+            plain = Path(folder) / "weights.pt"
+            plain.symlink_to(path.resolve())
+            try:
+                return getattr(ultralytics, class_name)(plain)
+            except (TypeError, AttributeError, ModuleNotFoundError) as error:
+                reason = " ".join(str(error).replace(str(plain), path.name).split())
+                found = f"a file that cannot be loaded safely ({reason})"
+                raise InputError([Problem(str(path), found, expected)]) from error
 
 
 def track_objects(

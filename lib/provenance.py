@@ -13,7 +13,7 @@ STAGE_VERSIONS = {
     "extract_frames": 1,
     "align_edit": 1,
     "caption": 1,
-    "segment_masks": 1,
+    "segment_masks": 2,
     "encode": 1,
     "train_lora": 2,
     "generate": 1,

@@ -1,17 +1,31 @@
-"""Where the regions of an edited frame lie in the other frames: by an object's track, or by optical flow."""
+"""Where the regions of an edited frame lie in the other frames: a ladder of methods, each tried where one before fails.
+
+A region is followed by the track of the object it belongs to; else by a tracker that is prompted with it; else by
+optical flow; and where nothing can be trusted, one box holds all of its way, or the whole frame is taken.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.boxes import Boxes, areas, box_of, carry_in_box, draw_box, fill_gaps, interpolate, overlap, widest
-from lib.edit_difference import Mask, scaled, split_regions
-from lib.optical_flow import Flow, flow_between
-from lib.video_io import DecodedVideo
+from lib.boxes import (
+    Boxes,
+    FollowRegion,
+    areas,
+    box_of,
+    carry_in_box,
+    draw_box,
+    fill_gaps,
+    interpolate,
+    overlap,
+    widest,
+)
+from lib.edit_difference import Mask, split_regions
+from lib.region_flow import RegionFlows, follow_by_flow
+from lib.scene_cuts import shot_of
 
 if TYPE_CHECKING:
     from lib.detector import Track
@@ -21,12 +35,23 @@ TOUCHED = 0.1  # share of a region that a further track must add to be taken
 NEAR = 0.05  # of a box's width and height, added on each side: detectors' boxes are tight, blurred edges are not
 PART = 0.4  # region box over object box; below, the edit is of a part of the object
 SAME_PLACE = 0.1  # intersection over union from which regions of two edited frames are the same one
-FLOW_SIDE = 416  # pixels; the longer side at which regions are followed
-RIM = 4  # pixels at 480p by which a difference reaches beyond what was edited
-LOST_SHARE = 0.1  # of a region's points; with fewer in the frame it counts as lost
-MOST_POINTS = 3000  # by which a region is followed
 
-RegionFlows = tuple[list[Flow], list[Flow]]
+STEADY = 3.0  # growth or shrinkage of a region that optical flow can be believed
+LARGEST_STATIC_BOX = 0.6  # of the frame; a larger one is as good as the whole frame
+
+METHODS = ("yolo", "yoloe", "sam2", "optical_flow", "static_box", "whole_frame")
+"""The ladder's rungs, from the top."""
+
+TRUST = {
+    "yolo_track": 0.95,
+    "yolo_part": 0.85,
+    "sam2": 0.9,
+    "yoloe": 0.85,
+    "optical_flow": 0.7,
+    "static_box": 0.45,
+    "whole_frame": 0.4,
+}
+"""Of a path that has no gap, by what it was followed by; the rung `yolo` gives the first two."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +61,13 @@ class RegionPath:
     Attributes:
         anchor: the frame in which the region was found.
         region: (height, width) there.
-        method: what it was followed by, yolo_track, yolo_part or optical_flow.
-        tracks: class and id of the object's track; empty for optical flow.
-        covered: pixels of the region inside the track's box; all of them for optical flow.
-        boxes: (frames, 4).
+        method: what it was followed by, a key of TRUST.
+        tracks: class and id of the object's track; empty for other methods.
+        covered: pixels of the region inside the track's box; all of them for other methods.
+        boxes: (frames, 4) of what is masked: the region, and the object that it is most of.
+        carried: (frames, 4) of the region alone.
         filled: (frames,), True where neither track nor flow had a box of its own.
+        confidence: 0 to 1.
     """
 
     anchor: int
@@ -49,37 +76,91 @@ class RegionPath:
     tracks: list[dict[str, Any]]
     covered: int
     boxes: Boxes
+    carried: Boxes
     filled: NDArray[np.bool_]
+    confidence: float
 
 
 def follow_regions(
-    source_video: DecodedVideo, differences: Mapping[int, Mask], tracks: Sequence["Track"], reach: int
+    flows: RegionFlows,
+    cuts: Sequence[int],
+    differences: Mapping[int, Mask],
+    tracks: Sequence["Track"],
+    followers: Mapping[str, FollowRegion],
+    methods: Sequence[str],
+    min_confidence: float,
+    reach: int,
 ) -> list[RegionPath]:
-    """Find where each region of each edited frame lies in every frame.
+    """Find where each region of each edited frame lies in every frame of its shot.
 
     Args:
-        source_video: (frames, height, width, 3).
+        flows: of `region_flows`.
+        cuts: frames that begin a new shot.
         differences: changed pixels (height, width) by frame.
-        tracks: of the objects in `source_video`.
+        tracks: of the objects in the video.
+        followers: prompted trackers by method; those that are missing are left out.
+        methods: rungs of the ladder to use, see METHODS.
+        min_confidence: of a path; with less, the next rung is tried, and the best of all is taken in the end.
         reach: pixels; regions closer together than about twice this are one.
     """
-    flows = region_flows(source_video)
     paths = []
     for anchor, difference in differences.items():
+        shot = shot_of(anchor, cuts, len(flows[0]) + 1)
         for region in split_regions(difference, reach):
-            chosen = choose_tracks(region, anchor, tracks)
-            boxes = [_reach_of(track, anchor, region) for track in chosen]
-            left = region & ~np.any([np.zeros_like(region), *boxes], axis=0)
-            enough = left.sum() <= (1 - ENOUGH) * region.sum()
-            counted = np.zeros_like(region)
-            for number, (track, box) in enumerate(zip(chosen, boxes, strict=True)):
-                piece = region & (box | left) if enough and number == 0 else region & box
-                covered = int((region & box & ~counted).sum())
-                paths.append(_path_by_track(piece, covered, anchor, track, flows))
-                counted |= box
-            if not enough:
-                paths.append(_path_by_flow(left, anchor, flows))
+            by_track, left = _follow_by_tracks(region, anchor, tracks if "yolo" in methods else (), flows)
+            found = (
+                by_track
+                if left is None
+                else [*by_track, _descend(left, anchor, followers, methods, min_confidence, flows)]
+            )
+            paths += [_within(path, shot) for path in found]
     return _end_at_other_anchors(paths)
+
+
+def _follow_by_tracks(
+    region: Mask, anchor: int, tracks: Sequence["Track"], flows: RegionFlows
+) -> tuple[list[RegionPath], Mask | None]:
+    """Follow what of a region belongs to objects; return their paths, and what is left to be followed otherwise."""
+    chosen = choose_tracks(region, anchor, tracks)
+    boxes = [_reach_of(track, anchor, region) for track in chosen]
+    left = region & ~np.any([np.zeros_like(region), *boxes], axis=0)
+    enough = left.sum() <= (1 - ENOUGH) * region.sum()
+    counted = np.zeros_like(region)
+    paths = []
+    for number, (track, box) in enumerate(zip(chosen, boxes, strict=True)):
+        piece = region & (box | left) if enough and number == 0 else region & box
+        covered = int((region & box & ~counted).sum())
+        paths.append(_path_by_track(piece, covered, anchor, track, flows))
+        counted |= box
+    return paths, None if enough else left
+
+
+def _descend(
+    region: Mask,
+    anchor: int,
+    followers: Mapping[str, FollowRegion],
+    methods: Sequence[str],
+    min_confidence: float,
+    flows: RegionFlows,
+) -> RegionPath:
+    """Go down the ladder below `yolo` until a path can be trusted; take the most trusted one if none can."""
+    followed = follow_by_flow(region, anchor, flows)
+    tried = []
+    for method in (method for method in METHODS if method in methods):
+        if method in followers:
+            path = _path_by_follower(region, anchor, method, followers[method](anchor, region), followed)
+        elif method == "optical_flow":
+            path = path_by_flow(region, anchor, followed)
+        elif method == "static_box":
+            path = _static_path(region, anchor, followed)
+        elif method == "whole_frame":
+            path = _whole_frame_path(region, anchor, len(followed))
+        else:
+            continue
+        tried.append(path)
+        if path.confidence >= min_confidence:
+            return path
+    return max(tried, key=lambda path: path.confidence, default=path_by_flow(region, anchor, followed))
 
 
 def choose_tracks(region: Mask, anchor: int, tracks: Sequence["Track"]) -> list["Track"]:
@@ -103,55 +184,13 @@ def choose_tracks(region: Mask, anchor: int, tracks: Sequence["Track"]) -> list[
     return chosen
 
 
-def region_flows(video: DecodedVideo) -> RegionFlows:
-    """Return the flows to the previous and to the next frame, each frames - 1 long, at FLOW_SIDE.
-
-    Small frames are enlarged: the flow's patches have a fixed size, and an object must be larger than they are.
-    """
-    _, height, width, _ = video.shape
-    scale = FLOW_SIDE / max(height, width)
-    size = (round(width * scale), round(height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = [cv2.resize(picture, size, interpolation=method) for picture in video]
-    pairs = list(zip(small[:-1], small[1:], strict=True))
-    return [flow_between(after, before) for before, after in pairs], [flow_between(*pair) for pair in pairs]
-
-
-def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> Boxes:
-    """Follow a region (height, width) of frame `anchor` through the whole video, point by point.
-
-    The region's box moves and stretches with the 2nd and 98th percentile of its points. Not with the
-    outermost: those beside the object's edge take part in the ground's motion too, stay behind, and would
-    stretch the box over all of the object's way.
-
-    Args:
-        region: with True pixels.
-        flows: of `region_flows`.
-
-    Returns:
-        (frames, 4); NaN where less than LOST_SHARE of the points are inside the frame.
-    """
-    height, width = region.shape
-    start = _points_inside(region)
-    boxes = np.full((len(flows[0]) + 1, 4), np.nan)
-    boxes[anchor] = box_of(region)
-    relative = (boxes[anchor] - _spread(start)) / np.tile(np.maximum(_size(_spread(start)), 1), 2)
-    later = [(index, flows[1][index - 1]) for index in range(anchor + 1, len(boxes))]
-    earlier = [(index, flows[0][index]) for index in range(anchor - 1, -1, -1)]
-    for steps in (later, earlier):
-        points = start
-        for index, flow in steps:
-            points = points + _read_at(flow, points, height, width)
-            inside = (points >= 0).all(axis=1) & (points < [width, height]).all(axis=1)
-            if inside.mean() < LOST_SHARE:
-                break
-            boxes[index] = _spread(points) + relative * np.tile(_size(_spread(points)), 2)
-    return boxes
-
-
 def _reach_of(track: "Track", anchor: int, like: Mask) -> Mask:
     """Draw a track's box in frame `anchor`, grown by NEAR, on a plane of the size of `like`."""
-    box = interpolate(track.boxes)[anchor]
+    return _draw_near(interpolate(track.boxes)[anchor], like)
+
+
+def _draw_near(box: Boxes, like: Mask) -> Mask:
+    """Draw a box grown by NEAR."""
     grown = NEAR * (box[2:] - box[:2])
     return draw_box(np.concatenate([box[:2] - grown, box[2:] + grown]), like)
 
@@ -161,60 +200,74 @@ def _path_by_track(piece: Mask, covered: int, anchor: int, track: "Track", flows
     objects = interpolate(track.boxes)
     carried = carry_in_box(box_of(piece), objects, anchor)
     is_part = float(areas(box_of(piece))) < PART * float(areas(objects[anchor]))
-    given = carried if is_part else widest(np.stack([carried, objects]))
-    boxes, _ = fill_gaps(given, follow_by_flow(piece, anchor, flows), height, width)
+    followed = follow_by_flow(piece, anchor, flows)
+    carried, _ = fill_gaps(carried, followed, height, width)
+    boxes, _ = fill_gaps(carried if is_part else widest(np.stack([carried, objects])), followed, height, width)
     filled = np.isnan(track.boxes[:, 0]) & ~np.isnan(boxes[:, 0])
     names = [{"class": track.class_name, "id": int(track.track_id)}]
-    return RegionPath(anchor, piece, "yolo_part" if is_part else "yolo_track", names, covered, boxes, filled)
+    method = "yolo_part" if is_part else "yolo_track"
+    return RegionPath(anchor, piece, method, names, covered, boxes, carried, filled, _trust(method, filled))
 
 
-def _path_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> RegionPath:
+def _path_by_follower(region: Mask, anchor: int, method: str, found: Boxes, followed: Boxes) -> RegionPath:
+    """Take a prompted tracker's boxes; one that does not find the region where it was shown it is not believed."""
     height, width = region.shape
-    followed = follow_by_flow(region, anchor, flows)
+    if np.isnan(found[anchor, 0]):
+        return replace(path_by_flow(region, anchor, followed), method=method, confidence=0.0)
+    boxes, filled = fill_gaps(found, followed, height, width)
+    held = float(_draw_near(boxes[anchor], region)[region].mean())
+    confidence = held * _trust(method, filled)
+    return RegionPath(anchor, region, method, [], int(region.sum()), boxes, boxes, filled, confidence)
+
+
+def path_by_flow(region: Mask, anchor: int, followed: Boxes) -> RegionPath:
+    height, width = region.shape
     boxes, filled = fill_gaps(followed, np.full_like(followed, np.nan), height, width)
-    return RegionPath(anchor, region, "optical_flow", [], int(region.sum()), boxes, filled)
+    sizes = areas(boxes[~np.isnan(boxes[:, 0])])
+    steadiness = min(1.0, STEADY * max(1.0, float(sizes.min())) / float(sizes.max()))
+    confidence = steadiness * _trust("optical_flow", filled)
+    return RegionPath(anchor, region, "optical_flow", [], int(region.sum()), boxes, boxes, filled, confidence)
+
+
+def _static_path(region: Mask, anchor: int, followed: Boxes) -> RegionPath:
+    """Hold all of the way that optical flow believes the region to go, in every frame."""
+    height, width = region.shape
+    box = np.clip(widest(followed), 0, [width, height, width, height])
+    boxes = np.tile(box, (len(followed), 1))
+    confidence = TRUST["static_box"] if float(areas(box)) < LARGEST_STATIC_BOX * width * height else 0.0
+    filled = np.zeros(len(followed), np.bool_)
+    return RegionPath(anchor, region, "static_box", [], int(region.sum()), boxes, boxes, filled, confidence)
+
+
+def _whole_frame_path(region: Mask, anchor: int, frames: int) -> RegionPath:
+    height, width = region.shape
+    boxes = np.tile(np.array([0, 0, width, height], np.float64), (frames, 1))
+    filled = np.zeros(frames, np.bool_)
+    confidence = TRUST["whole_frame"]
+    return RegionPath(anchor, region, "whole_frame", [], int(region.sum()), boxes, boxes, filled, confidence)
+
+
+def _trust(method: str, filled: NDArray[np.bool_]) -> float:
+    return TRUST[method] * (1 - float(filled.mean()) / 2)
+
+
+def _within(path: RegionPath, shot: slice) -> RegionPath:
+    """Leave a path only the frames of a shot."""
+    outside = np.ones(len(path.boxes), np.bool_)
+    outside[shot] = False
+    boxes, carried = (np.where(outside[:, None], np.nan, given) for given in (path.boxes, path.carried))
+    return replace(path, boxes=boxes, carried=carried, filled=path.filled & ~outside)
 
 
 def _end_at_other_anchors(paths: list[RegionPath]) -> list[RegionPath]:
     """Let a path end at the next edited frame, on each side, that shows the same region: it knows better."""
     ended = []
     for path in paths:
-        boxes, filled = path.boxes.copy(), path.filled.copy()
+        boxes, carried, filled = path.boxes.copy(), path.carried.copy(), path.filled.copy()
         for other in paths:
             same = overlap(path.boxes[other.anchor], box_of(other.region)) > SAME_PLACE
             if same and other.anchor != path.anchor:
                 beyond = slice(other.anchor + 1, None) if other.anchor > path.anchor else slice(0, other.anchor)
-                boxes[beyond], filled[beyond] = np.nan, False
-        ended.append(replace(path, boxes=boxes, filled=filled))
+                boxes[beyond], carried[beyond], filled[beyond] = np.nan, np.nan, False
+        ended.append(replace(path, boxes=boxes, carried=carried, filled=filled))
     return ended
-
-
-def _points_inside(region: Mask) -> NDArray[np.float32]:
-    """Return up to about MOST_POINTS points (points, 2) of a region, x first, in pixels, without its blurred rim."""
-    height, width = region.shape
-    rim = max(2, scaled(RIM, height, width))
-    core = cv2.erode(region.astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0
-    kept = core if core.sum() >= 0.25 * region.sum() else region  # of a thin region nothing would be left
-    points = np.argwhere(kept)[:, ::-1].astype(np.float32) + 0.5
-    return points[:: max(1, len(points) // MOST_POINTS)]
-
-
-def _read_at(flow: Flow, points: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
-    """Read a small flow at points (points, 2) of the full frame; returns full-frame pixels (points, 2)."""
-    small_height, small_width, _ = flow.shape
-    scale = np.array([width / small_width, height / small_height], np.float32)
-    columns, rows = (points / scale - 0.5).astype(np.float32).T
-    read = cv2.remap(flow, columns[None], rows[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    motion: NDArray[np.float32] = read[0] * scale
-    return motion
-
-
-def _spread(points: NDArray[Any]) -> Boxes:
-    """Return the box (4,) between the 2nd and the 98th percentile of points (points, 2)."""
-    return np.asarray(np.percentile(points, [2, 98], axis=0).reshape(4), np.float64)
-
-
-def _size(box: Boxes) -> Boxes:
-    """Return width and height of a box (4,)."""
-    size: Boxes = box[2:] - box[:2]
-    return size

@@ -84,6 +84,7 @@ def write_report(
             metrics=metrics,
             key_metrics=[metric for metric in metrics if metric.is_key],
             means=_mean_by_method(videos, metrics),
+            doubtful=[section for section in sections if section["mask"].get("needs_a_look")],
             sections=sections,
             results=results,
         )

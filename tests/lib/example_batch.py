@@ -122,13 +122,15 @@ def write_edit(
     warnings = ["the track was lost in 3 of 16 frames; its last box was kept"] if references else []
     mask = {
         "method": "yolo",
-        "confidence": 0.83,
+        "confidence": 0.43 if references else 0.83,
+        "needs_a_look": bool(references),
         "coverage": 0.97,
         "area_share": area,
         "regions": [{"frame": 0}],
         "warnings": warnings,
     }
     write_json(folder / "edit_mask.json", mask)
+    write_picture(folder / "edit_mask.png", edited[0])
     overlay = draw_video(num_frames, size, (200, 140, 40)) // 2 + 60
     write_viewable(folder / "edit_mask_overlay.mp4", overlay, times(num_frames), crf=18)
     source_prompt = f"p3rs0n, A grey disc moves through {clip}."

@@ -15,7 +15,7 @@ DEMO = ROOT / "demo" / "models"
 GOOD = {
     "video_model": (str(TINY_WAN), "wan"),
     "captioner": str(DEMO / "florence-2-tiny"),
-    "detector": str(DEMO / "yolo11-tiny"),
+    "detectors": {"mask.detector": str(DEMO / "yolo11-tiny"), "mask.yoloe": None},
     "clip_model": str(DEMO / "clip-tiny"),
     "download": False,
 }
@@ -24,7 +24,7 @@ GOOD = {
 def test_demo_models_are_complete() -> None:
     """Nothing to say about the models that come with the project; no detector is fine, too."""
     assert check_models(**GOOD) == []
-    assert check_models(**{**GOOD, "detector": None}) == []
+    assert check_models(**{**GOOD, "detectors": {"mask.detector": None}}) == []
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_demo_models_are_complete() -> None:
         ({"captioner": str(TINY_WAN / "model_index.json")}, "which is a file"),
         ({"clip_model": "openai/clip-vit-large-patch14"}, "hf download openai/clip-vit-large-patch14"),
         ({"clip_model": "./nowhere"}, "'./nowhere', which does not exist"),
-        ({"detector": "yolo11x.pt"}, "mask.detector: found 'yolo11x.pt', which does not exist"),
+        ({"detectors": {"mask.sam2": "sam2.1_b.pt"}}, "mask.sam2: found 'sam2.1_b.pt', which does not exist"),
     ],
 )
 def test_missing_models_are_named_with_the_way_to_get_them(changed: dict[str, object], message: str) -> None:

@@ -12,19 +12,26 @@ from lib.boxes import fill_gaps, interpolate, smooth_path
 from lib.detector import Track
 from lib.edit_difference import edit_difference
 from lib.frames import apply_crop, plan_crop
-from lib.masks import describe_mask, describe_user_mask, draw_loose, make_edit_mask, overlay, union_masks
-from lib.region_paths import RegionPath, choose_tracks
+from lib.mask_facts import describe_mask
+from lib.mask_shapes import draw_loose
+from lib.mask_sheet import overlay
+from lib.masks import MaskSettings, describe_user_mask, make_edit_mask, union_masks
+from lib.region_paths import METHODS, RegionPath, choose_tracks, path_by_flow
 from lib.video_io import read_frames
 
 HEIGHT, WIDTH, FRAMES = 120, 160, 9
 REAL_CLIPS = Path(__file__).parents[2] / "../shared/real_clips"
-SETTINGS: dict[str, Any] = {
-    "margin": 0.15,
-    "min_margin": 16,
-    "difference_threshold": 6.0,
-    "global_share": 0.65,
-    "frame_stride": 4,
-}
+SETTINGS = MaskSettings(
+    methods=METHODS,
+    shape="loose_box",
+    margin=0.15,
+    min_margin=16,
+    smoothing=2,
+    difference_threshold=6.0,
+    global_share=0.65,
+    min_confidence=0.5,
+    frame_stride=4,
+)
 
 
 def texture(height: int, width: int, seed: int) -> np.ndarray:
@@ -117,7 +124,7 @@ def test_specks_are_dropped() -> None:
 def test_an_edit_without_a_difference_gives_an_empty_mask() -> None:
     """The caller can tell from an empty mask and the method that nothing was edited."""
     video, boxes = moving_square()
-    mask, facts = make_edit_mask(video, video[0].copy(), {}, [as_track(1, boxes)], **SETTINGS)
+    mask, facts = make_edit_mask(video, video[0].copy(), {}, [as_track(1, boxes)], SETTINGS)
     assert not mask.any()
     assert facts["method"] == "none" and facts["confidence"] == 0 and facts["warnings"]
 
@@ -125,7 +132,7 @@ def test_an_edit_without_a_difference_gives_an_empty_mask() -> None:
 def test_a_darkened_picture_masks_the_whole_frame() -> None:
     """An edit of nearly everything masks everything and says so."""
     video, _ = moving_square()
-    mask, facts = make_edit_mask(video, (video[0] * 0.5).astype(np.uint8), {}, [], **SETTINGS)
+    mask, facts = make_edit_mask(video, (video[0] * 0.5).astype(np.uint8), {}, [], SETTINGS)
     assert mask.all()
     assert facts["method"] == "whole_frame"
 
@@ -135,7 +142,7 @@ def test_the_mask_follows_the_track_of_the_edited_object() -> None:
     video, boxes = moving_square()
     other = np.tile([120.0, 80, 150, 110], (FRAMES, 1))
     tracks = [as_track(1, other), as_track(2, boxes, "square")]
-    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, tracks, **SETTINGS)
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, tracks, SETTINGS)
     assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
     assert not mask[:, 85:, 120:].any()
     assert facts["method"] == "yolo_track" and facts["regions"][0]["tracks"] == [{"class": "square", "id": 2}]
@@ -159,7 +166,7 @@ def test_a_part_is_carried_in_the_coordinates_of_its_object() -> None:
     video, _ = moving_square()
     boxes = np.array([[20 + 3 * t, 10, 100 + 4 * t, 110] for t in range(FRAMES)], np.float64)
     mark = (50, 30, 66, 45)
-    mask, facts = make_edit_mask(video, painted(video[0], mark), {}, [as_track(7, boxes, "man")], **SETTINGS)
+    mask, facts = make_edit_mask(video, painted(video[0], mark), {}, [as_track(7, boxes, "man")], SETTINGS)
     assert facts["method"] == "yolo_part"
     origin, size = boxes[-1, :2], boxes[-1, 2:] - boxes[-1, :2]
     expected = (np.array(mark).reshape(2, 2) - boxes[0, :2]) / (boxes[0, 2:] - boxes[0, :2]) * size + origin
@@ -170,7 +177,7 @@ def test_a_part_is_carried_in_the_coordinates_of_its_object() -> None:
 def test_without_a_track_the_region_follows_the_flow() -> None:
     """A repainted object that no detector knows is followed by its motion."""
     video, boxes = moving_square(step=3)
-    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, [], **SETTINGS)
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, [], SETTINGS)
     assert facts["method"] == "optical_flow" and facts["warnings"]
     assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
     assert not mask[-1, :, :14].any(), "the mask has left the place where the object was"
@@ -181,19 +188,22 @@ def test_a_region_that_balloons_is_trusted_less() -> None:
     mask = np.zeros((FRAMES, HEIGHT, WIDTH), np.bool_)
     mask[:, 10:20, 10:20] = True
     boxes = np.tile([10.0, 10, 20, 20], (FRAMES, 1))
-    steady = RegionPath(0, mask[0], "optical_flow", [], 100, boxes, np.zeros(FRAMES, np.bool_))
-    grown = replace(steady, boxes=boxes + np.linspace(0, 50, FRAMES)[:, None] * [0, 0, 1, 0])
+    grown = boxes + np.linspace(0, 50, FRAMES)[:, None] * [0, 0, 1, 0]
+    paths = [path_by_flow(mask[0], 0, followed) for followed in (boxes, grown)]
     outside = {"mean_delta_e": 0.0, "changed_share": 0.0}
-    before, after = (describe_mask("optical_flow", mask, {0: mask[0]}, [path], [], outside) for path in (steady, grown))
+    before, after = (
+        describe_mask("optical_flow", mask, {0: mask[0]}, [path], [], outside, min_confidence=0.5) for path in paths
+    )
     assert (before["growth"], after["growth"]) == (1, 6)
     assert (before["confidence"], after["confidence"]) == (0.7, 0.35)
-    assert len(after["warnings"]) == len(before["warnings"]) + 1 and "6.0-fold" in after["warnings"][-1]
+    assert (before["needs_a_look"], after["needs_a_look"]) == (False, True)
+    assert len(after["warnings"]) == len(before["warnings"]) + 2 and "6.0-fold" in after["warnings"][-1]
 
 
 def test_an_added_object_stays_on_a_still_ground() -> None:
     """Where the source shows nothing, the region stays with the ground under it."""
     video = np.repeat(texture(HEIGHT, WIDTH, 3)[None], FRAMES, axis=0)
-    mask, _ = make_edit_mask(video, painted(video[0], (100, 60, 130, 90)), {}, [], **SETTINGS)
+    mask, _ = make_edit_mask(video, painted(video[0], (100, 60, 130, 90)), {}, [], SETTINGS)
     assert (mask == mask[0]).all() and holds(mask[0], (100, 60, 130, 90))
 
 
@@ -201,7 +211,7 @@ def test_a_change_in_a_reference_is_always_masked() -> None:
     """What a reference changes elsewhere than frame 0 is in the mask of its frame and its latent frame."""
     video, boxes = moving_square()
     references = {6: painted(video[6], (100, 5, 125, 25))}
-    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), references, [as_track(1, boxes)], **SETTINGS)
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), references, [as_track(1, boxes)], SETTINGS)
     assert all(holds(mask[index], (100, 5, 125, 25)) for index in (5, 6, 7, 8))
     held = {one["frame"]: one["share"] for one in facts["references_held"]}
     assert held[6] == 0 and any("Frame 6" in warning for warning in facts["warnings"])
@@ -211,7 +221,7 @@ def test_a_reference_takes_over_from_the_frames_before_it() -> None:
     """After a reference that shows the same region smaller, the region of frame 0 no longer counts."""
     video = np.repeat(texture(HEIGHT, WIDTH, 3)[None], FRAMES, axis=0)
     references = {4: painted(video[4], (60, 40, 80, 60))}
-    mask, facts = make_edit_mask(video, painted(video[0], (60, 40, 100, 80)), references, [], **SETTINGS)
+    mask, facts = make_edit_mask(video, painted(video[0], (60, 40, 100, 80)), references, [], SETTINGS)
     assert mask[4, 75, 95] and not mask[8, 75, 95]
     assert holds(mask[8], (60, 40, 80, 60))
     assert [region["frame"] for region in facts["regions"]] == [0, 4]
@@ -222,7 +232,7 @@ def test_an_edit_of_most_of_an_object_masks_all_of_it() -> None:
     video, boxes = moving_square()
     left, top, right, bottom = boxes[0]
     edited = painted(video[0], (left, top, right, bottom - 10))
-    mask, facts = make_edit_mask(video, edited, {}, [as_track(1, boxes)], **{**SETTINGS, "min_margin": 0, "margin": 0})
+    mask, facts = make_edit_mask(video, edited, {}, [as_track(1, boxes)], replace(SETTINGS, min_margin=0, margin=0))
     assert facts["method"] == "yolo_track"
     assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
 
@@ -254,11 +264,11 @@ def test_an_object_that_left_is_not_filled_in_but_one_at_the_border_is() -> None
 def test_smoothing_drops_a_jump_and_keeps_up_with_motion() -> None:
     """One stray box vanishes, and a fast object stays inside its smoothed boxes."""
     boxes = np.array([[10.0 * t, 0, 10 * t + 20, 20] for t in range(9)])
-    smooth = smooth_path(boxes)
+    smooth = smooth_path(boxes, 2)
     assert (smooth[:, :2] <= boxes[:, :2]).all() and (smooth[:, 2:] >= boxes[:, 2:]).all()
     still = np.tile([50.0, 50, 60, 60], (9, 1))
     still[4] = [0, 0, 160, 120]
-    assert (smooth_path(still) == [50, 50, 60, 60]).all()
+    assert (smooth_path(still, 2) == [50, 50, 60, 60]).all()
 
 
 def test_boxes_are_widened_clipped_and_shared_by_a_latent_frame() -> None:
@@ -267,7 +277,7 @@ def test_boxes_are_widened_clipped_and_shared_by_a_latent_frame() -> None:
     region[60:100, 30:130] = True
     boxes = np.tile([30.0, 60, 130, 100], (FRAMES, 1))
     nothing = np.zeros(FRAMES, np.bool_)
-    path = RegionPath(0, region, "optical_flow", [], 4000, boxes, nothing)
+    path = RegionPath(0, region, "optical_flow", [], 4000, boxes, boxes, nothing, 0.7)
     mask = draw_loose([path], (FRAMES, HEIGHT, WIDTH), 0.15, 8, 4)
     assert np.argwhere(mask[3]).min(0).tolist() == [52, 15] and np.argwhere(mask[3]).max(0).tolist() == [107, 144]
     moving = replace(path, boxes=boxes + np.arange(FRAMES)[:, None] * [1, 0, 1, 0])
@@ -283,16 +293,16 @@ def test_boxes_are_widened_clipped_and_shared_by_a_latent_frame() -> None:
 def test_a_single_frame_can_be_masked() -> None:
     """A video of one frame has no motion and still gets its mask."""
     video, boxes = moving_square()
-    mask, _ = make_edit_mask(video[:1], painted(video[0], boxes[0]), {}, [], **SETTINGS)
+    mask, _ = make_edit_mask(video[:1], painted(video[0], boxes[0]), {}, [], SETTINGS)
     assert mask.shape == (1, HEIGHT, WIDTH) and holds(mask[0], boxes[0])
 
 
 def test_a_change_of_colour_outside_the_mask_is_reported() -> None:
     """An edited frame of other colours than the source's gets a warning."""
     video, boxes = moving_square()
-    clean = make_edit_mask(video, painted(video[0], boxes[0]), {}, [as_track(1, boxes)], **SETTINGS)[1]
+    clean = make_edit_mask(video, painted(video[0], boxes[0]), {}, [as_track(1, boxes)], SETTINGS)[1]
     tinted = np.clip(painted(video[0], boxes[0]) * [1.08, 1, 0.92] + 3, 0, 255).astype(np.uint8)
-    facts = make_edit_mask(video, tinted, {}, [as_track(1, boxes)], **SETTINGS)[1]
+    facts = make_edit_mask(video, tinted, {}, [as_track(1, boxes)], SETTINGS)[1]
     assert clean["outside"]["mean_delta_e"] < 0.1 and clean["warnings"] == []
     assert facts["outside"]["mean_delta_e"] > 3 and "outside the mask" in facts["warnings"][-1]
     assert facts["method"] == "yolo_track"
@@ -303,7 +313,7 @@ def test_a_users_mask_is_judged_by_the_edit() -> None:
     video, boxes = moving_square()
     mask = np.zeros((FRAMES, HEIGHT, WIDTH), np.bool_)
     mask[:, :, 100:] = True
-    facts = describe_user_mask(mask, video, painted(video[0], boxes[0]), {}, 6.0)
+    facts = describe_user_mask(mask, video, painted(video[0], boxes[0]), {}, SETTINGS)
     assert facts["method"] == "user" and facts["coverage"] == 0
     assert any("given mask" in warning for warning in facts["warnings"])
 
@@ -337,7 +347,7 @@ def real_clip(name: str, width: int, height: int) -> tuple[np.ndarray, dict[int,
 def test_the_bow_tie_stays_in_the_mask_and_the_man_does_not(size: tuple[int, int]) -> None:
     """Carphone: the red tie is masked in all 49 frames, with under a sixth of the frame."""
     video, pictures = real_clip("carphone", *size)
-    mask, facts = make_edit_mask(video, pictures.pop(0), pictures, [], **SETTINGS)
+    mask, facts = make_edit_mask(video, pictures.pop(0), pictures, [], SETTINGS)
     red, green, blue = np.moveaxis(video.astype(int), -1, 0)
     tie = (red > 60) & (red > 2.2 * green) & (red > 2.2 * blue)
     tie[:, : int(0.6 * size[1])] = False
@@ -349,7 +359,7 @@ def test_the_bow_tie_stays_in_the_mask_and_the_man_does_not(size: tuple[int, int
 def test_the_rabbit_is_followed_while_it_grows() -> None:
     """Bunny: the box grows with the rabbit, holds its belly and head at the end, and leaves the rocks out."""
     video, pictures = real_clip("bunny", 416, 240)
-    mask, facts = make_edit_mask(video, pictures[0], {}, [], **SETTINGS)
+    mask, facts = make_edit_mask(video, pictures[0], {}, [], SETTINGS)
     assert facts["area_share"][-1] > 2 * facts["area_share"][0]
     assert holds(mask[-1], (85, 70, 140, 210)), "belly and head"
     assert not mask[:, :, 280:].any(), "rocks and sky"

@@ -57,7 +57,7 @@ if workflow.is_main_process:  # a cluster's jobs parse this file too: their inpu
         *check_models(
             (SETTINGS.model.name, SETTINGS.model.family),
             SETTINGS.caption.model,
-            SETTINGS.mask.detector,
+            {f"mask.{key}": getattr(SETTINGS.mask, key) for key in ("detector", "yoloe", "sam2")},
             SETTINGS.metrics.clip_model,
             SETTINGS.model.download,
         ),

@@ -53,7 +53,9 @@ rule encode_edit:
         tmpdir=TMPDIR,
         gpu=NUM_GPUS,
     params:
-        settings=settings_of("model.name", "model.family", "model.dtype", "sampling.negative_prompt"),
+        settings=settings_of(
+            "model.name", "model.family", "model.dtype", "mask.composite_edited", "sampling.negative_prompt"
+        ),
         reference_sample=lambda wildcards: SETTINGS.training.reference_sample if edit_of(wildcards).references else None,
         own_prompt=lambda wildcards: edit_of(wildcards).prompt,
         trigger_word=SETTINGS.caption.trigger_word,

@@ -1,5 +1,5 @@
 # Find what an edit changes and follow it through the clip as loose boxes.
-# In: source_video.mkv, aligned edited frames, the user's masks if any. Out: edit_mask.mkv, .json and an overlay video.
+# In: source_video.mkv, aligned edited frames, the user's masks if any. Out: edit_mask.mkv, .json, an overlay video and a sheet.
 
 
 rule segment_masks:
@@ -13,8 +13,10 @@ rule segment_masks:
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
         facts="<results>/{clip}/{edit}/edit_mask.json",
         overlay="<results>/{clip}/{edit}/edit_mask_overlay.mp4",
+        sheet="<results>/{clip}/{edit}/edit_mask.png",
     log:
-        "<logs>/{clip}/{edit}/segment_masks.log",
+        text="<logs>/{clip}/{edit}/segment_masks.log",
+        sheet="<logs>/{clip}/{edit}/segment_masks.png",  # kept where the edit is held back
     benchmark:
         "<benchmarks>/{clip}/{edit}/segment_masks.tsv"
     conda:
@@ -25,12 +27,19 @@ rule segment_masks:
         gpu=NUM_GPUS,
     params:
         settings=settings_of(
+            "mask.methods",
             "mask.detector",
             "mask.confidence",
+            "mask.yoloe",
+            "mask.sam2",
+            "mask.shape",
             "mask.margin",
             "mask.min_margin",
+            "mask.smoothing",
             "mask.difference_threshold",
             "mask.global_share",
+            "mask.min_confidence",
+            "mask.below_confidence",
         ),
         classes=lambda wildcards: edit_of(wildcards).classes or SETTINGS.mask.classes,
         mask_indices=lambda wildcards: [index for index, _ in edit_of(wildcards).masks],

@@ -4,6 +4,7 @@ from lib.captions import make_prompt
 from lib.encoding import encode_edit, save_encoded
 from lib.files import read_json, write_json
 from lib.frames import read_references
+from lib.masks import composite_edited
 from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
@@ -13,14 +14,14 @@ params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemak
 settings = {**params.settings, **params.machine, "training.reference_sample": params.reference_sample}
 with stage_log(snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"):
     model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
-    edited = (
-        read_first_frame(inputs.first_frame),
-        read_references(inputs.references, read_json(inputs.facts)["indices"]),
-    )
+    video, mask = read_video(inputs.video), read_mask(inputs.mask)
+    references = read_references(inputs.references, read_json(inputs.facts)["indices"])
+    edited = {0: read_first_frame(inputs.first_frame), **references}
+    if settings["mask.composite_edited"]:
+        edited = {index: composite_edited(frame, video[index], mask[index]) for index, frame in edited.items()}
     caption = params.own_prompt or read_json(inputs.captions)["edited"]["caption"]
     prompts = (make_prompt(params.trigger_word, caption), settings["sampling.negative_prompt"])
-    masks = (read_mask(inputs.mask), *prompts, wildcards.mask)
-    encoded = encode_edit(model, read_video(inputs.video), *edited, *masks, params.reference_sample or "still")
-    save_encoded(encoded, outputs.encoded)
+    how = (*prompts, wildcards.mask, params.reference_sample or "still")
+    save_encoded(encode_edit(model, video, edited.pop(0), edited, mask, *how), outputs.encoded)
     made = describe("encode", {**settings, "prompt": prompts[0]}, inputs, outputs[:1], str(device))
     write_json(outputs.provenance, made)
