@@ -66,26 +66,6 @@ def carry_in_box(region_box: Boxes, boxes: Boxes, anchor: int) -> Boxes:
     return np.asarray(carried.reshape(-1, 4), np.float64)
 
 
-def fill_gaps(boxes: Boxes, spare: Boxes, height: int, width: int) -> tuple[Boxes, NDArray[np.bool_]]:
-    """Fill frames without a box, but for those in which the region has left the frame.
-
-    Gaps of up to LONGEST_GAP frames are interpolated; the rest comes from `spare`, and what that lacks
-    too from the nearest frame that has a box.
-
-    Args:
-        boxes, spare: (frames, 4), of which one has a box at least.
-
-    Returns:
-        The filled boxes, and which frames were filled (frames,).
-    """
-    filled = interpolate(boxes)
-    absent = _left_frame(filled, height, width)
-    for source in (spare, _nearest_boxes(np.where(np.isnan(filled), spare, filled))):
-        use = np.isnan(filled[:, 0]) & ~absent
-        filled[use] = source[use]
-    return filled, np.isnan(boxes[:, 0]) & ~np.isnan(filled[:, 0])
-
-
 def interpolate(boxes: Boxes) -> Boxes:
     """Fill gaps of up to LONGEST_GAP frames between two boxes linearly; returns a copy (frames, 4)."""
     filled = boxes.copy()
@@ -119,31 +99,3 @@ def widest(boxes: Boxes, axis: int = 0) -> Boxes:
     high = np.where(np.isnan(boxes), -np.inf, boxes).max(axis=axis)
     around = np.concatenate([low[..., :2], high[..., 2:]], axis=-1)
     return np.where(np.isinf(around), np.nan, around)
-
-
-def _left_frame(boxes: Boxes, height: int, width: int) -> NDArray[np.bool_]:
-    """Tell in which frames an absent region is out of the picture: last or next seen cut off by the border.
-
-    Cut off means at the border with under half of its usual area: an object that merely stands at
-    the border is more likely missed than gone.
-    """
-    sizes = areas(np.clip(boxes, 0, [width, height, width, height]))
-    usual = float(np.nanmedian(sizes)) if not np.isnan(sizes).all() else 0.0
-    limits = np.array([0.02 * width, 0.02 * height, -0.98 * width, -0.98 * height])
-    cut_off = (boxes * [1, 1, -1, -1] <= limits).any(axis=1) & (sizes < 0.5 * usual)
-    gone = np.zeros(len(boxes), np.bool_)
-    for order in (range(len(boxes)), range(len(boxes) - 1, -1, -1)):
-        outside = False
-        for index in order:
-            outside = outside if np.isnan(boxes[index, 0]) else bool(cut_off[index])
-            gone[index] |= outside and np.isnan(boxes[index, 0])
-    return gone
-
-
-def _nearest_boxes(boxes: Boxes) -> Boxes:
-    """Give every frame the box of the nearest frame that has one."""
-    present = np.flatnonzero(~np.isnan(boxes[:, 0]))
-    assert len(present), "a region is seen in the frame that it comes from"
-    nearest = np.abs(np.arange(len(boxes))[:, None] - present).argmin(axis=1)
-    chosen: Boxes = boxes[present[nearest]]
-    return chosen

@@ -25,6 +25,7 @@ from safetensors.torch import load_file
 from lib.checkpoints import resolve_path
 from lib.devices import prepare_torch
 from lib.errors import InputError, Problem, nearest_known
+from lib.object_links import Detection
 from lib.video_io import DecodedVideo
 
 STRIDE = 32  # pixels; YOLO's input sizes are multiples of it
@@ -121,18 +122,18 @@ def provide_nms_without_torchvision() -> Iterator[None]:
         sys.modules.pop("torchvision", None)
 
 
-def find_tracks(
+def find_objects(
     video: DecodedVideo,
     detector: str | None,
     confidence: float,
     classes: Sequence[str] | None,
     device: str,
     num_threads: int,
-) -> list[Track]:
-    """Load a detector and follow every object of a video; no detector, no tracks.
+) -> list[Detection]:
+    """Load a detector and find every object in every frame of a video; no detector, no objects.
 
     Args:
-        video, confidence, classes: see `track_objects`.
+        video, confidence, classes: see `detect_objects`.
         detector: see `load_detector`; None: none.
         device: `auto`, `cpu` or `cuda`.
         num_threads: CPU threads granted by the scheduler.
@@ -142,7 +143,7 @@ def find_tracks(
     torch_device, _ = prepare_torch(device, "float32", num_threads)
     with tempfile.TemporaryDirectory() as run_folder:
         configure_ultralytics(run_folder)
-        return track_objects(load_detector(resolve_path(detector)), video, confidence, torch_device, classes)
+        return detect_objects(load_detector(resolve_path(detector)), video, confidence, torch_device, classes)
 
 
 def load_detector(path: str | Path) -> Any:
@@ -211,6 +212,52 @@ def load_checkpoint(path: Path, class_name: str, expected: str) -> Any:
                 raise InputError([Problem(str(path), found, expected)]) from error
 
 
+def detect_objects(
+    detector: Any,
+    video: DecodedVideo,
+    confidence: float,
+    device: torch.device,
+    classes: Sequence[str] | None = None,
+) -> list[Detection]:
+    """Find every object in every frame of a video, each frame by itself.
+
+    Args:
+        detector: from `load_detector`.
+        video: (frames, height, width, 3) uint8 RGB.
+        confidence: lowest score of a detection that counts, 0 to 1.
+        device: where the detector runs.
+        classes: names of the classes to look for; None = all.
+
+    Raises:
+        InputError: a class that the detector does not know.
+    """
+    detections = []
+    wanted = _class_indices(detector, classes)
+    with tame_ultralytics():
+        for index, frame in enumerate(video):
+            (result,) = detector.predict(
+                np.ascontiguousarray(frame[..., ::-1]),  # ultralytics takes BGR
+                conf=confidence,
+                imgsz=input_size(detector, video),
+                classes=wanted,
+                device=device,
+                verbose=False,
+            )
+            found = result.boxes.cpu().numpy()
+            for kind, box, score in zip(found.cls, found.xyxy, found.conf, strict=True):
+                name = detector.names[int(kind)]
+                detections.append(Detection(index, name, box.astype(np.float64), float(score)))
+    return detections
+
+
+def input_size(detector: Any, video: DecodedVideo) -> int:
+    """Return the side in pixels at which a detector looks at a video: not below the size it was trained at."""
+    _, height, width, _ = video.shape
+    longest_side = max(height, width, int(detector.overrides.get("imgsz", STRIDE)))
+    size: int = -(-longest_side // STRIDE) * STRIDE
+    return size
+
+
 def track_objects(
     detector: Any,
     video: DecodedVideo,
@@ -233,9 +280,7 @@ def track_objects(
     Raises:
         InputError: a class that the detector does not know.
     """
-    frames, height, width, channels = video.shape
-    # Not below the size it was trained at: objects should appear at the scale it knows.
-    longest_side = max(height, width, int(detector.overrides.get("imgsz", STRIDE)))
+    frames, _, _, _ = video.shape
     detector.predictor = None  # a new one has a new tracker: none of the last video's objects live on
     sightings: dict[int, list[tuple[int, str, NDArray[np.float64], float]]] = {}
     with tame_ultralytics():
@@ -245,7 +290,7 @@ def track_objects(
                 persist=True,
                 tracker="botsort.yaml",
                 conf=confidence,
-                imgsz=-(-longest_side // STRIDE) * STRIDE,
+                imgsz=input_size(detector, video),
                 classes=_class_indices(detector, classes),
                 device=device,
                 verbose=False,

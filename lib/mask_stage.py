@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lib.detector import find_tracks
+from lib.detector import find_objects
 from lib.edit_difference import Mask, Picture
 from lib.mask_facts import Facts
 from lib.masks import MaskSettings, describe_user_mask, make_edit_mask
@@ -52,7 +52,7 @@ def segment(
         for method, key in (("yolo", "detector"), ("yoloe", "yoloe"), ("sam2", "sam2"))
     }
     how = (section["mask.confidence"], classes, device, num_threads)
-    tracks = find_tracks(source_video, weights["yolo"], *how)
+    detections = find_objects(source_video, weights["yolo"], *how)
     machine = (section["mask.confidence"], device, num_threads)
     followers = make_followers(source_video, weights["yoloe"], weights["sam2"], *machine)
-    return make_edit_mask(source_video, edited_frames[0], references, tracks, settings, followers)
+    return make_edit_mask(source_video, edited_frames[0], references, detections, settings, followers)

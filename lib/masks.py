@@ -7,7 +7,6 @@ one rectangle per region and frame, since a new object needs room that the old o
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,15 +16,14 @@ from lib.edit_difference import REFERENCE_SIDE, Mask, Picture, change_outside, e
 from lib.errors import InputError, Problem
 from lib.mask_facts import Facts, describe_mask
 from lib.mask_shapes import draw_loose, draw_noisy, draw_tight
+from lib.object_links import Detection
 from lib.region_flow import region_flows
 from lib.region_paths import TRUST, RegionPath, follow_regions
 from lib.scene_cuts import find_cuts
 from lib.video_io import DecodedVideo
 
-if TYPE_CHECKING:
-    from lib.detector import Track
-
 FEATHER = 4.0  # pixels at 480p, deviation of the blend inside a mask; less than its least margin
+ALL_CHANGED = 0.9  # share of changed pixels, nothing taken out, from which a strong change is of the whole frame
 SHAPES = ("loose_box", "tight", "noisy", "whole_frame")
 
 
@@ -60,7 +58,7 @@ def make_edit_mask(
     source_video: DecodedVideo,
     edited_first_frame: Picture,
     references: Mapping[int, Picture],
-    tracks: Sequence["Track"],
+    detections: Sequence[Detection],
     settings: MaskSettings,
     followers: Mapping[str, FollowRegion] = MappingProxyType({}),
 ) -> tuple[Mask, Facts]:
@@ -70,7 +68,7 @@ def make_edit_mask(
         source_video: (frames, height, width, 3) uint8 RGB.
         edited_first_frame: (height, width, 3) uint8 RGB, aligned with frame 0.
         references: further edited frames, by their position in `source_video`.
-        tracks: of every object in `source_video`; may be empty.
+        detections: of the objects in `source_video`; may be empty.
         settings: see there.
         followers: prompted trackers by method, yoloe and sam2.
 
@@ -79,7 +77,11 @@ def make_edit_mask(
         `lib.mask_facts.describe_mask`.
     """
     differences = edit_differences(source_video, edited_first_frame, references, settings.difference_threshold)
+    nothing = np.zeros(source_video.shape[1:3], np.bool_)
+    everywhere = change_outside(source_video[0], edited_first_frame, nothing, settings.difference_threshold)
     largest = max(float(difference.mean()) for difference in differences.values())
+    if everywhere["changed_share"] > ALL_CHANGED and everywhere["mean_delta_e"] > 2 * settings.difference_threshold:
+        largest = 1.0  # so strong a change of all colours is meant, though gain and bias may explain it in part
     flows = region_flows(source_video)
     cuts = find_cuts(source_video, flows[0])
     paths: list[RegionPath] = []
@@ -87,8 +89,8 @@ def make_edit_mask(
     method, held = "whole_frame" if largest else "none", []
     if 0 < largest < settings.global_share:
         reach = scaled(settings.min_margin, *source_video.shape[1:3])
-        known = (tracks, followers, settings.methods, settings.min_confidence)
-        paths = follow_regions(flows, cuts, differences, *known, reach)
+        known = (detections, followers, settings.methods, settings.min_confidence)
+        paths = follow_regions(source_video, flows, cuts, differences, *known, reach)
         method = _main_method(paths)
         edit_mask = _draw(paths, edit_mask.shape, settings)
         held = _shares_held(paths, differences, edit_mask.shape, settings)

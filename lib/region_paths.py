@@ -6,29 +6,19 @@ optical flow; and where nothing can be trusted, one box holds all of its way, or
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.boxes import (
-    Boxes,
-    FollowRegion,
-    areas,
-    box_of,
-    carry_in_box,
-    draw_box,
-    fill_gaps,
-    interpolate,
-    overlap,
-    widest,
-)
+from lib.boxes import Boxes, FollowRegion, areas, box_of, carry_in_box, draw_box, overlap, widest
 from lib.edit_difference import Mask, split_regions
+from lib.ground_motion import follow_ground
+from lib.object_links import Detection, Sightings, describe_sightings, link_object
+from lib.path_gaps import fill_gaps
 from lib.region_flow import RegionFlows, follow_by_flow
 from lib.scene_cuts import shot_of
-
-if TYPE_CHECKING:
-    from lib.detector import Track
+from lib.video_io import DecodedVideo
 
 ENOUGH = 0.8  # share of a region that its tracks must cover; the rest is followed by flow otherwise
 TOUCHED = 0.1  # share of a region that a further track must add to be taken
@@ -36,6 +26,7 @@ NEAR = 0.05  # of a box's width and height, added on each side: detectors' boxes
 PART = 0.4  # region box over object box; below, the edit is of a part of the object
 SAME_PLACE = 0.1  # intersection over union from which regions of two edited frames are the same one
 
+SEED_REACH = 3  # frames from an edited one within which an object must be detected
 STEADY = 3.0  # growth or shrinkage of a region that optical flow can be believed
 LARGEST_STATIC_BOX = 0.6  # of the frame; a larger one is as good as the whole frame
 
@@ -62,11 +53,11 @@ class RegionPath:
         anchor: the frame in which the region was found.
         region: (height, width) there.
         method: what it was followed by, a key of TRUST.
-        tracks: class and id of the object's track; empty for other methods.
-        covered: pixels of the region inside the track's box; all of them for other methods.
+        tracks: class of the object, and in how many frames it was detected; empty for other methods.
+        covered: pixels of the region inside the object's box; all of them for other methods.
         boxes: (frames, 4) of what is masked: the region, and the object that it is most of.
         carried: (frames, 4) of the region alone.
-        filled: (frames,), True where neither track nor flow had a box of its own.
+        filled: (frames,), True where nothing was found and the path was filled in.
         confidence: 0 to 1.
     """
 
@@ -81,11 +72,27 @@ class RegionPath:
     confidence: float
 
 
+@dataclass(frozen=True)
+class LinkedObject:
+    """An object of the clip as seen from an edited frame.
+
+    Attributes:
+        class_name: as which it was detected there, or in the nearest frame.
+        seen: (frames, 4), NaN where it was not detected.
+        boxes: (frames, 4) with gaps filled, NaN where it is out of the picture.
+    """
+
+    class_name: str
+    seen: Boxes
+    boxes: Boxes
+
+
 def follow_regions(
+    source_video: DecodedVideo,
     flows: RegionFlows,
     cuts: Sequence[int],
     differences: Mapping[int, Mask],
-    tracks: Sequence["Track"],
+    detections: Sequence[Detection],
     followers: Mapping[str, FollowRegion],
     methods: Sequence[str],
     min_confidence: float,
@@ -94,10 +101,11 @@ def follow_regions(
     """Find where each region of each edited frame lies in every frame of its shot.
 
     Args:
+        source_video: (frames, height, width, 3).
         flows: of `region_flows`.
         cuts: frames that begin a new shot.
         differences: changed pixels (height, width) by frame.
-        tracks: of the objects in the video.
+        detections: of the objects in the video.
         followers: prompted trackers by method; those that are missing are left out.
         methods: rungs of the ladder to use, see METHODS.
         min_confidence: of a path; with less, the next rung is tried, and the best of all is taken in the end.
@@ -105,34 +113,55 @@ def follow_regions(
     """
     paths = []
     for anchor, difference in differences.items():
-        shot = shot_of(anchor, cuts, len(flows[0]) + 1)
+        shot = shot_of(anchor, cuts, len(source_video))
+        seen = [one for one in detections if "yolo" in methods and shot.start <= one.frame < shot.stop]
+        sightings = describe_sightings(source_video, seen)
         for region in split_regions(difference, reach):
-            by_track, left = _follow_by_tracks(region, anchor, tracks if "yolo" in methods else (), flows)
-            found = (
-                by_track
-                if left is None
-                else [*by_track, _descend(left, anchor, followers, methods, min_confidence, flows)]
-            )
+            found, left = _follow_objects(region, anchor, sightings, flows)
+            if left is not None:
+                ground = follow_ground(source_video[shot], anchor - shot.start, left, shot, flows)
+                found.append(_descend(left, anchor, followers, methods, min_confidence, flows, ground))
             paths += [_within(path, shot) for path in found]
     return _end_at_other_anchors(paths)
 
 
-def _follow_by_tracks(
-    region: Mask, anchor: int, tracks: Sequence["Track"], flows: RegionFlows
+def _follow_objects(
+    region: Mask, anchor: int, sightings: Sightings, flows: RegionFlows
 ) -> tuple[list[RegionPath], Mask | None]:
     """Follow what of a region belongs to objects; return their paths, and what is left to be followed otherwise."""
-    chosen = choose_tracks(region, anchor, tracks)
-    boxes = [_reach_of(track, anchor, region) for track in chosen]
+    chosen = choose_objects(region, anchor, link_objects(region, anchor, sightings, flows))
+    boxes = [_draw_near(one.boxes[anchor], region) for one in chosen]
     left = region & ~np.any([np.zeros_like(region), *boxes], axis=0)
     enough = left.sum() <= (1 - ENOUGH) * region.sum()
     counted = np.zeros_like(region)
     paths = []
-    for number, (track, box) in enumerate(zip(chosen, boxes, strict=True)):
+    for number, (one, box) in enumerate(zip(chosen, boxes, strict=True)):
         piece = region & (box | left) if enough and number == 0 else region & box
         covered = int((region & box & ~counted).sum())
-        paths.append(_path_by_track(piece, covered, anchor, track, flows))
+        paths.append(_path_by_object(piece, covered, anchor, one))
         counted |= box
     return paths, None if enough else left
+
+
+def link_objects(region: Mask, anchor: int, sightings: Sightings, flows: RegionFlows) -> list[LinkedObject]:
+    """Link every object that was detected at a region of frame `anchor`, or there within a few frames of it."""
+    height, width = region.shape
+    num_frames = len(flows[0]) + 1
+    distances = np.abs(sightings.frames - anchor)
+    seeds = [int(seed) for seed in np.argsort(distances, kind="stable") if distances[seed] <= SEED_REACH]
+    linked: list[LinkedObject] = []
+    known: set[int] = set()
+    for seed in seeds:
+        if seed in known or not (_draw_near(sightings.boxes[seed], region) & region).any():
+            continue
+        members = link_object(seed, sightings, num_frames)
+        known.update(members)
+        seen = np.full((num_frames, 4), np.nan)
+        seen[sightings.frames[members]] = sightings.boxes[members]
+        boxes, _ = fill_gaps(seen, flows, height, width)
+        if not np.isnan(boxes[anchor, 0]):
+            linked.append(LinkedObject(sightings.detections[seed].class_name, seen, boxes))
+    return linked
 
 
 def _descend(
@@ -142,15 +171,16 @@ def _descend(
     methods: Sequence[str],
     min_confidence: float,
     flows: RegionFlows,
+    ground: Boxes | None,
 ) -> RegionPath:
     """Go down the ladder below `yolo` until a path can be trusted; take the most trusted one if none can."""
-    followed = follow_by_flow(region, anchor, flows)
+    followed = follow_by_flow(region, anchor, flows) if ground is None else ground
     tried = []
     for method in (method for method in METHODS if method in methods):
         if method in followers:
-            path = _path_by_follower(region, anchor, method, followers[method](anchor, region), followed)
+            path = _path_by_follower(region, anchor, method, followers[method](anchor, region), flows)
         elif method == "optical_flow":
-            path = path_by_flow(region, anchor, followed)
+            path = path_by_flow(region, anchor, followed, flows)
         elif method == "static_box":
             path = _static_path(region, anchor, followed)
         elif method == "whole_frame":
@@ -160,33 +190,28 @@ def _descend(
         tried.append(path)
         if path.confidence >= min_confidence:
             return path
-    return max(tried, key=lambda path: path.confidence, default=path_by_flow(region, anchor, followed))
+    return max(tried, key=lambda path: path.confidence, default=path_by_flow(region, anchor, followed, flows))
 
 
-def choose_tracks(region: Mask, anchor: int, tracks: Sequence["Track"]) -> list["Track"]:
+def choose_objects(region: Mask, anchor: int, objects: Sequence[LinkedObject]) -> list[LinkedObject]:
     """Choose the objects that a region belongs to: one where it covers ENOUGH of the region, else several.
 
-    Each step takes the track with the highest sum of the share of the region that it adds and the
+    Each step takes the object with the highest sum of the share of the region that it adds and the
     intersection over union of their boxes; the latter keeps a table from standing in for a cup.
     """
     region_box, left = box_of(region), region.copy()
-    boxes = [_reach_of(track, anchor, region) for track in tracks]
-    fits = [overlap(region_box, interpolate(track.boxes)[anchor]) for track in tracks]
-    chosen: list[Track] = []
+    boxes = [_draw_near(one.boxes[anchor], region) for one in objects]
+    fits = [overlap(region_box, one.boxes[anchor]) for one in objects]
+    chosen: list[LinkedObject] = []
     while left.sum() > (1 - ENOUGH) * region.sum():
         added = [float((left & box).sum() / region.sum()) for box in boxes]
         scores = [share + fit if share >= TOUCHED else 0 for share, fit in zip(added, fits, strict=True)]
-        best = int(np.argmax([0, *scores])) - 1  # -1: no track adds enough
+        best = int(np.argmax([0, *scores])) - 1  # -1: no object adds enough
         if best < 0:
             break
-        chosen.append(tracks[best])
+        chosen.append(objects[best])
         left &= ~boxes[best]
     return chosen
-
-
-def _reach_of(track: "Track", anchor: int, like: Mask) -> Mask:
-    """Draw a track's box in frame `anchor`, grown by NEAR, on a plane of the size of `like`."""
-    return _draw_near(interpolate(track.boxes)[anchor], like)
 
 
 def _draw_near(box: Boxes, like: Mask) -> Mask:
@@ -195,34 +220,32 @@ def _draw_near(box: Boxes, like: Mask) -> Mask:
     return draw_box(np.concatenate([box[:2] - grown, box[2:] + grown]), like)
 
 
-def _path_by_track(piece: Mask, covered: int, anchor: int, track: "Track", flows: RegionFlows) -> RegionPath:
-    height, width = piece.shape
-    objects = interpolate(track.boxes)
-    carried = carry_in_box(box_of(piece), objects, anchor)
-    is_part = float(areas(box_of(piece))) < PART * float(areas(objects[anchor]))
-    followed = follow_by_flow(piece, anchor, flows)
-    carried, _ = fill_gaps(carried, followed, height, width)
-    boxes, _ = fill_gaps(carried if is_part else widest(np.stack([carried, objects])), followed, height, width)
-    filled = np.isnan(track.boxes[:, 0]) & ~np.isnan(boxes[:, 0])
-    names = [{"class": track.class_name, "id": int(track.track_id)}]
+def _path_by_object(piece: Mask, covered: int, anchor: int, one: LinkedObject) -> RegionPath:
+    carried = carry_in_box(box_of(piece), one.boxes, anchor)
+    is_part = float(areas(box_of(piece))) < PART * float(areas(one.boxes[anchor]))
+    boxes = carried if is_part else widest(np.stack([carried, one.boxes]))
+    filled = np.isnan(one.seen[:, 0]) & ~np.isnan(boxes[:, 0])
+    names = [{"class": one.class_name, "frames": int((~np.isnan(one.seen[:, 0])).sum())}]
     method = "yolo_part" if is_part else "yolo_track"
     return RegionPath(anchor, piece, method, names, covered, boxes, carried, filled, _trust(method, filled))
 
 
-def _path_by_follower(region: Mask, anchor: int, method: str, found: Boxes, followed: Boxes) -> RegionPath:
+def _path_by_follower(region: Mask, anchor: int, method: str, found: Boxes, flows: RegionFlows) -> RegionPath:
     """Take a prompted tracker's boxes; one that does not find the region where it was shown it is not believed."""
     height, width = region.shape
     if np.isnan(found[anchor, 0]):
-        return replace(path_by_flow(region, anchor, followed), method=method, confidence=0.0)
-    boxes, filled = fill_gaps(found, followed, height, width)
+        boxes, confidence = np.tile(box_of(region), (len(found), 1)), 0.0
+        return RegionPath(anchor, region, method, [], 0, boxes, boxes, np.ones(len(found), np.bool_), confidence)
+    boxes, filled = fill_gaps(found, flows, height, width)
     held = float(_draw_near(boxes[anchor], region)[region].mean())
     confidence = held * _trust(method, filled)
     return RegionPath(anchor, region, method, [], int(region.sum()), boxes, boxes, filled, confidence)
 
 
-def path_by_flow(region: Mask, anchor: int, followed: Boxes) -> RegionPath:
+def path_by_flow(region: Mask, anchor: int, followed: Boxes, flows: RegionFlows) -> RegionPath:
+    """Fill the gaps of a path (frames, 4) by optical flow, and trust it the less the more its size changes."""
     height, width = region.shape
-    boxes, filled = fill_gaps(followed, np.full_like(followed, np.nan), height, width)
+    boxes, filled = fill_gaps(followed, flows, height, width)
     sizes = areas(boxes[~np.isnan(boxes[:, 0])])
     steadiness = min(1.0, STEADY * max(1.0, float(sizes.min())) / float(sizes.max()))
     confidence = steadiness * _trust("optical_flow", filled)

@@ -20,9 +20,9 @@ from tests.conftest import ROOT, TINY_WAN
 LAYERS = [
     {"errors", "files", "provenance", "recolouring", "stage_log"},
     {"config", "checkpoints", "machine", "devices", "sound", "video_io", "optical_flow"},
-    {"frames", "detector", "boxes", "edit_difference", "scene_cuts", "yoloe_tracker", "sam2_tracker"},
+    {"frames", "detector", "boxes", "edit_difference", "scene_cuts", "object_links", "yoloe_tracker", "sam2_tracker"},
     {"clip_names", "clip_files", "clip_sheet", "input_files", "clips"},
-    {"region_flow", "region_paths", "prompted_trackers"},
+    {"region_flow", "ground_motion", "path_gaps", "region_paths", "prompted_trackers"},
     {"mask_shapes", "mask_facts", "mask_sheet"},
     {"captions", "masks", "mask_stage", "conditioning"},
     {"flow_matching", "lora", "models", "stage_model"},
