@@ -32,7 +32,7 @@ def follow_ground(shot_video: DecodedVideo, anchor: int, region: Mask, shot: sli
     """
     frames, height, width, _ = shot_video.shape
     motions = _camera_motions(shot, anchor, flows, height, width)
-    boxes = np.full((len(flows[0]) + 1, 4), np.nan)
+    boxes = np.full((len(flows.colours), 4), np.nan)
     like = []
     soft = [cv2.GaussianBlur(picture, (0, 0), max(1.0, scaled(2, height, width))) for picture in shot_video]
     for index, motion in enumerate(motions):
@@ -54,9 +54,9 @@ def _camera_motions(shot: slice, anchor: int, flows: RegionFlows, height: int, w
     frames = shot.stop - shot.start
     motions = [np.eye(3) for _ in range(frames)]
     for index in range(anchor + 1, frames):
-        motions[index] = _camera_motion(flows[1][shot.start + index - 1], height, width) @ motions[index - 1]
+        motions[index] = _camera_motion(flows.forward[shot.start + index - 1], height, width) @ motions[index - 1]
     for index in range(anchor - 1, -1, -1):
-        motions[index] = _camera_motion(flows[0][shot.start + index], height, width) @ motions[index + 1]
+        motions[index] = _camera_motion(flows.backward[shot.start + index], height, width) @ motions[index + 1]
     return motions
 
 

@@ -83,7 +83,7 @@ def make_edit_mask(
     if everywhere["changed_share"] > ALL_CHANGED and everywhere["mean_delta_e"] > 2 * settings.difference_threshold:
         largest = 1.0  # so strong a change of all colours is meant, though gain and bias may explain it in part
     flows = region_flows(source_video)
-    cuts = find_cuts(source_video, flows[0])
+    cuts = find_cuts(source_video, flows.backward)
     paths: list[RegionPath] = []
     edit_mask = np.full(source_video.shape[:3], largest > 0)
     method, held = "whole_frame" if largest else "none", []

@@ -146,7 +146,7 @@ def _follow_objects(
 def link_objects(region: Mask, anchor: int, sightings: Sightings, flows: RegionFlows) -> list[LinkedObject]:
     """Link every object that was detected at a region of frame `anchor`, or there within a few frames of it."""
     height, width = region.shape
-    num_frames = len(flows[0]) + 1
+    num_frames = len(flows.colours)
     distances = np.abs(sightings.frames - anchor)
     seeds = [int(seed) for seed in np.argsort(distances, kind="stable") if distances[seed] <= SEED_REACH]
     linked: list[LinkedObject] = []

@@ -14,7 +14,7 @@ from lib.masks import composite_edited, hold_back, make_edit_mask
 from lib.region_flow import region_flows
 from lib.region_paths import METHODS
 from lib.scene_cuts import find_cuts, shot_of
-from tests.lib.test_masks import HEIGHT, SETTINGS, WIDTH, as_track, holds, moving_square, painted, texture
+from tests.lib.test_masks import HEIGHT, SETTINGS, WIDTH, as_detections, holds, moving_square, painted, texture
 
 
 def cut_video(at: int) -> np.ndarray:
@@ -32,9 +32,9 @@ def returning(boxes: Boxes) -> Callable[[int, Mask], Boxes]:
 def test_a_cut_is_found_and_motion_is_none() -> None:
     """Another place is a cut; a square that moves is not."""
     video, _ = moving_square()
-    assert find_cuts(video, region_flows(video)[0]) == []
+    assert find_cuts(video, region_flows(video).backward) == []
     video = cut_video(5)
-    assert find_cuts(video, region_flows(video)[0]) == [5]
+    assert find_cuts(video, region_flows(video).backward) == [5]
     assert find_cuts(video[:1], []) == []
 
 
@@ -46,8 +46,8 @@ def test_shots_end_at_cuts() -> None:
 def test_a_mask_ends_at_a_cut_and_says_so() -> None:
     """Neither a track nor the flow is followed into another shot, and the frame is named."""
     video, (_, boxes) = cut_video(5), moving_square()
-    for tracks in ([as_track(1, boxes)], []):
-        mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, tracks, SETTINGS)
+    for detections in (as_detections(boxes), []):
+        mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, detections, SETTINGS)
         assert holds(mask[4], boxes[4])
         # Frames 5 to 8 share a latent frame and are all of the new shot.
         assert not mask[5:].any()
@@ -69,7 +69,7 @@ def test_a_prompted_tracker_is_asked_where_no_object_holds_the_edit() -> None:
     mask, facts = make_edit_mask(video, edited, {}, [], SETTINGS, followers)
     assert facts["method"] == "yoloe" and facts["confidence"] == pytest.approx(0.85, abs=0.05)
     assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
-    assert make_edit_mask(video, edited, {}, [as_track(1, boxes)], SETTINGS, followers)[1]["method"] == "yolo_track"
+    assert make_edit_mask(video, edited, {}, as_detections(boxes), SETTINGS, followers)[1]["method"] == "yolo_track"
 
 
 def test_a_tracker_that_misses_its_prompt_is_passed_over() -> None:
@@ -89,7 +89,7 @@ def test_each_rung_can_be_used_alone(method: str) -> None:
     video, boxes = moving_square(step=2)
     followers = {name: returning(boxes) for name in ("yoloe", "sam2")}
     settings = replace(SETTINGS, methods=(method,), min_confidence=0.0)
-    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, [as_track(1, boxes)], settings, followers)
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, as_detections(boxes), settings, followers)
     assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
     assert facts["method"] == {"yolo": "yolo_track"}.get(method, method)
     assert (mask == mask[0]).all() == (method in ("static_box", "whole_frame"))
@@ -109,9 +109,9 @@ def test_what_the_flow_loses_is_held_by_one_box() -> None:
 def test_tight_and_noisy_masks_keep_the_outline() -> None:
     """Tight follows the edit's outline; noisy adds some cells along it, the same ones each time; box holds both."""
     video, boxes = moving_square()
-    edited, tracks = painted(video[0], boxes[0]), [as_track(1, boxes)]
+    edited, detections = painted(video[0], boxes[0]), as_detections(boxes)
     masks = {
-        shape: make_edit_mask(video, edited, {}, tracks, replace(SETTINGS, shape=shape))[0]
+        shape: make_edit_mask(video, edited, {}, detections, replace(SETTINGS, shape=shape))[0]
         for shape in ("loose_box", "tight", "noisy", "whole_frame")
     }
     for plane, box in zip(masks["tight"], boxes, strict=True):
@@ -119,7 +119,7 @@ def test_tight_and_noisy_masks_keep_the_outline() -> None:
     assert (masks["tight"] & ~masks["noisy"]).sum() == 0 and masks["noisy"].sum() > 1.05 * masks["tight"].sum()
     assert (masks["noisy"] & ~masks["loose_box"]).sum() == 0
     assert masks["whole_frame"].all()
-    again = make_edit_mask(video, edited, {}, tracks, replace(SETTINGS, shape="noisy"))[0]
+    again = make_edit_mask(video, edited, {}, detections, replace(SETTINGS, shape="noisy"))[0]
     assert (again == masks["noisy"]).all()
 
 
@@ -127,7 +127,7 @@ def test_a_doubtful_mask_can_hold_its_edit_back() -> None:
     """The error names the clip, the edit, the confidence and the picture to look at; a good mask passes."""
     video, boxes = moving_square()
     edited = painted(video[0], boxes[0])
-    good = make_edit_mask(video, edited, {}, [as_track(1, boxes)], SETTINGS)[1]
+    good = make_edit_mask(video, edited, {}, as_detections(boxes), SETTINGS)[1]
     hold_back(good, "sheet.png", "car", "red")
     doubtful = make_edit_mask(video, edited, {}, [], replace(SETTINGS, min_confidence=0.9))[1]
     with pytest.raises(InputError, match=r"0\.\d+, held back for a look at sheet\.png") as caught:
@@ -139,7 +139,7 @@ def test_compositing_keeps_the_edit_and_gives_the_source_back_outside() -> None:
     """Outside the mask the source, bit for bit; well inside, the edit; no jump along the mask's edge."""
     video, boxes = moving_square()
     edited = painted(np.clip(video[0].astype(int) + 8, 0, 255).astype(np.uint8), boxes[0])
-    mask = make_edit_mask(video, edited, {}, [as_track(1, boxes)], SETTINGS)[0][0]
+    mask = make_edit_mask(video, edited, {}, as_detections(boxes), SETTINGS)[0][0]
     result = composite_edited(edited, video[0], mask)
     assert (result[~mask] == video[0][~mask]).all()
     left, top, right, bottom = boxes[0].astype(int)

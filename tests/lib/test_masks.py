@@ -8,15 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.boxes import fill_gaps, interpolate, smooth_path
-from lib.detector import Track
+from lib.boxes import smooth_path
 from lib.edit_difference import edit_difference
 from lib.frames import apply_crop, plan_crop
 from lib.mask_facts import describe_mask
 from lib.mask_shapes import draw_loose
 from lib.mask_sheet import overlay
 from lib.masks import MaskSettings, describe_user_mask, make_edit_mask, union_masks
-from lib.region_paths import METHODS, RegionPath, choose_tracks, path_by_flow
+from lib.object_links import Detection
+from lib.region_flow import region_flows
+from lib.region_paths import METHODS, LinkedObject, RegionPath, choose_objects, path_by_flow
 from lib.video_io import read_frames
 
 HEIGHT, WIDTH, FRAMES = 120, 160, 9
@@ -57,9 +58,9 @@ def painted(picture: np.ndarray, box: Any, colour: tuple[int, int, int] = (230, 
     return edited
 
 
-def as_track(number: int, boxes: np.ndarray, name: str = "thing") -> Track:
-    """Return what the detector gives for one object."""
-    return Track(number, name, boxes, np.ones(len(boxes)))
+def as_detections(boxes: np.ndarray, name: str = "thing") -> list[Detection]:
+    """Return what the detector gives for one object with boxes (frames, 4), NaN where it is missed."""
+    return [Detection(index, name, box, 1.0) for index, box in enumerate(boxes) if not np.isnan(box[0])]
 
 
 def holds(mask: np.ndarray, box: Any) -> bool:
@@ -124,7 +125,7 @@ def test_specks_are_dropped() -> None:
 def test_an_edit_without_a_difference_gives_an_empty_mask() -> None:
     """The caller can tell from an empty mask and the method that nothing was edited."""
     video, boxes = moving_square()
-    mask, facts = make_edit_mask(video, video[0].copy(), {}, [as_track(1, boxes)], SETTINGS)
+    mask, facts = make_edit_mask(video, video[0].copy(), {}, as_detections(boxes), SETTINGS)
     assert not mask.any()
     assert facts["method"] == "none" and facts["confidence"] == 0 and facts["warnings"]
 
@@ -141,11 +142,11 @@ def test_the_mask_follows_the_track_of_the_edited_object() -> None:
     """An object that is wholly repainted is masked along its track, not along another's."""
     video, boxes = moving_square()
     other = np.tile([120.0, 80, 150, 110], (FRAMES, 1))
-    tracks = [as_track(1, other), as_track(2, boxes, "square")]
-    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, tracks, SETTINGS)
+    detections = as_detections(other) + as_detections(boxes, "square")
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, detections, SETTINGS)
     assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
     assert not mask[:, 85:, 120:].any()
-    assert facts["method"] == "yolo_track" and facts["regions"][0]["tracks"] == [{"class": "square", "id": 2}]
+    assert facts["method"] == "yolo_track" and facts["regions"][0]["tracks"] == [{"class": "square", "frames": 9}]
     assert facts["coverage"] > 0.95 and facts["gap_frames"] == 0
 
 
@@ -154,11 +155,12 @@ def test_several_tracks_are_taken_where_one_does_not_cover_the_edit() -> None:
     region = np.zeros((HEIGHT, WIDTH), np.bool_)
     region[40:60, 20:100] = True
     left, right, table = ([20, 40, 60, 60], [60, 40, 100, 60], [0, 0, 160, 120])
-    tracks = [as_track(n, np.array([box], np.float64)) for n, box in enumerate((table, left, right))]
-    assert [track.track_id for track in choose_tracks(region, 0, tracks[1:])] == [1, 2]
+    boxes = [np.array([box], np.float64) for box in (table, left, right)]
+    objects = [LinkedObject(name, box, box) for name, box in zip(("table", "left", "right"), boxes, strict=True)]
+    assert [one.class_name for one in choose_objects(region, 0, objects[1:])] == ["left", "right"]
     region[:, 60:] = False
-    assert [track.track_id for track in choose_tracks(region, 0, tracks)] == [1]
-    assert choose_tracks(region, 0, [tracks[2]]) == []
+    assert [one.class_name for one in choose_objects(region, 0, objects)] == ["left"]
+    assert choose_objects(region, 0, [objects[2]]) == []
 
 
 def test_a_part_is_carried_in_the_coordinates_of_its_object() -> None:
@@ -166,7 +168,7 @@ def test_a_part_is_carried_in_the_coordinates_of_its_object() -> None:
     video, _ = moving_square()
     boxes = np.array([[20 + 3 * t, 10, 100 + 4 * t, 110] for t in range(FRAMES)], np.float64)
     mark = (50, 30, 66, 45)
-    mask, facts = make_edit_mask(video, painted(video[0], mark), {}, [as_track(7, boxes, "man")], SETTINGS)
+    mask, facts = make_edit_mask(video, painted(video[0], mark), {}, as_detections(boxes, "man"), SETTINGS)
     assert facts["method"] == "yolo_part"
     origin, size = boxes[-1, :2], boxes[-1, 2:] - boxes[-1, :2]
     expected = (np.array(mark).reshape(2, 2) - boxes[0, :2]) / (boxes[0, 2:] - boxes[0, :2]) * size + origin
@@ -189,7 +191,8 @@ def test_a_region_that_balloons_is_trusted_less() -> None:
     mask[:, 10:20, 10:20] = True
     boxes = np.tile([10.0, 10, 20, 20], (FRAMES, 1))
     grown = boxes + np.linspace(0, 50, FRAMES)[:, None] * [0, 0, 1, 0]
-    paths = [path_by_flow(mask[0], 0, followed) for followed in (boxes, grown)]
+    flows = region_flows(np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8))
+    paths = [path_by_flow(mask[0], 0, followed, flows) for followed in (boxes, grown)]
     outside = {"mean_delta_e": 0.0, "changed_share": 0.0}
     before, after = (
         describe_mask("optical_flow", mask, {0: mask[0]}, [path], [], outside, min_confidence=0.5) for path in paths
@@ -211,7 +214,7 @@ def test_a_change_in_a_reference_is_always_masked() -> None:
     """What a reference changes elsewhere than frame 0 is in the mask of its frame and its latent frame."""
     video, boxes = moving_square()
     references = {6: painted(video[6], (100, 5, 125, 25))}
-    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), references, [as_track(1, boxes)], SETTINGS)
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), references, as_detections(boxes), SETTINGS)
     assert all(holds(mask[index], (100, 5, 125, 25)) for index in (5, 6, 7, 8))
     held = {one["frame"]: one["share"] for one in facts["references_held"]}
     assert held[6] == 0 and any("Frame 6" in warning for warning in facts["warnings"])
@@ -232,33 +235,9 @@ def test_an_edit_of_most_of_an_object_masks_all_of_it() -> None:
     video, boxes = moving_square()
     left, top, right, bottom = boxes[0]
     edited = painted(video[0], (left, top, right, bottom - 10))
-    mask, facts = make_edit_mask(video, edited, {}, [as_track(1, boxes)], replace(SETTINGS, min_margin=0, margin=0))
+    mask, facts = make_edit_mask(video, edited, {}, as_detections(boxes), replace(SETTINGS, min_margin=0, margin=0))
     assert facts["method"] == "yolo_track"
     assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
-
-
-def test_short_gaps_are_interpolated_and_long_ones_are_not() -> None:
-    """Ten missing frames are bridged linearly; eleven are left to the spare path."""
-    boxes = np.full((14, 4), np.nan)
-    boxes[0], boxes[11] = [0, 0, 10, 10], [22, 0, 32, 10]
-    assert interpolate(boxes)[5].tolist() == [10, 0, 20, 10]
-    boxes[11], boxes[12] = np.nan, [22, 0, 32, 10]
-    assert np.isnan(interpolate(boxes)[5]).all()
-    spare = np.tile([1.0, 2, 3, 4], (14, 1))
-    filled, was_filled = fill_gaps(boxes, spare, HEIGHT, WIDTH)
-    assert filled[5].tolist() == [1, 2, 3, 4]
-    assert was_filled.tolist() == [index not in (0, 12) for index in range(14)]
-
-
-def test_an_object_that_left_is_not_filled_in_but_one_at_the_border_is() -> None:
-    """Last seen as a sliver at the border means gone; a whole object at the border means missed."""
-    nothing = np.full((6, 4), np.nan)
-    leaving = nothing.copy()
-    leaving[:3] = [[100, 40, 140, 80], [130, 40, 160, 80], [150, 40, 160, 80]]
-    assert np.isnan(fill_gaps(leaving, nothing, HEIGHT, WIDTH)[0][3:]).all()
-    staying = nothing.copy()
-    staying[:3] = [120, 40, 160, 80]
-    assert fill_gaps(staying, nothing, HEIGHT, WIDTH)[0][5].tolist() == [120, 40, 160, 80]
 
 
 def test_smoothing_drops_a_jump_and_keeps_up_with_motion() -> None:
@@ -300,9 +279,9 @@ def test_a_single_frame_can_be_masked() -> None:
 def test_a_change_of_colour_outside_the_mask_is_reported() -> None:
     """An edited frame of other colours than the source's gets a warning."""
     video, boxes = moving_square()
-    clean = make_edit_mask(video, painted(video[0], boxes[0]), {}, [as_track(1, boxes)], SETTINGS)[1]
+    clean = make_edit_mask(video, painted(video[0], boxes[0]), {}, as_detections(boxes), SETTINGS)[1]
     tinted = np.clip(painted(video[0], boxes[0]) * [1.08, 1, 0.92] + 3, 0, 255).astype(np.uint8)
-    facts = make_edit_mask(video, tinted, {}, [as_track(1, boxes)], SETTINGS)[1]
+    facts = make_edit_mask(video, tinted, {}, as_detections(boxes), SETTINGS)[1]
     assert clean["outside"]["mean_delta_e"] < 0.1 and clean["warnings"] == []
     assert facts["outside"]["mean_delta_e"] > 3 and "outside the mask" in facts["warnings"][-1]
     assert facts["method"] == "yolo_track"
