@@ -1,4 +1,4 @@
-"""Detect and track objects with ultralytics YOLO: offline, without torchvision, without unpickling foreign code.
+"""Detect objects with ultralytics YOLO: offline, without torchvision, without unpickling foreign code.
 
 ultralytics reads its settings when it is first imported, so call `configure_ultralytics` before anything else here.
 """
@@ -12,13 +12,11 @@ import tempfile
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -31,23 +29,6 @@ from lib.video_io import DecodedVideo
 STRIDE = 32  # pixels; YOLO's input sizes are multiples of it
 # A detector folder: the architecture, its weights, and what the network itself does not hold.
 ARCHITECTURE, WEIGHTS, METADATA = "model.yaml", "model.safetensors", "metadata.json"
-
-
-@dataclass(frozen=True)
-class Track:
-    """One object followed through a video.
-
-    Attributes:
-        track_id: unique within the video, from 1.
-        class_name: the class it was most often and most surely detected as.
-        boxes: (frames, 4) x1, y1, x2, y2 in pixels; NaN in the frames where it was not detected.
-        scores: (frames,) detection confidence, 0 to 1; NaN likewise.
-    """
-
-    track_id: int
-    class_name: str
-    boxes: NDArray[np.float64]
-    scores: NDArray[np.float64]
 
 
 def configure_ultralytics(run_folder: str | Path) -> None:
@@ -258,52 +239,6 @@ def input_size(detector: Any, video: DecodedVideo) -> int:
     return size
 
 
-def track_objects(
-    detector: Any,
-    video: DecodedVideo,
-    confidence: float,
-    device: torch.device,
-    classes: Sequence[str] | None = None,
-) -> list[Track]:
-    """Find every object of a video and follow it through the frames (BoT-SORT).
-
-    Args:
-        detector: from `load_detector`.
-        video: (frames, height, width, 3) uint8 RGB.
-        confidence: lowest score of a detection that counts, 0 to 1; a new track needs at least 0.25.
-        device: where the detector runs.
-        classes: names of the classes to look for; None = all.
-
-    Returns:
-        The tracks in order of their ids; empty where nothing was found.
-
-    Raises:
-        InputError: a class that the detector does not know.
-    """
-    frames, _, _, _ = video.shape
-    detector.predictor = None  # a new one has a new tracker: none of the last video's objects live on
-    sightings: dict[int, list[tuple[int, str, NDArray[np.float64], float]]] = {}
-    with tame_ultralytics():
-        for index, frame in enumerate(video):
-            (result,) = detector.track(
-                np.ascontiguousarray(frame[..., ::-1]),  # ultralytics takes BGR
-                persist=True,
-                tracker="botsort.yaml",
-                conf=confidence,
-                imgsz=input_size(detector, video),
-                classes=_class_indices(detector, classes),
-                device=device,
-                verbose=False,
-            )
-            if result.boxes.id is None:  # no object in this frame
-                continue
-            found = result.boxes.cpu().numpy()
-            for track_id, kind, box, score in zip(found.id, found.cls, found.xyxy, found.conf, strict=True):
-                sighting = (index, detector.names[int(kind)], box.astype(np.float64), float(score))
-                sightings.setdefault(int(track_id), []).append(sighting)
-    return [_assemble_track(track_id, sightings[track_id], frames) for track_id in sorted(sightings)]
-
-
 def _class_indices(detector: Any, classes: Sequence[str] | None) -> list[int] | None:
     if classes is None:
         return None
@@ -312,15 +247,3 @@ def _class_indices(detector: Any, classes: Sequence[str] | None) -> list[int] | 
     if unknown:
         raise InputError([Problem("classes", f"'{name}'", nearest_known(name, list(indices))) for name in unknown])
     return [indices[name] for name in classes]
-
-
-def _assemble_track(
-    track_id: int, sightings: Sequence[tuple[int, str, NDArray[np.float64], float]], num_frames: int
-) -> Track:
-    boxes = np.full((num_frames, 4), np.nan)
-    scores = np.full(num_frames, np.nan)
-    votes: dict[str, float] = {}
-    for index, class_name, box, score in sightings:
-        boxes[index], scores[index] = box, score
-        votes[class_name] = votes.get(class_name, 0.0) + score
-    return Track(track_id, max(votes, key=lambda name: votes[name]), boxes, scores)

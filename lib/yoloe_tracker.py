@@ -3,20 +3,20 @@
 As in lib.detector: call `configure_ultralytics` before anything else here.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from lib.boxes import Boxes, FollowRegion, box_of, interpolate, overlap
-from lib.detector import STRIDE, load_checkpoint, tame_ultralytics, track_objects
+from lib.boxes import Boxes, FollowRegion, box_of, overlap
+from lib.detector import detect_objects, input_size, load_checkpoint, tame_ultralytics
 from lib.edit_difference import Mask, Picture
 from lib.errors import InputError, Problem
+from lib.object_links import Sightings, describe_sightings, link_object
 from lib.video_io import DecodedVideo
 
-LEAST_FIT = 0.1  # intersection over union with the region's box from which a track shows the region
+LEAST_FIT = 0.1  # intersection over union with the region's box from which a detection shows the region
 
 
 def make_yoloe_follower(
@@ -31,7 +31,7 @@ def make_yoloe_follower(
     Args:
         weights: a YOLOE .pt file of ultralytics that takes prompts (not one of the -pf files).
         video: (frames, height, width, 3) uint8 RGB.
-        confidence: see `lib.detector.track_objects`.
+        confidence: see `lib.detector.detect_objects`.
         device: where YOLOE runs.
 
     Raises:
@@ -42,9 +42,9 @@ def make_yoloe_follower(
     def follow(anchor: int, region: Mask) -> Boxes:
         region_box = box_of(region)
         prompt_yoloe(detector, video[anchor], region_box, device)
-        tracks = track_objects(detector, video, confidence, device)
-        detector.predictor = None  # it holds the last frame and, by its tracker, all objects
-        return join_tracks([track.boxes for track in tracks], anchor, region_box, len(video))
+        detections = detect_objects(detector, video, confidence, device)
+        detector.predictor = None  # it holds the last frame
+        return link_at(region_box, anchor, describe_sightings(video, detections), len(video))
 
     return follow
 
@@ -55,58 +55,31 @@ def prompt_yoloe(detector: Any, frame: Picture, box: Boxes, device: torch.device
     The embedding comes from the network's own prompt encoder; the text encoder, a download, stays out of it.
     """
     picture = np.ascontiguousarray(frame[..., ::-1])  # ultralytics takes BGR
-    # The size at which track_objects will look for it: an embedding belongs to a scale.
-    longest_side = max(*frame.shape[:2], int(detector.overrides.get("imgsz", STRIDE)))
+    # The size at which detect_objects will look for it: an embedding belongs to a scale.
+    side = input_size(detector, frame[np.newaxis])
     detector.predictor = None
     with tame_ultralytics():
         detector.predict(
             picture,
             refer_image=picture,
             visual_prompts={"bboxes": box[None], "cls": np.array([0])},
-            imgsz=-(-longest_side // STRIDE) * STRIDE,
+            imgsz=side,
             device=device,
             verbose=False,
         )
 
 
-def join_tracks(tracks: Sequence[Boxes], anchor: int, region_box: Boxes, num_frames: int) -> Boxes:
-    """Return the track that fits a region best, with the tracks that go on where it was lost.
+def link_at(region_box: Boxes, anchor: int, sightings: Sightings, num_frames: int) -> Boxes:
+    """Return the boxes (frames, 4) of the object that fits a region's box (4,) best in frame `anchor`.
 
-    Args:
-        tracks: (frames, 4) each, of things alike.
-        anchor: the region's frame; a gap there is interpolated.
-        region_box: (4,).
-        num_frames: of the video.
-
-    Returns:
-        (frames, 4); NaN where the object was not seen, and everywhere where no track fits.
+    NaN where it was not seen, and everywhere where nothing fits.
     """
-    rest = list(tracks)
-    fits = [overlap(region_box, interpolate(boxes)[anchor]) for boxes in rest]
-    if max(fits, default=0.0) < LEAST_FIT:
-        return np.full((num_frames, 4), np.nan)
-    joined = rest.pop(int(np.argmax(fits))).copy()
-    while rest:
-        steps = [_step_between(joined, boxes) for boxes in rest]
-        nearest = min(range(len(rest)), key=lambda number: steps[number])
-        frames_between, distance = steps[nearest]
-        boxes = rest.pop(nearest)
-        if frames_between > 0 and distance <= 1:  # 0: seen at once with the object, so another one
-            joined = np.where(np.isnan(joined), boxes, joined)
-    return joined
-
-
-def _step_between(joined: Boxes, boxes: Boxes) -> tuple[int, float]:
-    """Return the least number of frames from one track to another, and how far the object would move in them.
-
-    The distance is that of the two boxes' centres, in diagonals of the first.
-    """
-    known, present = (np.flatnonzero(~np.isnan(track[:, 0])) for track in (joined, boxes))
-    frames_between = np.abs(known[:, None] - present)  # (known frames, present frames)
-    first, second = np.unravel_index(frames_between.argmin(), frames_between.shape)
-    before, after = joined[known[first]].reshape(2, 2), boxes[present[second]].reshape(2, 2)
-    distance = np.linalg.norm(after.mean(axis=0) - before.mean(axis=0)) / np.linalg.norm(before[1] - before[0])
-    return int(frames_between[first, second]), float(distance)
+    boxes = np.full((num_frames, 4), np.nan)
+    fits = np.where(sightings.frames == anchor, [overlap(region_box, box) for box in sightings.boxes], 0.0)
+    if fits.max(initial=0.0) >= LEAST_FIT:
+        members = link_object(int(fits.argmax()), sightings, num_frames)
+        boxes[sightings.frames[members]] = sightings.boxes[members]
+    return boxes
 
 
 def _load_yoloe(path: Path) -> Any:

@@ -20,16 +20,16 @@ import yaml
 from demo.make_clips import demo_clips
 from demo.world.rendering import render
 from lib.boxes import box_of, draw_box, overlap
-from lib.detector import Track, configure_ultralytics, load_detector, tame_ultralytics, track_objects
+from lib.detector import configure_ultralytics, detect_objects, load_detector, tame_ultralytics
 from lib.errors import InputError
+from lib.object_links import Detection, describe_sightings
 from lib.sam2_tracker import build_like, make_sam2_follower, make_sam2_segmenter
-from lib.yoloe_tracker import join_tracks, make_yoloe_follower, prompt_yoloe
+from lib.yoloe_tracker import link_at, make_yoloe_follower, prompt_yoloe
 from tests.conftest import ROOT
 from tests.lib.test_detector import RunsCode
 
 CPU = torch.device("cpu")
 NUM_FRAMES, HEIGHT, WIDTH, IMAGE_SIZE = 5, 96, 160, 128
-ABSENT = np.full(4, np.nan)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -152,11 +152,11 @@ def test_yoloe_calls_do_not_influence_one_another(
     """Each call looks for its own region, gives the same whatever came before, and leaves the video as it was."""
     sought = []
 
-    def track_objects_noting(detector: Any, *rest: Any) -> list[Track]:
+    def detect_objects_noting(detector: Any, *rest: Any) -> list[Detection]:
         sought.append(detector.model.pe.clone())
-        return track_objects(detector, *rest)
+        return detect_objects(detector, *rest)
 
-    monkeypatch.setattr("lib.yoloe_tracker.track_objects", track_objects_noting)
+    monkeypatch.setattr("lib.yoloe_tracker.detect_objects", detect_objects_noting)
     follow, before = make_yoloe_follower(yoloe_weights, video, 0.1, CPU), video.copy()
     first, other, again = follow(0, LEFT), follow(3, RIGHT), follow(0, LEFT)
     np.testing.assert_array_equal(again, first)
@@ -166,45 +166,17 @@ def test_yoloe_calls_do_not_influence_one_another(
     np.testing.assert_array_equal(video, before)
 
 
-def track(**boxes: list[float]) -> np.ndarray:
-    """A track of ten frames from boxes by frame: f3=[left, top, right, bottom]."""
-    rows = np.tile(ABSENT, (10, 1))
-    for name, box in boxes.items():
-        rows[int(name[1:])] = box
-    return rows
-
-
-def test_best_fitting_track_is_taken() -> None:
-    """Of several tracks the one with the highest intersection over union counts, also across a short gap."""
-    wide, near = track(f0=[0, 0, 90, 90], f1=[0, 0, 90, 90]), track(f0=[10, 10, 30, 30], f2=[14, 10, 34, 30])
-    joined = join_tracks([wide, near], 1, np.array([12.0, 10, 32, 30]), 10)
-    np.testing.assert_array_equal(joined, near)
-
-
-def test_track_is_continued_by_those_that_follow_on() -> None:
-    """A lost track goes on in others that begin near where it ended, before and after, one after the other."""
-    first, second = track(f3=[10, 10, 30, 30], f4=[12, 10, 32, 30]), track(f6=[20, 10, 40, 30])
-    third, before = track(f9=[40, 10, 60, 30]), track(f0=[5, 10, 25, 30], f1=[6, 10, 26, 30])
-    joined = join_tracks([third, before, first, second], 3, np.array([10.0, 10, 30, 30]), 10)
-    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(joined[:, 0])), [0, 1, 3, 4, 6, 9])
-    for piece in (first, second, third, before):
-        present = ~np.isnan(piece[:, 0])
-        np.testing.assert_array_equal(joined[present], piece[present])
-
-
-def test_track_is_not_continued_by_another_object() -> None:
-    """Neither one seen at the same time, nor one that appears elsewhere, is the object that was lost."""
-    lost, elsewhere = track(f0=[10, 10, 30, 30], f4=[12, 10, 32, 30]), track(f5=[100, 10, 120, 30])
-    at_once = track(f4=[20, 10, 40, 30], f6=[22, 10, 42, 30])
-    joined = join_tracks([elsewhere, at_once, lost], 0, np.array([10.0, 10, 30, 30]), 10)
-    np.testing.assert_array_equal(joined, lost)
-
-
-def test_no_track_at_the_region_is_absence() -> None:
-    """Tracks that hardly touch the region, or none at all, give NaN throughout."""
-    for tracks in ([], [track(f0=[0, 0, 11, 11])], [track(f9=[10, 10, 30, 30])]):
-        joined = join_tracks(tracks, 0, np.array([10.0, 10, 30, 30]), 10)
-        assert joined.shape == (10, 4) and np.isnan(joined).all()
+def test_the_detection_that_fits_best_is_linked(video: np.ndarray) -> None:
+    """Of several in the region's frame, the one with the highest intersection over union; none that hardly touch."""
+    near = [Detection(index, "object", np.array([10.0 + index, 10, 30 + index, 30]), 0.5) for index in range(3)]
+    wide = [Detection(0, "object", np.array([0.0, 0, 90, 90]), 0.9)]
+    sightings = describe_sightings(np.full_like(video, 90), wide + near)
+    boxes = link_at(np.array([10.0, 10, 30, 31]), 0, sightings, NUM_FRAMES)
+    np.testing.assert_array_equal(boxes[:3], [one.box for one in near])
+    assert np.isnan(boxes[3:]).all()
+    assert np.isnan(link_at(np.array([100.0, 60, 110, 70]), 0, sightings, NUM_FRAMES)).all()
+    assert np.isnan(link_at(np.array([10.0, 10, 30, 30]), 4, sightings, NUM_FRAMES)).all()
+    assert np.isnan(link_at(np.array([10.0, 10, 30, 30]), 0, describe_sightings(video, []), NUM_FRAMES)).all()
 
 
 def test_sam2_segments_what_the_box_shows(sam2_weights: Path, video: np.ndarray) -> None:
