@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.boxes import Boxes
+from lib.boxes import Boxes, overlap
 from lib.edit_difference import Picture
 from lib.video_io import DecodedVideo
 
@@ -24,6 +24,9 @@ CORE = 0.7  # of a box's width and height in the middle: the corners show what i
 MISSING = 0.4  # cost of each frame in which the object is not seen; a sighting that costs more is not believed
 OTHER_CLASS = 0.15  # cost of a sighting as another class: detectors waver
 LOOK, MOTION = 1.0, 0.3  # weights of the two distances, each 0 to 1
+ALIKE, SURE = 0.7, 0.25  # look's distance, and score, of another object that could be taken for the one followed
+SAME_PLACE = 0.3  # intersection over union from which two detections of one frame show one object
+MOST_RIVALS = 6
 FARTHEST = 2.0  # diagonals of its box that an object moves between two frames at the most
 
 
@@ -67,7 +70,7 @@ def link_object(seed: int, sightings: Sightings, num_frames: int) -> list[int]:
     """Follow the object that one detection shows through the whole clip, forwards and backwards.
 
     Each step costs by the change of look, from the seed and from the step before, and of place; each frame without a
-    sighting costs a constant.
+    sighting costs a constant. A sighting that one of the alike objects beside the seed reaches at less cost is theirs.
 
     Args:
         seed: index into `sightings`.
@@ -77,13 +80,37 @@ def link_object(seed: int, sightings: Sightings, num_frames: int) -> list[int]:
     Returns:
         Indices into `sightings`, at most one a frame, the seed among them.
     """
+    own = _way_both_ways(seed, sightings, num_frames, frozenset())
+    theirs: set[int] = set()
+    for rival in _alike_beside(seed, sightings):
+        costs = _way_both_ways(rival, sightings, num_frames, frozenset())
+        shared = own.keys() & costs.keys()  # from where two ways meet their steps cost the same
+        theirs |= shared if any(costs[member] < own[member] for member in shared) else set()
+    return list(own if not theirs else _way_both_ways(seed, sightings, num_frames, frozenset(theirs)))
+
+
+def _way_both_ways(seed: int, sightings: Sightings, num_frames: int, barred: frozenset[int]) -> dict[int, float]:
+    """Return the sightings of the cheapest ways from a seed to both ends of the clip, each with its step's cost."""
     start = sightings.frames[seed]
-    found = [seed]
+    found = {seed: 0.0}
     for direction, last in ((1, num_frames - 1), (-1, 0)):
         later = np.flatnonzero((sightings.frames - start) * direction > 0)
+        later = np.array([index for index in later if index not in barred], np.int64)
         later = later[np.argsort(np.abs(sightings.frames[later] - start), kind="stable")]
-        found += _cheapest_way(np.concatenate([[seed], later]), sightings, last)
+        found |= _cheapest_way(np.concatenate([[seed], later]), sightings, last)
     return found
+
+
+def _alike_beside(seed: int, sightings: Sightings) -> list[int]:
+    """Return other objects of the seed's frame, at other places, that could be taken for it; the likest first."""
+    distances = _distances(sightings.looks, sightings.looks[seed])
+    box = sightings.boxes[seed]
+    rivals = [
+        index
+        for index in np.flatnonzero((sightings.frames == sightings.frames[seed]) & (distances < ALIKE)).tolist()
+        if sightings.detections[index].score >= SURE and overlap(sightings.boxes[index], box) < SAME_PLACE
+    ]
+    return sorted(rivals, key=lambda index: float(distances[index]))[:MOST_RIVALS]
 
 
 def core_colours(picture: Picture, box: Boxes) -> NDArray[np.float32]:
@@ -100,8 +127,11 @@ def core_colours(picture: Picture, box: Boxes) -> NDArray[np.float32]:
     return colours
 
 
-def _cheapest_way(nodes: NDArray[Any], sightings: Sightings, last: int) -> list[int]:
-    """Return the sightings of the cheapest way from nodes[0] to the clip's end `last`; nodes by distance from it."""
+def _cheapest_way(nodes: NDArray[Any], sightings: Sightings, last: int) -> dict[int, float]:
+    """Return the sightings of the cheapest way from nodes[0] to the clip's end `last`, each with its step's cost.
+
+    `nodes` are indices into `sightings` by their distance in time from the first.
+    """
     frames, boxes, looks = sightings.frames[nodes], sightings.boxes[nodes], sightings.looks[nodes]
     centres, diagonals = (boxes[:, :2] + boxes[:, 2:]) / 2, np.linalg.norm(boxes[:, 2:] - boxes[:, :2], axis=1)
     kinds = np.array([sightings.detections[node].class_name for node in nodes])
@@ -120,9 +150,9 @@ def _cheapest_way(nodes: NDArray[Any], sightings: Sightings, last: int) -> list[
         best = int(total.argmin())
         costs[index], previous[index] = total[best] + own_cost[index], before[best]
     index = int((costs + MISSING * np.abs(last - frames)).argmin())
-    way = []
+    way = {}
     while index > 0:
-        way.append(int(nodes[index]))
+        way[int(nodes[index])] = float(costs[index] - costs[previous[index]])
         index = int(previous[index])
     return way
 

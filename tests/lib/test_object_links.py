@@ -111,3 +111,16 @@ def test_what_stands_on_the_ground_follows_the_camera() -> None:
     region = cv2.rectangle(np.zeros((HEIGHT, WIDTH), np.uint8), (22, 42), (47, 67), 1, -1) > 0
     assert places[0].tolist() == [20, 40, 50, 70]
     assert follow_ground(moving, 0, region, shot, region_flows(moving)) is None
+
+
+def test_an_object_does_not_go_on_as_another_like_it() -> None:
+    """Of two red squares one vanishes; the other is seen all the time, so it is not the one that vanished."""
+    video = np.repeat(texture(HEIGHT, WIDTH, 0)[None], FRAMES, axis=0)
+    gone = np.tile([20.0, 40, 50, 70], (FRAMES, 1))
+    other = np.array([[90 - 4.0 * t, 45, 120 - 4 * t, 75] for t in range(FRAMES)])
+    for index in range(FRAMES):
+        video[index] = painted(video[index], other[index], RED)
+        video[index] = painted(video[index], gone[index], RED) if index < 2 else video[index]
+    gone[2:] = np.nan
+    boxes = linked_boxes(video, as_detections(gone) + as_detections(other))
+    assert np.array_equal(boxes, gone, equal_nan=True)
