@@ -56,6 +56,27 @@ def test_one_bad_edit_never_stops_the_others_and_is_mended_alone(project: Path) 
     assert "no difference from source frame 0" not in page
 
 
+def test_a_doubtful_mask_is_flagged_or_held_back_as_the_user_chose(project: Path) -> None:
+    """Held back: nothing is trained, reason and sheet are in the report; flagged: made, and the report says so."""
+    doubted = {"min_confidence": 0.99, "detector": None}
+    write_settings(project, {"clips": "clips", "mask": {**doubted, "below_confidence": "hold"}})
+    answer = run_snakemake(project, "--cores", "2")
+    assert answer.returncode != 0
+    results = project / "results"
+    logs = results / "logs" / "star-crossing"
+    assert (logs / "blue-circle" / "segment_masks.png").exists()
+    assert not list(logs.rglob("train_lora*"))
+    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    assert "held back for a look at" in page and "Edit mask through the clip" in page
+
+    write_settings(project, {"clips": "clips", "mask": {**doubted, "below_confidence": "flag"}})
+    answer = run_snakemake(project, "--cores", "2")
+    assert answer.returncode == 0, answer.stdout
+    assert (results / "star-crossing" / "blue-circle" / "mask_lora" / "edited.mp4").exists()
+    page = (results / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Look at 1 mask" in page and "held back" not in page
+
+
 def command_line(process: psutil.Process) -> str:
     """Return the command of a process; empty if it has just ended."""
     try:
