@@ -77,7 +77,7 @@ def test_difference_is_the_painted_box() -> None:
     assert found.sum() <= 46 * 46
 
 
-@pytest.mark.parametrize("disturb", ["nothing", "gain", "shift", "noise"])
+@pytest.mark.parametrize("disturb", ["nothing", "gain", "shift", "noise", "jpeg"])
 def test_what_tools_change_by_the_way_is_no_edit(disturb: str) -> None:
     """Gain and bias, a shifted picture and noise do not widen the difference."""
     source = texture(HEIGHT, WIDTH, 0)
@@ -88,6 +88,9 @@ def test_what_tools_change_by_the_way_is_no_edit(disturb: str) -> None:
         edited = np.roll(edited, (1, -2), axis=(0, 1))
     elif disturb == "noise":
         edited += np.random.default_rng(5).normal(0, 6, edited.shape)
+    elif disturb == "jpeg":
+        coded = cv2.imencode(".jpg", edited.astype(np.uint8)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
+        edited = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float64)
     found = edit_difference(source, np.clip(edited, 0, 255).round().astype(np.uint8), 6.0)
     assert holds(found, (54, 34, 86, 66))
     assert found.sum() <= 48 * 48
