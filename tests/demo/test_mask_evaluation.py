@@ -205,9 +205,9 @@ def test_settings_are_those_that_the_mask_is_made_with() -> None:
     """From config.yaml, with the model's latent frames, and a rung only where one was named."""
     config = load_config({}, ROOT)
     settings = mask_settings(config, None)
-    assert settings["margin"] == config.mask.margin and settings["frame_stride"] == 4
-    assert "detector" not in settings and "confidence" not in settings
-    assert mask_settings(config, "optical_flow") == {**settings, "methods": ("optical_flow",)}
+    assert settings.margin == config.mask.margin and settings.frame_stride == 4
+    assert settings.methods == tuple(config.mask.methods)
+    assert mask_settings(config, "optical_flow") == replace(settings, methods=("optical_flow",))
 
 
 def test_table_leaves_cuts_and_global_edits_out_of_all() -> None:
