@@ -142,7 +142,8 @@ def _encode_placed(
 def save_encoded(encoded: Encoded, path: Path) -> None:
     """Write groups of tensors to one safetensors file, whole or not at all."""
     tensors = {
-        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        # A copy of each: groups may share a tensor, such as the prompt's, which safetensors refuses to write.
+        f"{group}/{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for group, members in encoded.items()
         for name, tensor in members.items()
     }

@@ -100,7 +100,7 @@ def test_reference_is_a_still_with_its_edit_region_hidden(tiny_wan: VideoModel, 
 
 
 def test_placed_reference_stands_after_the_first_frame_at_its_own_time(
-    tiny_wan: VideoModel, edit_mask: np.ndarray
+    tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path
 ) -> None:
     """Stage 2, placed: the clip's latent frames 0 and 2 as generation is shown them; targets are both edited frames."""
     source = smooth_video(FRAMES, HEIGHT, WIDTH)
@@ -117,6 +117,9 @@ def test_placed_reference_stands_after_the_first_frame_at_its_own_time(
     first_frame, still = to_model_video(255 - source[:1]), to_model_video(np.stack([reference] * 5))
     assert torch.equal(group["latents"][:, :, :1], tiny_wan.encode_video(first_frame))
     assert torch.equal(group["latents"][:, :, 1:], tiny_wan.encode_video(still)[:, :, 1:])
+    save_encoded(encoded, tmp_path / "edit.safetensors")
+    again = load_encoded(tmp_path / "edit.safetensors", torch.device("cpu"))["reference_00006"]
+    assert all(torch.equal(again[name], group[name]) for name in group) and again.keys() == group.keys()
 
 
 def test_same_seed_same_video_other_seed_other_video(
