@@ -27,7 +27,7 @@ from transformers import (
 
 from demo.training.frame_pool import PIXEL_NOISE, FramePool, first_frame_caption, normalise_frames, render_pool
 from demo.training.perception import GRID, FigureHead, initialise_by_width, locate_figures, repeat_step
-from demo.training.steps import clip_gradients, make_adamw, prepare_gpu
+from demo.training.steps import Interruptible, clip_gradients, make_adamw, prepare_gpu
 from demo.vocabulary import END, IMAGE, SPECIAL_TOKENS, build_tokenizer, token_ids
 from demo.world.scenes import COLOURS
 from demo.world.shapes import SHAPES
@@ -203,6 +203,7 @@ def train(
     batch: int,
     seconds: float,
     is_recorded: bool = True,
+    checkpoint_path: Path | None = None,
 ) -> Iterator[str]:
     """Train in place; yields lines for the log.
 
@@ -213,11 +214,13 @@ def train(
         batch: frames a step.
         seconds: of training.
         is_recorded: record the step as a CUDA graph, where there is a GPU.
+        checkpoint_path: of the state after an interruption; None: keep none.
     """
     device = str(lessons.frames.device)
     heads = [FigureHead(WIDTH).to(device) for _ in range(2)]
     parameters = [parameter for module in (model, *heads) for parameter in module.parameters()]
     optimizer = make_adamw(parameters, weight_decay=0.01)
+    training = Interruptible(checkpoint_path, [model, *heads], optimizer)
     prompt = prompt_ids(processor, device)
     model.eval()  # without dropout the two modes differ only in a draw on the CPU, which a CUDA graph cannot hold
 
@@ -229,7 +232,7 @@ def train(
         optimizer.step()
         return losses.detach()
 
-    yield from repeat_step(step, optimizer, PEAK_LEARNING_RATE, seconds, is_recorded)
+    yield from repeat_step(step, training, PEAK_LEARNING_RATE, seconds, is_recorded)
 
 
 @torch.no_grad()
@@ -284,6 +287,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=512, help="frames a step")
     parser.add_argument("--held-out", type=int, default=400, help="frames to measure")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--work", type=Path, default=Path(".cache/training/captioner"), help="checkpoint's folder")
     parser.add_argument("--eager", action="store_true", help="launch each kernel anew, without a CUDA graph: slower")
     arguments = parser.parse_args()
     device, started = prepare_gpu(), perf_counter()
@@ -292,7 +296,15 @@ def main() -> None:
     lessons = make_lessons(pool, processor)
     print(f"{len(lessons.frames)} frames rendered in {perf_counter() - started:.0f} s", flush=True)
     model = make_captioner().to(device)
-    for line in train(model, processor, lessons, arguments.batch, arguments.seconds, not arguments.eager):
+    for line in train(
+        model,
+        processor,
+        lessons,
+        arguments.batch,
+        arguments.seconds,
+        not arguments.eager,
+        arguments.work / "checkpoint.pt",
+    ):
         print(line, flush=True)
     model.half().save_pretrained(arguments.output)
     processor.save_pretrained(arguments.output)

@@ -25,7 +25,7 @@ from transformers import (
 
 from demo.training.frame_pool import PIXEL_NOISE, FramePool, first_frame_caption, normalise_frames, render_pool
 from demo.training.perception import GRID, FigureHead, initialise_by_width, locate_figures, repeat_step
-from demo.training.steps import clip_gradients, make_adamw, prepare_gpu
+from demo.training.steps import Interruptible, clip_gradients, make_adamw, prepare_gpu
 from demo.vocabulary import build_tokenizer, token_ids
 
 IMAGE_SIZE = 96  # pixels; frames are squashed to squares, so that nothing is cut off
@@ -138,7 +138,13 @@ def contrastive_loss(
 
 
 def train(
-    model: CLIPModel, processor: CLIPProcessor, pairs: Pairs, batch: int, seconds: float, is_recorded: bool = True
+    model: CLIPModel,
+    processor: CLIPProcessor,
+    pairs: Pairs,
+    batch: int,
+    seconds: float,
+    is_recorded: bool = True,
+    checkpoint_path: Path | None = None,
 ) -> Iterator[str]:
     """Train in place; yields lines for the log.
 
@@ -149,11 +155,13 @@ def train(
         batch: pairs a step.
         seconds: of training.
         is_recorded: record the step as a CUDA graph, where there is a GPU.
+        checkpoint_path: of the state after an interruption; None: keep none.
     """
     device = str(pairs.frames.device)
     head = FigureHead(WIDTH).to(device)
     parameters = [*model.parameters(), *head.parameters()]
     optimizer = make_adamw(parameters, weight_decay=0.01)
+    training = Interruptible(checkpoint_path, [model, head], optimizer)
     model.train()
 
     def step() -> torch.Tensor:
@@ -164,7 +172,7 @@ def train(
         optimizer.step()
         return losses.detach()
 
-    yield from repeat_step(step, optimizer, PEAK_LEARNING_RATE, seconds, is_recorded)
+    yield from repeat_step(step, training, PEAK_LEARNING_RATE, seconds, is_recorded)
     model.eval()
 
 
@@ -198,6 +206,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1024, help="pairs a step")
     parser.add_argument("--held-out", type=int, default=600, help="frames to measure")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--work", type=Path, default=Path(".cache/training/clip"), help="checkpoint's folder")
     parser.add_argument("--eager", action="store_true", help="launch each kernel anew, without a CUDA graph: slower")
     arguments = parser.parse_args()
     device, started = prepare_gpu(), perf_counter()
@@ -206,7 +215,15 @@ def main() -> None:
     pairs = make_pairs(pool, processor)
     print(f"{len(pairs.frames)} frames rendered in {perf_counter() - started:.0f} s", flush=True)
     model = make_clip().to(device)
-    for line in train(model, processor, pairs, arguments.batch, arguments.seconds, not arguments.eager):
+    for line in train(
+        model,
+        processor,
+        pairs,
+        arguments.batch,
+        arguments.seconds,
+        not arguments.eager,
+        arguments.work / "checkpoint.pt",
+    ):
         print(line, flush=True)
     model.half().save_pretrained(arguments.output)
     processor.save_pretrained(arguments.output)

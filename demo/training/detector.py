@@ -20,7 +20,7 @@ import yaml
 from safetensors.torch import save_file
 
 from demo.training.frame_pool import FRAMES_AT_ONCE, PIXEL_NOISE, PORTRAIT_SHARE, draw_scenes
-from demo.training.steps import clip_gradients, make_adamw, prepare_gpu, set_learning_rate
+from demo.training.steps import Interruptible, clip_gradients, make_adamw, prepare_gpu, set_learning_rate
 from demo.world.rendering import NO_SHAPE, Packed, render_with_masks
 from demo.world.shapes import SHAPES
 from lib.detector import ARCHITECTURE, METADATA, WEIGHTS, configure_ultralytics, tame_ultralytics
@@ -133,14 +133,17 @@ def detection_loss(network: Any, labelled: LabelledFrames, batch: int) -> torch.
     return losses.sum() / batch
 
 
-def train(network: Any, parts: list[LabelledFrames], batch: int, seconds: float) -> Iterator[str]:
+def train(
+    network: Any, parts: list[LabelledFrames], batch: int, seconds: float, checkpoint_path: Path | None = None
+) -> Iterator[str]:
     """Train in place; yields lines for the log.
 
     Args:
         network: on the frames' device.
         parts: frames of each size, drawn from according to their numbers.
         batch: frames a step.
-        seconds: of training.
+        seconds: of training in all, those before an interruption included.
+        checkpoint_path: of the state after an interruption; None: keep none.
     """
     torch.manual_seed(0)
     device = parts[0].frames.device
@@ -148,7 +151,9 @@ def train(network: Any, parts: list[LabelledFrames], batch: int, seconds: float)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = make_adamw(parameters, weight_decay=5e-4)
     network.train()
-    started, spent, num_steps = perf_counter(), 0.0, 0
+    training = Interruptible(checkpoint_path, [network], optimizer)
+    spent, num_steps = training.seconds, training.steps
+    started = perf_counter() - spent
     while spent < seconds:
         set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
         loss = detection_loss(network, parts[int(torch.multinomial(shares, 1))], batch)
@@ -160,6 +165,7 @@ def train(network: Any, parts: list[LabelledFrames], batch: int, seconds: float)
         spent = perf_counter() - started
         if num_steps % 200 == 0 or device.type == "cpu":
             yield f"{spent:6.1f} s  step {num_steps:6d}  loss {loss.item():.4f}"
+        training.save(spent, num_steps)
     network.eval()
 
 
@@ -243,6 +249,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128, help="frames a step")
     parser.add_argument("--held-out", type=int, default=60, help="scenes to measure")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--work", type=Path, default=Path(".cache/training/detector"), help="checkpoint's folder")
     arguments = parser.parse_args()
     device, started = prepare_gpu(), perf_counter()
     parts = render_split("train", arguments.scenes, device, arguments.workers)
@@ -250,7 +257,7 @@ def main() -> None:
     print(f"{num_frames} frames rendered in {perf_counter() - started:.0f} s", flush=True)
     torch.manual_seed(0)
     network = build_network(arguments.output).to(device)
-    for line in train(network, parts, arguments.batch, arguments.seconds):
+    for line in train(network, parts, arguments.batch, arguments.seconds, arguments.work / "checkpoint.pt"):
         print(line, flush=True)
     network.load_state_dict({name: t.half().float() for name, t in network.state_dict().items()})
     figures = measure_detections(network, render_split("held_out", arguments.held_out, device))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from demo.training.steps import capture_step, set_learning_rate
+from demo.training.steps import Interruptible, capture_step, set_learning_rate
 from demo.world.rendering import MAX_FIGURES
 from demo.world.scenes import COLOURS, Figure, Scene
 from demo.world.shapes import SHAPES
@@ -93,7 +93,7 @@ class FigureHead(nn.Module):
 
 def repeat_step(
     step: Callable[[], torch.Tensor],
-    optimizer: torch.optim.Optimizer,
+    training: Interruptible,
     peak_rate: float,
     seconds: float,
     is_recorded: bool,
@@ -102,15 +102,16 @@ def repeat_step(
 
     Args:
         step: updates the weights and returns two losses, the model's own and that of the figures.
-        optimizer: whose learning rate to set.
+        training: what it updates; its optimizer's learning rate is set.
         peak_rate: highest learning rate.
-        seconds: of training.
+        seconds: of training in all, those before an interruption included.
         is_recorded: record the step as a CUDA graph, where there is a GPU.
     """
     replay, on_gpu = capture_step(step) if is_recorded else step, torch.cuda.is_available()
-    started, spent, num_steps = perf_counter(), 0.0, 0
+    spent, num_steps = training.seconds, training.steps
+    started = perf_counter() - spent
     while spent < seconds:
-        set_learning_rate(optimizer, spent / seconds, peak_rate)
+        set_learning_rate(training.optimizer, spent / seconds, peak_rate)
         losses = replay()
         num_steps += 1
         if num_steps % 20 == 0 or not on_gpu:
@@ -118,3 +119,4 @@ def repeat_step(
             spent = perf_counter() - started
             if num_steps % 200 == 0 or not on_gpu:
                 yield f"{spent:6.1f} s  step {num_steps:6d}  loss {own_loss:.4f}  of the figures {figures_loss:.4f}"
+            training.save(spent, num_steps)

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+CHECKPOINT_SECONDS = 30
+
 
 def capture_step(step: Callable[[], torch.Tensor], num_warm_ups: int = 4) -> Callable[[], torch.Tensor]:
     """Record a whole training step as a CUDA graph, so that replaying it launches everything at once.
@@ -107,6 +109,36 @@ def load_checkpoint(path: Path, device: str) -> dict[str, Any]:
         return {}
     checkpoint: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     return checkpoint
+
+
+class Interruptible:
+    """A training that goes on after an interruption: its weights, its optimizer, and how far it was.
+
+    Attributes:
+        seconds, steps: done before, 0 where there is no checkpoint.
+    """
+
+    def __init__(self, path: Path | None, modules: list[torch.nn.Module], optimizer: torch.optim.Optimizer) -> None:
+        """Load the checkpoint, where there is one, before a CUDA graph is made of the step; None: keep none."""
+        self.path, self.modules, self.optimizer = path, modules, optimizer
+        device = str(next(modules[0].parameters()).device)
+        checkpoint = load_checkpoint(path, device) if path else {}
+        self.seconds, self.steps = checkpoint.get("seconds", 0.0), checkpoint.get("steps", 0)
+        self._saved = self.seconds
+        if checkpoint:
+            for module, weights in zip(modules, checkpoint["modules"], strict=True):
+                module.load_state_dict(weights)
+            optimizer.load_state_dict(checkpoint["optimizer"])
+            torch.manual_seed(self.steps)  # not the draws of the first steps again
+
+    def save(self, seconds: float, steps: int, least_seconds: float = CHECKPOINT_SECONDS) -> None:
+        """Write a checkpoint, if the last one is old enough."""
+        if self.path and seconds - self._saved >= least_seconds:
+            state = {"modules": [module.state_dict() for module in self.modules]}
+            save_checkpoint(
+                self.path, {**state, "optimizer": self.optimizer.state_dict(), "seconds": seconds, "steps": steps}
+            )
+            self._saved = seconds
 
 
 def prepare_gpu() -> str:

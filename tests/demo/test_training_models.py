@@ -11,7 +11,14 @@ import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from demo.training.clip_pool import ClipPool, encode_pool, scene_prompts
-from demo.training.steps import clip_gradients, load_checkpoint, save_checkpoint, set_learning_rate
+from demo.training.steps import (
+    Interruptible,
+    clip_gradients,
+    load_checkpoint,
+    make_adamw,
+    save_checkpoint,
+    set_learning_rate,
+)
 from demo.training.transformer import (
     TEXT_WIDTH,
     PromptedTransformer,
@@ -163,3 +170,26 @@ def test_checkpoint_and_learning_rate(tmp_path: Path) -> None:
         set_learning_rate(optimizer, progress, peak=1.0)
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates[0] == 0 and rates[1] < rates[2] > rates[3] > rates[4] == pytest.approx(0)
+
+
+def test_interrupted_training_of_any_network_goes_on(tmp_path: Path) -> None:
+    """Weights, optimizer, time and steps come back; a checkpoint that is not due is not written."""
+    path = tmp_path / "checkpoint.pt"
+    first, second = (torch.nn.Linear(3, 2) for _ in range(2))
+    optimizers = [make_adamw(list(network.parameters()), weight_decay=0.01) for network in (first, second)]
+    training = Interruptible(path, [first], optimizers[0])
+    assert (training.seconds, training.steps) == (0.0, 0)
+    set_learning_rate(optimizers[0], 0.5, 0.1)
+    first(torch.ones(1, 3)).sum().backward()
+    optimizers[0].step()
+    training.save(29.0, 7)
+    assert not path.exists()
+    training.save(30.0, 8)
+    again = Interruptible(path, [second], optimizers[1])
+    assert (again.seconds, again.steps) == (30.0, 8)
+    assert torch.equal(first.weight, second.weight)
+    moments = [
+        optimizer.state[network.weight]["exp_avg"]
+        for network, optimizer in zip((first, second), optimizers, strict=True)
+    ]
+    assert torch.equal(*moments) and moments[0].abs().sum() > 0

@@ -14,6 +14,7 @@ import demo.training.clip as clip
 import demo.training.detector as detector
 from demo.training.frame_pool import FramePool, crowd, first_frame_caption, normalise_frames, render_pool, squash_frames
 from demo.training.perception import GRID, NO_CELL, SHAPE_NAMES, FigureHead, locate_figures
+from demo.training.steps import Interruptible, make_adamw
 from demo.world.random_scenes import number_scene
 from demo.world.rendering import MAX_FIGURES, render
 from demo.world.truth import figure_boxes
@@ -27,6 +28,12 @@ SECONDS = 1e-9  # one step: the loops look at the clock after each
 def pool() -> FramePool:
     """Render first frames of a few scenes, twice each."""
     return render_pool("train", 8, captioner.IMAGE_SIZE, "cpu", num_draws=2)
+
+
+def interrupt(checkpoint: Path, modules: list[torch.nn.Module]) -> None:
+    """Leave a checkpoint as after seven steps in five seconds."""
+    parameters = [weight for module in modules for weight in module.parameters() if weight.requires_grad]
+    Interruptible(checkpoint, modules, make_adamw(parameters, weight_decay=0.01)).save(5.0, 7, least_seconds=0)
 
 
 def learn(
@@ -106,6 +113,10 @@ def test_captioner_learns_and_loads(pool: FramePool, tmp_path: Path) -> None:
         )
         assert losses[-1] < 0.8 * losses[0]
     assert len(list(captioner.train(model, processor, lessons, batch=2, seconds=SECONDS))) == 1
+    checkpoint = tmp_path / "work" / "checkpoint.pt"
+    interrupt(checkpoint, [model, *[FigureHead(captioner.WIDTH) for _ in range(2)]])
+    (line,) = captioner.train(model, processor, lessons, batch=2, seconds=5.01, checkpoint_path=checkpoint)
+    assert "step      8" in line
     model.half().save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     model = Florence2ForConditionalGeneration.from_pretrained(tmp_path, dtype=torch.float32).eval()
@@ -136,6 +147,10 @@ def test_clip_learns_and_loads(pool: FramePool, tmp_path: Path) -> None:
     )
     assert losses[-1] < 0.8 * losses[0]
     assert len(list(clip.train(model, processor, pairs, batch=4, seconds=SECONDS))) == 1
+    checkpoint = tmp_path / "work" / "checkpoint.pt"
+    interrupt(checkpoint, [model, head])
+    (line,) = clip.train(model, processor, pairs, batch=4, seconds=5.01, checkpoint_path=checkpoint)
+    assert "step      8" in line
     model.half().save_pretrained(tmp_path)
     processor.save_pretrained(tmp_path)
     loaded = CLIPModel.from_pretrained(tmp_path, dtype=torch.float32).eval()
@@ -178,6 +193,9 @@ def test_detector_learns_and_loads(tmp_path: Path) -> None:
     losses = learn(list(network.parameters()), lambda: detector.detection_loss(network, parts[0], batch=8))
     assert losses[-1] < 0.9 * losses[0]
     assert len(list(detector.train(network, parts, batch=2, seconds=SECONDS))) == 1
+    interrupt(tmp_path / "checkpoint.pt", [network])
+    (line,) = detector.train(network, parts, batch=2, seconds=5.01, checkpoint_path=tmp_path / "checkpoint.pt")
+    assert "step      8" in line
     assert 0 <= detector.measure_detections(network, parts)["mAP50"] <= 1
     detector.save_detector(network, tmp_path, {"training": {}})
     assert list(load_detector(tmp_path).model.names.values()) == SHAPE_NAMES
