@@ -23,7 +23,6 @@ from lib.scene_cuts import find_cuts
 from lib.video_io import DecodedVideo
 
 FEATHER = 4.0  # pixels at 480p, deviation of the blend inside a mask; less than its least margin
-ALL_CHANGED = 0.9  # share of changed pixels, nothing taken out, from which a strong change is of the whole frame
 SHAPES = ("loose_box", "tight", "noisy", "whole_frame")
 
 
@@ -77,11 +76,7 @@ def make_edit_mask(
         `lib.mask_facts.describe_mask`.
     """
     differences = edit_differences(source_video, edited_first_frame, references, settings.difference_threshold)
-    nothing = np.zeros(source_video.shape[1:3], np.bool_)
-    everywhere = change_outside(source_video[0], edited_first_frame, nothing, settings.difference_threshold)
     largest = max(float(difference.mean()) for difference in differences.values())
-    if everywhere["changed_share"] > ALL_CHANGED and everywhere["mean_delta_e"] > 2 * settings.difference_threshold:
-        largest = 1.0  # so strong a change of all colours is meant, though gain and bias may explain it in part
     flows = region_flows(source_video)
     cuts = find_cuts(source_video, flows.backward)
     paths: list[RegionPath] = []
