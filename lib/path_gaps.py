@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.boxes import Boxes, areas, draw_box, interpolate
-from lib.region_flow import RegionFlows, hold_by_flow
+from lib.region_flow import RegionFlows, follow_by_flow
 
 NEAR_BORDER = 0.02  # of the frame's width or height
 STEPS = 3  # frames over which an object's speed is measured
@@ -56,7 +56,7 @@ def _continue(boxes: Boxes, last: int, frames: NDArray[np.int64], flows: RegionF
     region = draw_box(boxes[last], np.zeros((height, width), np.bool_))
     if not region.any():
         return np.full((len(frames), 4), np.nan)
-    return _hold(hold_by_flow(region, last, flows)[frames], boxes[last])
+    return _hold(follow_by_flow(region, last, flows, believe_all=True)[frames], boxes[last])
 
 
 def _speed(boxes: Boxes, last: int, direction: int) -> Boxes:

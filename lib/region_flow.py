@@ -54,7 +54,7 @@ def region_flows(video: DecodedVideo) -> RegionFlows:
     )
 
 
-def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> Boxes:
+def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows, believe_all: bool = False) -> Boxes:
     """Follow a region (height, width) of frame `anchor` through the whole video, point by point.
 
     A point is believed while the flow there and back agree and its colour stays; what hides the region, and what it
@@ -68,6 +68,7 @@ def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> Boxes:
     Args:
         region: with True pixels.
         flows: of `region_flows`.
+        believe_all: every point; of what was lost from sight, the motion where it was is all there is.
 
     Returns:
         (frames, 4); NaN where too few points are believed, or less than LOST_SHARE of them are inside the frame.
@@ -84,44 +85,23 @@ def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> Boxes:
         believed, motion = np.ones(len(start), np.bool_), np.eye(2, 3)
         for index, there, back in steps:
             flowed = points + _read_flow(there, points, height, width)
-            returned = flowed + _read_flow(back, flowed, height, width)
-            steady = np.linalg.norm(returned - points, axis=1) <= ROUND_TRIP * max(height, width)
-            shared = _shared_motion(points[believed & steady], flowed[believed & steady], len(points))
-            motion = motion if shared is None else shared
-            carried = (points @ motion[:, :2].T + motion[:, 2]).astype(np.float32)
-            points = np.where((believed & steady)[:, None], flowed, carried)
+            if not believe_all:
+                returned = flowed + _read_flow(back, flowed, height, width)
+                steady = np.linalg.norm(returned - points, axis=1) <= ROUND_TRIP * max(height, width)
+                shared = _shared_motion(points[believed & steady], flowed[believed & steady], len(points))
+                motion = motion if shared is None else shared
+                carried = (points @ motion[:, :2].T + motion[:, 2]).astype(np.float32)
+                flowed = np.where((believed & steady)[:, None], flowed, carried)
+            points = flowed
             inside = (points >= 0).all(axis=1) & (points < [width, height]).all(axis=1)
             if inside.mean() < LOST_SHARE:
                 break
-            found = _read(flows.colours[index], points, height, width)
-            believed = inside & (np.linalg.norm(found - colours, axis=1) <= SAME_COLOUR)
-            colours[believed] += ADAPTION * (found - colours)[believed]
-            if believed.sum() >= LEAST_BELIEVED * inside.sum():
+            if not believe_all:
+                found = _read(flows.colours[index], points, height, width)
+                believed = inside & (np.linalg.norm(found - colours, axis=1) <= SAME_COLOUR)
+                colours[believed] += ADAPTION * (found - colours)[believed]
+            if believe_all or believed.sum() >= LEAST_BELIEVED * inside.sum():
                 boxes[index] = _spread(points) + relative * np.tile(_size(_spread(points)), 2)
-    return boxes
-
-
-def hold_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> Boxes:
-    """Follow a region as `follow_by_flow`, but believe every point: of what was lost, the motion there is all we have.
-
-    Returns:
-        (frames, 4); NaN where less than LOST_SHARE of the points are inside the frame.
-    """
-    height, width = region.shape
-    start = _points_inside(region)
-    boxes = np.full((len(flows.colours), 4), np.nan)
-    boxes[anchor] = box_of(region)
-    relative = (boxes[anchor] - _spread(start)) / np.tile(np.maximum(_size(_spread(start)), 1), 2)
-    later = [(index, flows.forward[index - 1]) for index in range(anchor + 1, len(boxes))]
-    earlier = [(index, flows.backward[index]) for index in range(anchor - 1, -1, -1)]
-    for steps in (later, earlier):
-        points = start
-        for index, flow in steps:
-            points = points + _read_flow(flow, points, height, width)
-            inside = (points >= 0).all(axis=1) & (points < [width, height]).all(axis=1)
-            if inside.mean() < LOST_SHARE:
-                break
-            boxes[index] = _spread(points) + relative * np.tile(_size(_spread(points)), 2)
     return boxes
 
 

@@ -20,7 +20,7 @@ from lib.region_flow import RegionFlows, follow_by_flow
 from lib.scene_cuts import shot_of
 from lib.video_io import DecodedVideo
 
-ENOUGH = 0.8  # share of a region that its tracks must cover; the rest is followed by flow otherwise
+ENOUGH = 0.8  # share of a region that its objects must cover; the rest goes down the ladder otherwise
 TOUCHED = 0.1  # share of a region that a further track must add to be taken
 NEAR = 0.05  # of a box's width and height, added on each side: detectors' boxes are tight, blurred edges are not
 PART = 0.4  # region box over object box; below, the edit is of a part of the object
