@@ -28,6 +28,7 @@ NEAR_MISSES = {
     "mask": "mask",
     "masks": "mask",
     "mask.png": "mask/00000.png",
+    **{f"masks{suffix}": f"mask{suffix}" for suffix in VIDEO_SUFFIXES},
     "edit.yaml": "edit.yaml",
     "edit.yml": "edit.yaml",
     "edit.json": "edit.yaml",
@@ -52,13 +53,14 @@ class EditSettings(BaseModel):
 
 @dataclass(frozen=True)
 class EditFiles:
-    """The files of one edit; `masks` is None where the user gave none, `place` is its folder or row."""
+    """The files of one edit; `masks` is None where the user gave no folder, `place` is its folder or row."""
 
     name: str
     place: str
     first_frames: tuple[Path, ...] = ()
     references: tuple[Path, ...] = ()
     masks: tuple[Path, ...] | None = None
+    mask_videos: tuple[Path, ...] = ()
     settings: EditSettings = EditSettings()
     problems: tuple[Problem, ...] = ()
 
@@ -168,7 +170,7 @@ def _read_clip(folder: Path, root: Path) -> ClipFiles:
         edit_folders, links = list_folder(edits_folder, root) if edits_folder in entries else ([], [])
     except OSError as error:
         return ClipFiles(folder.name, folder.name, problems=(unreadable_folder(error, folder, root),))
-    sources = tuple(path for path in entries if path.stem == "source" and path.suffix.lower() in VIDEO_SUFFIXES)
+    sources = _named("source", VIDEO_SUFFIXES, entries)
     edits = [_read_edit(path, root) for path in edit_folders if path.is_dir()]
     edits += [EditFiles(Path(link.place).name, link.place, problems=(link,)) for link in links]
     if not problems:  # a link that leads out may be just what is missing: one problem for it is enough
@@ -205,14 +207,17 @@ def _read_edit(folder: Path, root: Path) -> EditFiles:
     except OSError as error:
         return EditFiles(folder.name, place, problems=(unreadable_folder(error, folder, root),))
     settings, wrong_settings = _read_settings(names.get("edit.yaml"), f"{place}/edit.yaml")
-    first_frames = tuple(
-        path for path in entries if path.stem == "first_frame" and path.suffix.lower() in IMAGE_SUFFIXES
-    )
+    first_frames = _named("first_frame", IMAGE_SUFFIXES, entries)
+    mask_videos = _named("mask", VIDEO_SUFFIXES, entries)
     problems += more + even_more + wrong_settings + _near_misses(names, place)
     if not first_frames and not problems:
         expected = f"first_frame.png (or {IMAGE_KINDS})"
         problems.append(Problem(place, f"no edited first frame {_among(entries)}", expected))
-    return EditFiles(folder.name, place, first_frames, references, masks, settings, tuple(problems))
+    return EditFiles(folder.name, place, first_frames, references, masks, mask_videos, settings, tuple(problems))
+
+
+def _named(stem: str, suffixes: tuple[str, ...], entries: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in entries if path.stem == stem and path.suffix.lower() in suffixes)
 
 
 def _near_misses(names: Iterable[str], place: str) -> list[Problem]:

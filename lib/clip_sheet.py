@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lib.clip_files import ClipFiles, EditFiles, EditSettings, list_images, unreadable_folder
+from lib.clip_files import VIDEO_SUFFIXES, ClipFiles, EditFiles, EditSettings, list_images, unreadable_folder
 from lib.errors import Problem, nearest_known
 from lib.files import read_json
 
@@ -118,17 +118,20 @@ def _read_edit(row: Row, folder: Path) -> EditFiles:
     first_frames = (folder / cells["first_frame"],) if cells["first_frame"] else ()
     references: tuple[Path, ...] = ()
     masks: tuple[Path, ...] | None = None
+    mask_videos: tuple[Path, ...] = ()
     try:
         if "references" in cells:
             references, more = _list_references(cells["references"], folder)
             problems += more
-        if "mask" in cells:
+        if "mask" in cells and Path(cells["mask"]).suffix.lower() in VIDEO_SUFFIXES:
+            mask_videos = (folder / cells["mask"],)
+        elif "mask" in cells:
             masks, more = list_images(folder / cells["mask"], None, folder)
             problems += more
     except OSError as error:
         problems.append(unreadable_folder(error, folder, folder))
     settings = EditSettings() if row.problems else _read_settings(cells)
-    return EditFiles(cells["edit"], row.place, first_frames, references, masks, settings, tuple(problems))
+    return EditFiles(cells["edit"], row.place, first_frames, references, masks, mask_videos, settings, tuple(problems))
 
 
 def _list_references(cell: str, folder: Path) -> tuple[tuple[Path, ...], list[Problem]]:

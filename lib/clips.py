@@ -15,16 +15,21 @@ from lib.video_io import VideoInfo
 RESERVED_CLIP_NAMES = frozenset({"report", "logs", "benchmarks", "metrics.csv"})  # beside the clips' in results/
 RESERVED_EDIT_NAMES = frozenset({"encoded", "lora"})  # beside the edits' in results/<clip>/
 MAX_LISTED = 20  # frame numbers named in one message
+MAX_RATE_DIFFERENCE = 0.02  # relative; 30 and 29.97 frames per second are one rate, 25 and 24 are two
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit of a clip; references and masks are (0-based source frame index, file), by rising index."""
+    """One edit of a clip; references and masks are (0-based source frame index, file), by rising index.
+
+    A user's masks come as images or as one video, `mask_video`, whose frames are the source's; or not at all.
+    """
 
     name: str
     first_frame: Path
     references: tuple[tuple[int, Path], ...]
     masks: tuple[tuple[int, Path], ...]
+    mask_video: Path | None
     prompt: str | None
     seed: int | None
     classes: tuple[str, ...] | None
@@ -86,6 +91,7 @@ def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], l
     videos = [path for clip in found for path in clip.sources[:1]]
     images = []
     for edit in (edit for clip in found for edit in clip.edits):
+        videos += edit.mask_videos[:1]
         masks = [path for path in edit.masks or () if _index(path) in used]
         images += [*edit.first_frames[:1], *edit.references, *masks]
     return videos, images
@@ -149,13 +155,15 @@ def _check_edit(files: EditFiles, info: VideoInfo | None, inputs: _Inputs) -> tu
         problems += _check_reference_index(index, path, info, inputs)
         problems += _check_picture(path, info, inputs)
     masks, wrong = _check_masks(files, info, inputs)
-    problems += wrong
+    problems += wrong + _check_mask_video(files, info, inputs)
     if not files.first_frames:
         return None, problems
     settings = files.settings
     classes = None if settings.classes is None else tuple(settings.classes)
     first_frame = files.first_frames[0]
-    return Edit(files.name, first_frame, references, masks, settings.prompt, settings.seed, classes), problems
+    mask_video = next(iter(files.mask_videos), None)
+    own = (settings.prompt, settings.seed, classes)
+    return Edit(files.name, first_frame, references, masks, mask_video, *own), problems
 
 
 def _check_picture(path: Path, info: VideoInfo | None, inputs: _Inputs) -> list[Problem]:
@@ -205,14 +213,34 @@ def _check_masks(
 
 
 def _check_mask_size(path: Path, info: VideoInfo | None, inputs: _Inputs) -> list[Problem]:
-    content, place = inputs.images[path], place_of(path, inputs.base)
+    content, place = inputs.videos.get(path) or inputs.images[path], place_of(path, inputs.base)
     if isinstance(content, Problem):
         return [replace(content, place=place)]
-    assert isinstance(content, ImageSize)
     if info is None or (content.width, content.height) == (info.width, info.height):
         return []
     expected = f"exactly the size of the source, {_describe_size(info)}"
     return [Problem(place, f"a mask of {_describe_size(content)}", expected)]
+
+
+def _check_mask_video(files: EditFiles, info: VideoInfo | None, inputs: _Inputs) -> list[Problem]:
+    """Check a mask that is a video: its frames must be the source's, one for one."""
+    if not files.mask_videos:
+        return []
+    path, place = files.mask_videos[0], place_of(files.mask_videos[0], inputs.base)
+    if len(files.mask_videos) > 1 or files.masks is not None:
+        names = ", ".join([path.name for path in files.mask_videos] + ["the folder mask"] * (files.masks is not None))
+        return [Problem(files.place, f"masks given twice: {names}", "one mask video or one folder of mask images")]
+    problems, video = _check_mask_size(path, info, inputs), inputs.videos[path]
+    if info is None or not isinstance(video, VideoInfo):
+        return problems
+    needed = inputs.indices[-1] + 1
+    if video.num_frames < needed:
+        found = f"a mask video of {video.num_frames} frames"
+        problems.append(Problem(place, found, f"at least {needed}: frame by frame those of the source"))
+    if abs(video.fps / info.fps - 1) > MAX_RATE_DIFFERENCE:
+        expected = f"the source's rate, {info.fps:g}, so that each frame is the mask of one source frame"
+        problems.append(Problem(place, f"a mask video of {video.fps:g} frames per second", expected))
+    return problems
 
 
 def _by_index(paths: Sequence[Path], base: Path) -> tuple[tuple[tuple[int, Path], ...], list[Problem]]:

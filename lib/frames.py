@@ -121,18 +121,25 @@ def read_references(folder: str | Path, indices: Sequence[int]) -> dict[int, NDA
 
 
 def read_user_mask(
-    paths: Mapping[int, str | Path], indices: Sequence[int], crop: Mapping[str, int]
+    paths: Sequence[str | Path], mask_indices: Sequence[int], indices: Sequence[int], crop: Mapping[str, int]
 ) -> NDArray[np.bool_]:
     """Read a user's own masks, white = edit, and bring them to the source's crop.
 
     Args:
-        paths: mask images of the source's size, by source frame index; all of `indices` are there.
+        paths: mask images of the source's size; or one mask video, whose frames are those of the source.
+        mask_indices: source frame index of each image, among them all of `indices`; empty: `paths` is one video.
         indices: of the sampled frames.
         crop: see `Crop` for its keys.
 
     Returns:
         (frames, height, width), True where the image is brighter than mid-grey.
     """
-    planes = [apply_crop(read_image(paths[index]).max(axis=2), Crop(**crop), nearest=True) for index in indices]
+    if mask_indices:
+        by_index = dict(zip(mask_indices, paths, strict=True))
+        pictures = [read_image(by_index[index]) for index in indices]
+    else:
+        (video,) = paths
+        pictures = list(read_frames(video, indices)[0])
+    planes = [apply_crop(picture.max(axis=2), Crop(**crop), nearest=True) for picture in pictures]
     mask: NDArray[np.bool_] = np.stack(planes) > 127
     return mask

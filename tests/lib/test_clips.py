@@ -29,14 +29,16 @@ def look(clips: Path, cache: Path | None = None) -> Batch:
     return find_clips(clips, num_frames=5, start=2, stride=3, cache=cache)
 
 
-def write_video(path: Path, num_frames: int = NUM_FRAMES, options: dict[str, str] | None = None) -> None:
+def write_video(
+    path: Path, num_frames: int = NUM_FRAMES, options: dict[str, str] | None = None, rate: int = 24, width: int = WIDTH
+) -> None:
     """Write H.264 of noise, so that the file has a body to cut."""
     rng = np.random.default_rng(0)
     with av.open(str(path), "w", options=options or {}) as container:
-        stream = container.add_stream("libx264", rate=24)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, HEIGHT, "yuv420p"
         for _ in range(num_frames):
-            picture = rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+            picture = rng.integers(0, 255, (HEIGHT, width, 3), np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
 
@@ -448,7 +450,14 @@ def test_a_reference_that_is_no_image_is_told(clips: Path, add: Callable[..., Pa
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"), [("masks", "mask"), ("Mask", "mask"), ("reference", "references"), ("edit.yml", "edit.yaml")]
+    ("name", "meant"),
+    [
+        ("masks", "mask"),
+        ("masks.mov", "mask.mov"),
+        ("Mask", "mask"),
+        ("reference", "references"),
+        ("edit.yml", "edit.yaml"),
+    ],
 )
 def test_a_nearly_right_name_is_told(clips: Path, add: Callable[..., Path], name: str, meant: str) -> None:
     """What the user plainly meant to count does not go by unnoticed."""
@@ -503,6 +512,43 @@ def test_a_damaged_mask_is_told_only_if_used(clips: Path, add: Callable[..., Pat
     assert look(clips).problems == ()
     (folder / "mask/00005.png").write_bytes(b"junk")
     assert says(edit_problem(clips, add), "car/edits/red/mask/00005.png", "no readable image", "a whole PNG")
+
+
+def test_a_mask_may_be_a_video(clips: Path, add: Callable[..., Path], video: Path) -> None:
+    """One file beside the first frame, in any container, instead of a folder of images."""
+    folder = add()
+    shutil.copy(video, folder / "mask.MP4")
+    batch = look(clips)
+    assert batch.problems == ()
+    (edit,) = batch.clips[0].edits
+    assert (edit.masks, edit.mask_video) == ((), folder / "mask.MP4")
+
+
+@pytest.mark.parametrize(
+    ("made", "found", "expected"),
+    [
+        ({"width": WIDTH * 2}, "a mask of 128x48", "exactly the size of the source, 64x48"),
+        ({"num_frames": 14}, "a mask video of 14 frames", "at least 15"),
+        ({"rate": 25}, "a mask video of 25 frames per second", "the source's rate, 24"),
+    ],
+)
+def test_a_mask_video_unlike_the_source_is_told(
+    clips: Path, add: Callable[..., Path], made: dict[str, int], found: str, expected: str
+) -> None:
+    """Its frames must be the source's, one for one and pixel by pixel."""
+    write_video(add() / "mask.mp4", **made)
+    assert says(edit_problem(clips, add), "car/edits/red/mask.mp4", found, expected)
+
+
+def test_masks_given_twice_are_told(clips: Path, add: Callable[..., Path], video: Path) -> None:
+    """Images and a video, or two videos: which one is meant cannot be known."""
+    folder = add()
+    shutil.copy(video, folder / "mask.mp4")
+    shutil.copy(video, folder / "mask.mov")
+    for index in USED:
+        write_image(folder / f"mask/{index:05}.png")
+    found = "masks given twice: mask.mov, mask.mp4, the folder mask"
+    assert says(edit_problem(clips, add), "car/edits/red", found, "one mask video or one folder")
 
 
 def test_long_lists_of_frames_are_brief(clips: Path, add: Callable[..., Path]) -> None:
@@ -743,6 +789,13 @@ def test_a_sheet_is_read(sheet: Callable[..., Path], tmp_path: Path, name: str) 
     assert red.masks == tuple((index, tmp_path / f"masks/{index:05}.png") for index in USED)
     assert (red.prompt, red.seed, red.classes) == ("a red car", 7, ("car",))
     assert (listed_edit.masks, listed_edit.prompt, listed_edit.seed, listed_edit.classes) == ((), None, None, None)
+
+
+def test_a_sheet_may_name_a_mask_video(sheet: Callable[..., Path], tmp_path: Path) -> None:
+    """The column `mask` takes a folder or a video; a video that is not there is told."""
+    good, gone = look(sheet({**ROW, "mask": "bus.mp4"})), look(sheet({**ROW, "mask": "gone.mp4"}))
+    assert good.problems == () and good.clips[0].edits[0].mask_video == tmp_path / "bus.mp4"
+    assert says(only_problem(gone), "gone.mp4", "no such file", "a file that exists")
 
 
 def test_several_classes_are_split(sheet: Callable[..., Path]) -> None:

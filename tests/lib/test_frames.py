@@ -95,6 +95,17 @@ def test_user_masks_keep_hard_edges(tmp_path: Path) -> None:
     for index in (0, 1):
         write_image(tmp_path / f"{index}.png", mask)
     crop = plan_crop(90, 160, width=64, height=48)
-    read = read_user_mask({index: tmp_path / f"{index}.png" for index in (0, 1)}, [0, 1], asdict(crop))
+    read = read_user_mask([tmp_path / f"{index}.png" for index in (0, 1)], [0, 1], [0, 1], asdict(crop))
     assert read.shape == (2, 48, 64)
     assert read[:, :, :31].all() and not read[:, :, 33:].any()
+
+
+def test_a_user_mask_may_be_one_video(tmp_path: Path) -> None:
+    """Its frames are the source's: those of the sampled indices are taken; H.264's greys do not blur the edge."""
+    mask = np.zeros((7, 96, 160, 3), np.uint8)
+    for index in range(7):
+        mask[index, :, : 16 * (index + 1)] = 255
+    write_viewable(tmp_path / "mask.mp4", mask, [index / 25 for index in range(7)], 15)
+    read = read_user_mask([tmp_path / "mask.mp4"], [], [1, 4], asdict(plan_crop(96, 160, width=160, height=96)))
+    assert read.shape == (2, 96, 160)
+    assert read[0].sum(axis=1).tolist() == [32] * 96 and read[1].sum(axis=1).tolist() == [80] * 96

@@ -110,6 +110,12 @@ def masks_of_clip(wildcards):
     return [f"{SETTINGS.results}/{wildcards.clip}/{edit.name}/edit_mask.mkv" for edit in clip_of(wildcards).edits]
 
 
+def user_masks_of(wildcards):
+    """The user's own masks of an edit: images, or one video; none where they are to be made."""
+    edit = edit_of(wildcards)
+    return [edit.mask_video] if edit.mask_video else [path for _, path in edit.masks]
+
+
 def lora_of(wildcards):
     """The LoRA that a method generates an edit with: none, the clip's, or the edit's own where it has references."""
     mask = METHODS[wildcards.method].train_mask

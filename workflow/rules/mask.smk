@@ -8,7 +8,7 @@ rule segment_masks:
         facts="<results>/{clip}/source_video.json",
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references="<results>/{clip}/{edit}/references",
-        masks=lambda wildcards: [path for _, path in edit_of(wildcards).masks],
+        masks=user_masks_of,
     output:
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
         facts="<results>/{clip}/{edit}/edit_mask.json",

@@ -13,8 +13,8 @@ params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemak
 with stage_log(snakemake.log.text, f"segment_masks: {wildcards.clip}, {wildcards.edit}"):
     clip, video = read_json(inputs.facts), read_video(inputs.video)
     edited = {0: read_first_frame(inputs.first_frame), **read_references(inputs.references, clip["indices"])}
-    paths = dict(zip(params.mask_indices, inputs.masks, strict=True))
-    user_mask = read_user_mask(paths, clip["indices"], clip["crop"]) if paths else None
+    own = (inputs.masks, params.mask_indices, clip["indices"], clip["crop"])
+    user_mask = read_user_mask(*own) if inputs.masks else None
     how = (params.settings, params.classes, params.device, snakemake.threads, params.frame_stride)
     mask, facts = segment(video, edited, user_mask, *how)
     refuse_empty(mask, wildcards.clip, wildcards.edit)
