@@ -46,6 +46,9 @@ class EditSettings(BaseModel):
 
     prompt: Text | None = Field(default=None, description="text that describes the edited video")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(default=None, description="a whole number, 0 or more")
+    lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(
+        default=None, description="a number from 0 to 4, the strength of the LoRA"
+    )
     classes: Annotated[list[Text], Field(min_length=1)] | None = Field(
         default=None, description="a list of detector classes, such as [car, person]"
     )

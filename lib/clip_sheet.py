@@ -144,5 +144,6 @@ def _read_settings(cells: dict[str, str]) -> EditSettings:
     return EditSettings(
         prompt=cells.get("prompt"),
         seed=int(cells["seed"]) if "seed" in cells else None,
+        lora_scale=float(cells["lora_scale"]) if "lora_scale" in cells else None,
         classes=[name.strip() for name in cells["classes"].split(",")] if "classes" in cells else None,
     )

@@ -1,6 +1,7 @@
 """From a folder of clips, or a sheet, to the clips and edits of a run; every input problem is found here."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lib.errors import Problem
 from lib.frames import same_aspect, sample_indices
 from lib.input_files import Content, ImageSize, inspect_files
 from lib.video_io import VideoInfo
+from lib.windows import usable_frames
 
 RESERVED_CLIP_NAMES = frozenset({"report", "logs", "benchmarks", "metrics.csv"})  # beside the clips' in results/
 RESERVED_EDIT_NAMES = frozenset({"encoded", "lora"})  # beside the edits' in results/<clip>/
@@ -33,16 +35,18 @@ class Edit:
     prompt: str | None
     seed: int | None
     classes: tuple[str, ...] | None
+    lora_scale: float | None
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One source video and its edits."""
+    """One source video, its edits, and the 0-based source frames of it that are edited."""
 
     name: str
     source: Path
     edits: tuple[Edit, ...]
     info: VideoInfo
+    indices: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -55,22 +59,44 @@ class Batch:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What every check may look up: the folder that places are relative to, the used frames, the files."""
+    """What every check may look up: the folder that places are relative to, the files, and which frames are used."""
 
     base: Path
-    indices: list[int]
     videos: dict[Path, Content]
     images: dict[Path, Content]
+    use_frames: Callable[[int], list[int]]
+
+    def indices(self, info: VideoInfo | None) -> list[int]:
+        """Return the source frames used of a clip; of one that cannot be read, as if it just sufficed."""
+        return self.use_frames(info.num_frames if info else 0)
 
 
-def find_clips(clips: Path, *, num_frames: int, start: int, stride: int, cache: Path | None = None) -> Batch:
+def find_clips(
+    clips: Path,
+    *,
+    num_frames: int,
+    start: int,
+    stride: int,
+    max_windows: int = 1,
+    window_overlap: int = 1,
+    frame_stride: int = 1,
+    cache: Path | None = None,
+) -> Batch:
     """Find the clips of a folder or sheet; leave out, with all its problems, what cannot be run.
 
     Args:
         clips: a folder of clips, or a .tsv or .csv sheet.
         num_frames, start, stride: which source frames the run uses; see `lib.frames.sample_indices`.
+        max_windows, window_overlap, frame_stride: how many frames more of a longer clip; see
+            `lib.windows.usable_frames`.
         cache: where to remember what the files hold; None: look into each file again.
     """
+
+    def use_frames(available: int) -> list[int]:
+        reachable = max(0, -(-(available - start) // stride))
+        usable = usable_frames(reachable, num_frames, window_overlap, max_windows, frame_stride)
+        return sample_indices(start, stride, usable)
+
     if clips.is_dir():
         base = clips
         found, problems = read_folder(clips)
@@ -81,9 +107,9 @@ def find_clips(clips: Path, *, num_frames: int, start: int, stride: int, cache: 
         found_there = "another kind of file" if clips.exists() else "no such file or folder"
         expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"
         return Batch((), (Problem(str(clips), found_there, expected),))
-    indices = sample_indices(start, stride, num_frames)
-    videos, images = inspect_files(*_files_of(found, set(indices)), cache)
-    return _check_clips(found, problems, _Inputs(base, indices, videos, images))
+    could_be_used = set(use_frames(sys.maxsize))
+    videos, images = inspect_files(*_files_of(found, could_be_used), cache)
+    return _check_clips(found, problems, _Inputs(base, videos, images, use_frames))
 
 
 def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], list[Path]]:
@@ -122,7 +148,7 @@ def _check_clip(files: ClipFiles, clash: str | None, inputs: _Inputs) -> tuple[C
             edits.append(edit)
     if wrong or info is None or not edits:
         return None, problems
-    return Clip(files.name, files.sources[0], tuple(edits), info), problems
+    return Clip(files.name, files.sources[0], tuple(edits), info, tuple(inputs.indices(info))), problems
 
 
 def _check_source(files: ClipFiles, inputs: _Inputs) -> tuple[VideoInfo | None, list[Problem]]:
@@ -135,9 +161,9 @@ def _check_source(files: ClipFiles, inputs: _Inputs) -> tuple[VideoInfo | None, 
     if isinstance(content, Problem):
         return None, [replace(content, place=place)]
     assert isinstance(content, VideoInfo)
-    needed = inputs.indices[-1] + 1
-    if content.num_frames < needed:
-        expected = f"at least {needed} frames: this run uses {_list_indices(inputs.indices)}"
+    used = inputs.indices(content)
+    if content.num_frames < used[-1] + 1:
+        expected = f"at least {used[-1] + 1} frames: this run uses {_list_indices(used)}"
         return content, [Problem(place, f"a video of {content.num_frames} frames", expected)]
     return content, []
 
@@ -162,7 +188,7 @@ def _check_edit(files: EditFiles, info: VideoInfo | None, inputs: _Inputs) -> tu
     classes = None if settings.classes is None else tuple(settings.classes)
     first_frame = files.first_frames[0]
     mask_video = next(iter(files.mask_videos), None)
-    own = (settings.prompt, settings.seed, classes)
+    own = (settings.prompt, settings.seed, classes, settings.lora_scale)
     return Edit(files.name, first_frame, references, masks, mask_video, *own), problems
 
 
@@ -183,11 +209,12 @@ def _check_reference_index(index: int, path: Path, info: VideoInfo | None, input
     if info is not None and index >= info.num_frames:
         found = f"source frame index {index}, beyond the clip"
         return [Problem(place, found, f"an index of its {info.num_frames} frames, 0 to {info.num_frames - 1}")]
-    if index not in inputs.indices:
-        nearest = min(inputs.indices, key=lambda used: abs(used - index))
-        expected = f"one of the frames that this run uses, {_list_indices(inputs.indices)} (nearest: {nearest})"
+    frames = inputs.indices(info)
+    if index not in frames:
+        nearest = min(frames, key=lambda used: abs(used - index))
+        expected = f"one of the frames that this run uses, {_list_indices(frames)} (nearest: {nearest})"
         return [Problem(place, f"source frame index {index}", expected)]
-    if index == inputs.indices[0]:
+    if index == frames[0]:
         found = f"source frame index {index}, the one that the edited first frame shows"
         return [Problem(place, found, "a later frame, or no reference")]
     return []
@@ -200,13 +227,15 @@ def _check_masks(
     if files.masks is None:
         return (), []
     masks, problems = _by_index(files.masks, inputs.base)
-    used = tuple((index, path) for index, path in masks if index in inputs.indices)
+    frames = inputs.indices(info)
+    needed = set(frames)
+    used = tuple((index, path) for index, path in masks if index in needed)
     for _, path in used:
         problems += _check_mask_size(path, info, inputs)
-    missing = sorted(set(inputs.indices) - {index for index, _ in used})
+    missing = sorted(needed - {index for index, _ in used})
     if missing:
         place = place_of(files.masks[0].parent, inputs.base) if files.masks else f"{files.place}/mask"
-        found = f"no mask for {_list_indices(missing)} ({len(missing)} of {len(inputs.indices)} frames)"
+        found = f"no mask for {_list_indices(missing)} ({len(missing)} of {len(frames)} frames)"
         expected = "a mask for each frame that this run uses, named by its source frame index, such as 00000.png"
         problems.append(Problem(place, found, expected))
     return used, problems
@@ -233,7 +262,7 @@ def _check_mask_video(files: EditFiles, info: VideoInfo | None, inputs: _Inputs)
     problems, video = _check_mask_size(path, info, inputs), inputs.videos[path]
     if info is None or not isinstance(video, VideoInfo):
         return problems
-    needed = inputs.indices[-1] + 1
+    needed = inputs.indices(info)[-1] + 1
     if video.num_frames < needed:
         found = f"a mask video of {video.num_frames} frames"
         problems.append(Problem(place, found, f"at least {needed}: frame by frame those of the source"))

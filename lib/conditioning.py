@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+WITHOUT_REGION = ("first_frame", "all_ones", "all_zeros")  # kinds of mask that do not know what is edited
+
 
 def make_keep_mask(kind: str, edit_mask: NDArray[np.bool_], frame_stride: int) -> torch.Tensor:
     """Turn people's edit_mask (True = edit) into the model's keep_mask (1 = keep, 0 = regenerate).
@@ -17,8 +19,8 @@ def make_keep_mask(kind: str, edit_mask: NDArray[np.bool_], frame_stride: int) -
     regenerate another.
 
     Args:
-        kind: `edit` keeps all but the edit region; `first_frame` keeps frame 0 only, as the model was
-            pre-trained; `all_ones` keeps everything; `all_zeros` keeps nothing.
+        kind: `first_frame` keeps frame 0 only, as the model was pre-trained; `all_ones` keeps everything;
+            `all_zeros` keeps nothing; any other, `edit` or the name of a shape, keeps all but the edit region.
         edit_mask: (frames, height, width); frames % frame_stride == 1.
         frame_stride: frames per latent frame after the first.
 
@@ -32,36 +34,42 @@ def make_keep_mask(kind: str, edit_mask: NDArray[np.bool_], frame_stride: int) -
     if kind == "all_zeros":
         return keep_mask
     keep_mask[:, :, 0] = 1
-    if kind == "edit" and frames > 1:
+    if has_region(kind) and frames > 1:
         edited = torch.from_numpy(edit_mask[1:]).view(-1, frame_stride, height, width).any(dim=1)
         keep_mask[0, 0, 1:] = (~edited).float().repeat_interleave(frame_stride, dim=0)
     return keep_mask
+
+
+def has_region(kind: str) -> bool:
+    """Tell whether a kind of mask knows the region to edit."""
+    return kind not in WITHOUT_REGION
 
 
 def make_reference_keep_mask(kind: str, edit_mask: NDArray[np.bool_]) -> torch.Tensor:
     """Return the keep_mask of one reference, a one-frame sample.
 
     Args:
-        kind: with `edit` the background is kept and the edit region regenerated. The other kinds know no
-            region: the whole picture is regenerated, or kept for `all_ones`.
+        kind: where it has a region the background is kept and the region regenerated. The other kinds know
+            none: the whole picture is regenerated, or kept for `all_ones`.
         edit_mask: (height, width) of the reference's own frame.
 
     Returns:
         (1, 1, 1, height, width) float32.
     """
     height, width = edit_mask.shape
-    if kind == "edit":
+    if has_region(kind):
         return torch.from_numpy(~edit_mask).float().view(1, 1, 1, height, width)
     return torch.full((1, 1, 1, height, width), 1.0 if kind == "all_ones" else 0.0)
 
 
 def make_condition_video(
-    first_frame: torch.Tensor, source_video: torch.Tensor, keep_mask: torch.Tensor
+    given_frames: torch.Tensor, source_video: torch.Tensor, keep_mask: torch.Tensor
 ) -> torch.Tensor:
     """Build the paper's V_cond: frame 0, then source pixels where kept and mid-grey elsewhere.
 
     Args:
-        first_frame: model video (1, 3, 1, height, width); the edited frame 0 at generation.
+        given_frames: model video (1, 3, n, height, width); the edited frame 0 at generation, or the frames that a
+            window of a long clip takes over from the one before.
         source_video: model video (1, 3, frames, height, width) in [-1, 1].
         keep_mask: (1, 1, frames, height, width).
 
@@ -70,8 +78,28 @@ def make_condition_video(
     """
     _, _, frames, _, _ = source_video.shape
     assert keep_mask.shape[2] == frames
-    pixels = torch.cat([first_frame, source_video[:, :, 1:]], dim=2)
-    return pixels * keep_mask
+    return put_first(given_frames, source_video) * keep_mask
+
+
+def put_first(given_frames: torch.Tensor, source_video: torch.Tensor) -> torch.Tensor:
+    """Put given frames in place of the first ones of a model video (1, 3, frames, height, width)."""
+    return torch.cat([given_frames, source_video[:, :, given_frames.shape[2] :]], dim=2)
+
+
+def kept_latents(keep_mask: torch.Tensor, cell_size: int, frame_stride: int) -> torch.Tensor:
+    """Tell which latents hold nothing but kept pixels.
+
+    Args:
+        keep_mask: (1, 1, frames, height, width), frames % frame_stride == 1.
+        cell_size, frame_stride: pixels per latent cell, frames per latent frame.
+
+    Returns:
+        (1, 1, latent frames, height / cell_size, width / cell_size) bool.
+    """
+    cells = reduce_to_cells(keep_mask, cell_size)
+    _, _, _, height, width = cells.shape
+    later = cells[:, :, 1:].reshape(1, 1, -1, frame_stride, height, width).amin(dim=3)
+    return torch.cat([cells[:, :, :1], later], dim=2) > 0
 
 
 def reduce_to_cells(keep_mask: torch.Tensor, cell_size: int) -> torch.Tensor:

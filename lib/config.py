@@ -7,6 +7,7 @@ names, or config.yaml (the demo batch) when the run names no model of its own.
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
@@ -19,8 +20,11 @@ PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
 
 MaskMethod = Literal["yolo", "yoloe", "sam2", "optical_flow", "static_box", "whole_frame"]
-MaskKind = Literal["edit", "first_frame", "all_ones", "all_zeros"]
-"""What the model is told to keep: see `lib.conditioning.make_keep_mask`."""
+MaskShape = Literal["loose_box", "tight", "noisy", "whole_frame"]
+MaskKind = Literal["edit", "loose_box", "tight", "noisy", "whole_frame", "first_frame", "all_ones", "all_zeros"]
+"""What the model is told to keep: see `lib.conditioning.make_keep_mask`. A shape: the edit's mask, drawn so."""
+
+LoraLayers = Literal["self_attention", "cross_attention", "feed_forward"]
 
 FAMILY_LIMITS = {"wan": (4, 16)}
 """Per model family: frames that share a latent frame, and what width and height must divide by (pixels).
@@ -28,7 +32,7 @@ FAMILY_LIMITS = {"wan": (4, 16)}
 Stated here so that a wrong size is refused without loading a model; a test holds it against the adapters.
 """
 
-RESERVED_METHOD_NAMES = {"encoded", "lora", "references"}  # folders beside the methods' in results/
+RESERVED_METHOD_NAMES = {"encoded", "lora", "masks", "references"}  # folders beside the methods' in results/
 
 PositiveInt = Annotated[int, Field(ge=1)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
@@ -67,6 +71,14 @@ class VideoSection(Section):
     height: PositiveInt = Field(480, description="pixels of a landscape clip; a portrait clip swaps both")
     start: NonNegativeInt = Field(0, description="first source frame used, 0-based")
     stride: PositiveInt = Field(1, description="take every n-th source frame; 1: consecutive frames")
+    max_windows: PositiveInt = Field(
+        1,
+        description="longer clips are edited whole, in up to so many overlapping windows of num_frames; 1: only their"
+        " first num_frames",
+    )
+    window_overlap: PositiveInt = Field(
+        5, description="frames that a window takes over from the end of the one before; 4N+1 for Wan"
+    )
     crf: Annotated[int, Field(ge=0, le=51)] = Field(
         15, description="H.264 quality of the videos for viewing; lower is better"
     )
@@ -101,7 +113,7 @@ class MaskSection(Section):
     classes: list[str] | None = Field(None, description="detector classes to consider; null: all")
     yoloe: str | None = Field(None, description="weights of ultralytics' YOLOE, prompted with the edited region")
     sam2: str | None = Field(None, description="weights of ultralytics' SAM 2, prompted with the edited region's box")
-    shape: Literal["loose_box", "tight", "noisy", "whole_frame"] = Field(
+    shape: MaskShape = Field(
         "loose_box", description="loose_box: room for another shape; tight, noisy: the edit's own outline, to compare"
     )
     margin: Annotated[float, Field(ge=0, le=2)] = Field(0.15, description="added on each side, share of the box")
@@ -117,8 +129,10 @@ class MaskSection(Section):
     below_confidence: Literal["flag", "hold"] = Field(
         "flag", description="such an edit; flag: make it and say so in the report; hold: stop it before any training"
     )
-    composite_edited: bool = Field(
-        False, description="take the source's pixels outside the mask in edited frames, whose colours may have drifted"
+    correct_edited: Literal["none", "colour", "composite"] = Field(
+        "none",
+        description="of edited frames whose colours drifted outside the mask; colour: match them to the source's;"
+        " composite: take the source's pixels there",
     )
 
 
@@ -133,6 +147,9 @@ class TrainingSection(Section):
     )
     recoloured_share: Probability = Field(0.67, description="share of stage-1 steps on those copies")
     appearance_steps: NonNegativeInt = Field(100, description="steps of stage 2, only for edits with references")
+    appearance_steps_per_reference: NonNegativeInt = Field(
+        0, description="steps more of stage 2 for each reference after the first"
+    )
     appearance_source_share: Probability = Field(
         0.1,
         description="share of stage-2 steps that repeat the stage-1 samples, so that motion is not forgotten",
@@ -147,7 +164,9 @@ class TrainingSection(Section):
     )
     rank: PositiveInt = Field(16, description="LoRA rank")
     alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")
-    feed_forward: bool = Field(True, description="adapt the two feed-forward layers too")
+    layers: list[LoraLayers] = Field(
+        list(get_args(LoraLayers)), min_length=1, description="kinds of linear layers that are adapted"
+    )
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-4, description="AdamW")
     decay_share: Probability = Field(
         0.0, description="share of a stage's steps, the last ones, over which the rate falls to 0; 0: constant"
@@ -159,7 +178,15 @@ class TrainingSection(Section):
     sigma_shift: Annotated[float, Field(gt=0)] = Field(
         1.0, description="shift of the noise levels trained on; 1: uniform, above: more of those that decide the motion"
     )
+    region_weight: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="weight in the loss of what is regenerated, where what is kept weighs 1; 1: all alike"
+    )
     seed: NonNegativeInt = Field(0, description="of adapter weights, noise and sigmas")
+    decouple_lora: str | None = Field(
+        None,
+        description="LoRA of an earlier run to take for stage 1 instead of training one, a path with {clip} and {mask}"
+        " in it, such as results/{clip}/lora/{mask}/decouple.safetensors; clips without such a file are trained",
+    )
 
 
 class SamplingSection(Section):
@@ -169,6 +196,19 @@ class SamplingSection(Section):
     guidance: Annotated[float, Field(ge=1)] = Field(5.0, description="classifier-free guidance scale; 1: off")
     shift: Annotated[float, Field(gt=0)] = Field(5.0, description="flow shift of the sigma schedule")
     negative_prompt: str = Field("", description="what guidance steers away from")
+    image_context: Literal["edited", "source"] = Field(
+        "edited", description="which first frame the model's image encoder is shown"
+    )
+    lora_scale: Annotated[float, Field(ge=0, le=4)] = Field(
+        1.0, description="strength of the LoRA; 0: the model alone; an edit.yaml may set its own"
+    )
+    lock_latents: bool = Field(
+        False, description="put the source's latents back outside the mask at each sampling step"
+    )
+    composite: bool = Field(False, description="put the source's pixels back outside the mask after decoding")
+    feather: Annotated[float, Field(ge=0)] = Field(
+        4.0, description="softness of the composite's edge, inside the mask; deviation in pixels at 480p"
+    )
     seed: NonNegativeInt = Field(0, description="of the initial noise; an edit.yaml may set its own")
 
 
@@ -188,19 +228,38 @@ class ReportSection(Section):
 
 
 class MethodSection(Section):
-    """What is trained, with which mask, and what mask the generation is given."""
+    """What is trained, with which mask, and how the edit is generated; null: as the run's sampling section says."""
 
     train_mask: MaskKind | None = Field("edit", description="mask the LoRA is trained with; null: no LoRA")
     generate_mask: MaskKind = Field("edit", description="mask given to the model at generation")
+    references: bool = Field(True, description="whether stage 2 learns from references, where an edit has any")
+    shared_lora: bool = Field(
+        True, description="one stage-1 LoRA for all edits of a clip, with the union of their masks; or one for each"
+    )
+    lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(None, description="as in sampling, before edit.yaml")
+    lock_latents: bool | None = Field(None, description="as in sampling")
+    composite: bool | None = Field(None, description="as in sampling")
 
 
-PAPER_METHODS: dict[str, dict[str, MaskKind | None]] = {
-    "mask_lora": {"train_mask": "edit", "generate_mask": "edit"},
-    "naive_lora": {"train_mask": "first_frame", "generate_mask": "first_frame"},
-    "base": {"train_mask": None, "generate_mask": "first_frame"},
-    "base_masked": {"train_mask": None, "generate_mask": "edit"},
-    "all_ones": {"train_mask": None, "generate_mask": "all_ones"},
-    "all_zeros": {"train_mask": None, "generate_mask": "all_zeros"},
+UNLOCKED = {"lock_latents": False, "composite": False}
+"""Of methods to compare with: what they keep is the model's own doing, whatever the run locks."""
+
+BUILT_IN_METHODS: dict[str, dict[str, Any]] = {
+    "mask_lora": {},
+    "naive_lora": {"train_mask": "first_frame", "generate_mask": "first_frame", **UNLOCKED},
+    "base": {"train_mask": None, "generate_mask": "first_frame", **UNLOCKED},
+    "base_masked": {"train_mask": None, "generate_mask": "edit", **UNLOCKED},
+    "all_ones": {"train_mask": None, "generate_mask": "all_ones", **UNLOCKED},
+    "all_zeros": {"train_mask": None, "generate_mask": "all_zeros", **UNLOCKED},
+    "box_mask": {"train_mask": "loose_box", "generate_mask": "loose_box"},
+    "tight_mask": {"train_mask": "tight", "generate_mask": "tight"},
+    "noisy_mask": {"train_mask": "noisy", "generate_mask": "noisy"},
+    "unlocked": UNLOCKED,
+    "stage_1_only": {"references": False},
+    "own_lora": {"shared_lora": False},
+    "locked": {"lock_latents": True, "composite": False},
+    "composited": {"lock_latents": False, "composite": True},
+    "locked_composited": {"lock_latents": True, "composite": True},
 }
 
 
@@ -225,6 +284,17 @@ class Config(Section):
     metrics: MetricsSection = Field(default_factory=MetricsSection)  # type: ignore[arg-type]
     report: ReportSection = Field(default_factory=ReportSection)  # type: ignore[arg-type]
 
+    @field_validator("training")
+    @classmethod
+    def _decouple_lora_is_a_pattern(cls, training: TrainingSection) -> TrainingSection:
+        pattern = training.decouple_lora
+        if pattern is not None and {"clip", "mask"} != _fields_of(pattern):
+            raise ValueError(
+                f"decouple_lora '{pattern}'; expected a path with {{clip}} and {{mask}} in it, such as "
+                "results/{clip}/lora/{mask}/decouple.safetensors"
+            )
+        return training
+
     @field_validator("method_presets")
     @classmethod
     def _names_make_folders(cls, presets: dict[str, MethodSection]) -> dict[str, MethodSection]:
@@ -238,7 +308,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _methods_are_known(self) -> "Config":
-        known = sorted({*PAPER_METHODS, *self.method_presets})
+        known = sorted({*BUILT_IN_METHODS, *self.method_presets})
         for name in self.methods:
             if name not in known:
                 raise ValueError(f"methods: unknown method '{name}'; expected {nearest_known(name, known)}")
@@ -255,6 +325,11 @@ class Config(Section):
             raise ValueError(
                 f"video.num_frames: {num_frames}; expected {frame_stride}N+1, such as {below} or {below + frame_stride}"
             )
+        overlap = self.video.window_overlap
+        if self.video.max_windows > 1 and (overlap % frame_stride != 1 or overlap >= num_frames):
+            raise ValueError(
+                f"video.window_overlap: {overlap}; expected {frame_stride}N+1 and less than num_frames ({num_frames})"
+            )
         for key, size in (("width", self.video.width), ("height", self.video.height)):
             if size % size_multiple:
                 below = max(size_multiple, size // size_multiple * size_multiple)
@@ -266,7 +341,7 @@ class Config(Section):
 
     def method(self, name: str) -> MethodSection:
         """Return the method of that name, the run's own before the built-in one."""
-        return self.method_presets.get(name) or MethodSection.model_validate(PAPER_METHODS[name])
+        return self.method_presets.get(name) or MethodSection.model_validate(BUILT_IN_METHODS[name])
 
 
 def load_config(given: Mapping[str, Any], root: Path) -> Config:
@@ -304,6 +379,14 @@ def preset_names(root: Path) -> list[str]:
 def json_schema() -> str:
     """Return the JSON schema of config.yaml, as text; workflow/schemas holds it."""
     return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _fields_of(pattern: str) -> set[str | None]:
+    """Return the names in braces of a text; one that is no such text has none that are right."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+    except ValueError:
+        return {None}
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

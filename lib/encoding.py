@@ -14,14 +14,17 @@ from lib.files import whole_file
 from lib.models.base import Conditioning, Sample, VideoModel
 from lib.recolouring import recolour_video
 from lib.video_io import DecodedVideo, to_model_video
+from lib.windows import Windows
 
 Encoded = dict[str, dict[str, torch.Tensor]]
 """Groups of tensors, each a Conditioning or a Sample.
 
-Of a clip `source`, `recoloured_01` ...; of an edit `generation`, `negative`, `reference_00024` ...
+Of a clip `source`, `recoloured_01` ..., the same for each later window with `_window_01` ... after the name; of an
+edit `generation`, `negative`, `reference_00024` ...
 """
 
 LATENTS = "latents"
+SOURCE, RECOLOURED, REFERENCE = "source", "recoloured", "reference"
 
 
 def encode_source(
@@ -32,6 +35,7 @@ def encode_source(
     mask_kind: str,
     num_recoloured: int = 0,
     recoloured_prompt: str = "",
+    windows: Windows | None = None,
 ) -> Encoded:
     """Encode the samples of stage 1: the source clip, shown its own frame 0 and caption, and recoloured copies.
 
@@ -43,18 +47,22 @@ def encode_source(
         mask_kind: see `lib.conditioning.make_keep_mask`.
         num_recoloured: copies; see `lib.recolouring`.
         recoloured_prompt: of the copies, which names no colours.
+        windows: of `lib.windows.plan_windows`, each a sample of its own; None: the clip is one.
     """
-    keep_mask = make_keep_mask(mask_kind, edit_mask, model.frame_stride)
 
-    def encode(video: torch.Tensor, prompt: str) -> dict[str, torch.Tensor]:
+    def encode(video: torch.Tensor, keep_mask: torch.Tensor, prompt: str) -> dict[str, torch.Tensor]:
         condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
         conditioning = model.encode_conditioning(prompt, condition_video, keep_mask, video[:, :, :1])
         return {LATENTS: model.encode_video(video), **conditioning}
 
-    encoded = {"source": encode(to_model_video(source_video), prompt)}
-    for copy in range(1, num_recoloured + 1):
-        video = to_model_video(recolour_video(source_video, copy))
-        encoded[f"recoloured_{copy:02d}"] = encode(video, recoloured_prompt)
+    encoded = {}
+    for number, (start, stop) in enumerate(windows or [(0, len(source_video))]):
+        keep_mask = make_keep_mask(mask_kind, edit_mask[start:stop], model.frame_stride)
+        video, place = source_video[start:stop], f"_window_{number:02d}" if number else ""
+        encoded[f"{SOURCE}{place}"] = encode(to_model_video(video), keep_mask, prompt)
+        for copy in range(1, num_recoloured + 1):
+            recoloured = to_model_video(recolour_video(video, copy))
+            encoded[f"{RECOLOURED}_{copy:02d}{place}"] = encode(recoloured, keep_mask, recoloured_prompt)
     return encoded
 
 
@@ -68,6 +76,8 @@ def encode_edit(
     negative_prompt: str,
     mask_kind: str,
     reference_sample: str = "still",
+    image_context: str = "edited",
+    window: int | None = None,
 ) -> Encoded:
     """Encode what an edit is generated from, and one sample of stage 2 for each reference.
 
@@ -78,31 +88,35 @@ def encode_edit(
         edit_mask: (frames, height, width), this edit's own.
         prompt: trigger word and the edited frame's caption.
         negative_prompt: what guidance steers away from.
-        reference_sample: `still`, a clip of one frame, or `placed`, which also tells when the reference is seen.
+        reference_sample: `still`, a clip of one frame, or `placed`, which also tells when the reference is seen;
+            after the first window all are still, as each window begins its time anew.
+        image_context: `edited` or `source`: whose frame 0 the image encoder is shown.
+        window: frames of the first window; None: all.
     """
-    video = to_model_video(source_video)
+    video, length = to_model_video(source_video), window or len(source_video)
     first_frame = to_model_video(edited_first_frame[np.newaxis])
-    keep_mask = make_keep_mask(mask_kind, edit_mask, model.frame_stride)
-    condition_video = make_condition_video(first_frame, video, keep_mask)
+    context = first_frame if image_context == "edited" else video[:, :, :1]
+    keep_mask = make_keep_mask(mask_kind, edit_mask[:length], model.frame_stride)
+    condition_video = make_condition_video(first_frame, video[:, :, :length], keep_mask)
     encoded: Encoded = {
-        "generation": model.encode_conditioning(prompt, condition_video, keep_mask, first_frame),
+        "generation": model.encode_conditioning(prompt, condition_video, keep_mask, context),
         "negative": model.encode_prompt(negative_prompt),
     }
     for position, reference in sorted(references.items()):
         picture = to_model_video(reference[np.newaxis])
-        if reference_sample == "placed":
+        if reference_sample == "placed" and position < length:
             sample = _encode_placed(model, first_frame, picture, position, encoded["generation"])
         else:
             still_mask = make_reference_keep_mask(mask_kind, edit_mask[position])
             source_frame = video[:, :, position : position + 1]
-            sample = _encode_still(model, first_frame, picture, source_frame, still_mask, prompt)
-        encoded[f"reference_{position:05d}"] = sample
+            sample = _encode_still(model, context, picture, source_frame, still_mask, prompt)
+        encoded[f"{REFERENCE}_{position:05d}"] = sample
     return encoded
 
 
 def _encode_still(
     model: VideoModel,
-    first_frame: torch.Tensor,
+    context: torch.Tensor,
     reference: torch.Tensor,
     source_frame: torch.Tensor,
     keep_mask: torch.Tensor,
@@ -112,7 +126,7 @@ def _encode_still(
 
     Pictures are model videos of one frame, keep_mask is `make_reference_keep_mask`'s.
     """
-    conditioning = model.encode_conditioning(prompt, source_frame * keep_mask, keep_mask, first_frame)
+    conditioning = model.encode_conditioning(prompt, source_frame * keep_mask, keep_mask, context)
     return {LATENTS: model.encode_video(reference), **conditioning}
 
 
@@ -161,17 +175,20 @@ def load_encoded(path: Path, device: torch.device) -> Encoded:
     return encoded
 
 
-def load_samples(source: Path, edit: Path | None, device: torch.device) -> tuple[list[Sample], list[Sample]]:
-    """Load what a LoRA is trained on.
+def load_samples(source: Path, edit: Path | None, device: torch.device) -> dict[str, list[Sample]]:
+    """Load what a LoRA is trained on, by kind.
 
     Returns:
-        The source clip and its recoloured copies; and the edit's references by their position, none in stage 1
-        (edit is None).
+        `source`, the clip's windows; `recoloured`, their copies; `reference`, the edit's references by their
+        position, none in stage 1 (edit is None).
     """
-    clip, references = (load_encoded(path, device) if path else {} for path in (source, edit))
-    copies = [clip[name] for name in sorted(clip) if name != "source"]
-    stills = [references[name] for name in sorted(references) if name.startswith("reference_")]
-    return [_as_sample(group) for group in (clip["source"], *copies)], [_as_sample(group) for group in stills]
+    groups = {**load_encoded(source, device), **(load_encoded(edit, device) if edit else {})}
+    kinds: dict[str, list[Sample]] = {SOURCE: [], RECOLOURED: [], REFERENCE: []}
+    for name in sorted(groups):
+        kind = name.partition("_")[0]
+        if kind in kinds:
+            kinds[kind].append(_as_sample(groups[name]))
+    return kinds
 
 
 def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:

@@ -7,11 +7,54 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoProcessor, CLIPModel
 
-from lib.metrics import embed_frames, evaluate_video, measure_motion
+from lib.boundary_metrics import Mask, Picture, background_jump, first_frame_drift
+from lib.metrics import embed_frames, evaluate_video, mean_score, measure_motion
 from lib.models.base import VideoModel
 from lib.video_io import DecodedVideo, to_decoded_video, to_model_video
+from lib.windows import Windows
 
 FRAMES_AT_ONCE = 16
+
+
+def describe_first_frame(
+    edited: DecodedVideo, source: DecodedVideo, given: Picture, used: Picture, edit_mask_dilated: Mask
+) -> dict[str, float | None]:
+    """Say how far the edited first frame departs from the source outside the mask, and how that shows afterwards.
+
+    Args:
+        edited, source: (frames, height, width, 3) uint8 RGB.
+        given, used: the edited first frame as the user gave it, and as corrected; (height, width, 3).
+        edit_mask_dilated: (frames, height, width).
+
+    Returns:
+        All in levels of 0 to 255: mean departure of the frame as given and as used; change of the background from
+        frame 0 to frame 1 that the source does not make, in the edited video, and as if it began with the frame as
+        given. None where there is no background or no frame 1.
+    """
+    starts = [np.stack([first, *edited[1:2]]) for first in (edited[0], given)]
+    jumps = [background_jump(start, source[:2], edit_mask_dilated[:2])[-1] for start in starts]
+    drifts = [first_frame_drift(frame, source[0], edit_mask_dilated[0]) for frame in (given, used)]
+    names = ("drift_as_given", "drift_as_used", "jump_to_frame_1", "jump_to_frame_1_from_frame_as_given")
+    return dict(zip(names, [*drifts, *jumps], strict=True))
+
+
+def describe_joins(metrics: dict[str, Any], windows: Windows) -> dict[str, Any]:
+    """Say whether a long clip's windows show: warp error above the source's where one begins, and elsewhere.
+
+    Args:
+        metrics: of `lib.metrics.evaluate_video`.
+        windows: of `lib.windows.plan_windows`.
+
+    Returns:
+        Frames at which a later window takes over, and the two means; nothing for a clip of one window.
+    """
+    joins = [stop for _, stop in windows[:-1]]
+    values = zip(metrics["per_frame"]["warp_error"], metrics["per_frame"]["source_warp_error"], strict=True)
+    excess = [None if made is None or true is None else made - true for made, true in values]
+    at_joins = [excess[frame] for frame in joins]
+    elsewhere = [value for frame, value in enumerate(excess) if frame not in joins]
+    means = {"excess_warp_error_at_joins": mean_score(at_joins), "elsewhere": mean_score(elsewhere)}
+    return {"frames": joins, **means} if joins else {}
 
 
 def evaluate_rows(

@@ -1,48 +1,111 @@
-"""From an edit's encoded inputs and a LoRA to the edited video."""
+"""From an edit's encoded inputs and a LoRA to the edited video, window by window."""
 
-from pathlib import Path
+from dataclasses import dataclass
 
-from lib.encoding import load_encoded
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lib.conditioning import kept_latents, make_condition_video, make_keep_mask, put_first
+from lib.edited_frames import composite_video
+from lib.encoding import Encoded
 from lib.flow_matching import sigma_schedule
-from lib.lora import load_lora
-from lib.models.base import VideoModel
-from lib.sampling import denoise, draw_noise
+from lib.models.base import Conditioning, VideoModel
+from lib.sampling import Lock, denoise, draw_noise
 from lib.stage_log import Progress
-from lib.video_io import DecodedVideo, to_decoded_video
+from lib.video_io import DecodedVideo, to_decoded_video, to_model_video
+from lib.windows import Windows
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an edit is generated.
+
+    Attributes:
+        num_steps, shift: see `lib.flow_matching.sigma_schedule`.
+        guidance: classifier-free guidance scale; 1: off.
+        seed: of the initial noise; each later window takes the next one.
+        lock_latents: put the source's latents back outside the mask at each step.
+        composite: put the source's pixels back outside the mask after decoding.
+        feather: softness of the composite's edge, pixels at 480p.
+    """
+
+    num_steps: int
+    guidance: float
+    shift: float
+    seed: int
+    lock_latents: bool
+    composite: bool
+    feather: float
+
+
+@dataclass(frozen=True)
+class EditedClip:
+    """The pixels of an edit.
+
+    Attributes:
+        source_video: (frames, height, width, 3) uint8 RGB.
+        first_frame: the edited one, (height, width, 3).
+        edit_mask: (frames, height, width), True = edit.
+        mask_kind: that the model is given, see `lib.conditioning.make_keep_mask`.
+    """
+
+    source_video: DecodedVideo
+    first_frame: NDArray[np.uint8]
+    edit_mask: NDArray[np.bool_]
+    mask_kind: str
 
 
 def generate_video(
-    model: VideoModel,
-    encoded_path: Path,
-    lora_path: Path | None,
-    num_steps: int,
-    guidance: float,
-    shift: float,
-    seed: int,
+    model: VideoModel, encoded: Encoded, clip: EditedClip, windows: Windows, sampling: Sampling
 ) -> DecodedVideo:
     """Generate the edited video (frames, height, width, 3) uint8 RGB.
 
+    A window after the first is given the last frames of the one before, whole, where the first window is given the
+    edited frame 0; it brings the motion with it, which a single frame could not.
+
     Args:
-        model: with its VAE and transformer loaded.
-        encoded_path: what `lib.encoding.encode_edit` made.
-        lora_path: the LoRA to generate with; None: the pre-trained model alone.
-        num_steps, shift: see `lib.flow_matching.sigma_schedule`.
-        guidance: classifier-free guidance scale; 1: off.
-        seed: of the initial noise.
+        model: with its VAE and transformer loaded, and the LoRA if any.
+        encoded: what `lib.encoding.encode_edit` made, of the first window.
+        clip: its pixels.
+        windows: of `lib.windows.plan_windows`, which cover the clip.
+        sampling: settings.
     """
-    if lora_path is not None:
-        load_lora(model.transformer, lora_path)
-    device = next(model.transformer.parameters()).device
-    encoded = load_encoded(encoded_path, device)
-    noise = draw_noise(encoded["generation"]["condition_latents"].shape, seed, device)
-    progress = Progress("denoising step", num_steps)
-    latents = denoise(
-        model,
-        noise,
-        sigma_schedule(num_steps, shift),
-        encoded["generation"],
-        encoded["negative"],
-        guidance,
-        progress.show,
-    )
-    return to_decoded_video(model.decode_latents(latents))
+    made = clip.first_frame[np.newaxis]
+    for number, (start, stop) in enumerate(windows):
+        given = made[start:]
+        part = EditedClip(clip.source_video[start:stop], given[0], clip.edit_mask[start:stop], clip.mask_kind)
+        conditioning = encoded["generation"] if number == 0 else _go_on(model, encoded["generation"], part, given)
+        lock = _lock(model, part, given) if sampling.lock_latents else None
+        noise = draw_noise(conditioning["condition_latents"].shape, sampling.seed + number, model.device)
+        title = "denoising step" if len(windows) == 1 else f"window {number + 1} of {len(windows)}, denoising step"
+        show = Progress(title, sampling.num_steps).show
+        sigmas = sigma_schedule(sampling.num_steps, sampling.shift)
+        latents = denoise(model, noise, sigmas, conditioning, encoded["negative"], sampling.guidance, show, lock)
+        video = to_decoded_video(model.decode_latents(latents))
+        if sampling.composite:
+            video = composite_video(video, part.source_video, part.edit_mask, sampling.feather)
+        made = video if number == 0 else np.concatenate([made, video[len(given) :]])
+    return made
+
+
+def _go_on(model: VideoModel, first: Conditioning, part: EditedClip, given: DecodedVideo) -> Conditioning:
+    """Condition a later window on frames made before; prompt and image context stay those of the first window."""
+    keep_mask = _keep_mask(model, part, len(given), part.mask_kind)
+    condition_video = make_condition_video(to_model_video(given), to_model_video(part.source_video), keep_mask)
+    return {**first, **model.encode_condition_video(condition_video, keep_mask)}
+
+
+def _lock(model: VideoModel, part: EditedClip, given: DecodedVideo) -> Lock:
+    """Encode what a window must show outside the mask: the given frames, then the source."""
+    latents = model.encode_video(put_first(to_model_video(given), to_model_video(part.source_video)))
+    keep_mask = _keep_mask(model, part, len(given), "edit")
+    cell_size = keep_mask.shape[-1] // latents.shape[-1]
+    return Lock(latents, kept_latents(keep_mask, cell_size, model.frame_stride).to(latents.device))
+
+
+def _keep_mask(model: VideoModel, part: EditedClip, num_given: int, kind: str) -> torch.Tensor:
+    keep_mask = make_keep_mask(kind, part.edit_mask, model.frame_stride)
+    if kind != "all_zeros":
+        keep_mask[:, :, :num_given] = 1
+    return keep_mask

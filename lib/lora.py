@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -14,9 +15,7 @@ from torch import nn
 
 from lib.errors import InputError, Problem
 from lib.files import whole_file
-
-PREFIX = "transformer"  # diffusers' name for the component that a LoRA key belongs to
-METADATA_KEY = "lora_adapter_metadata"  # diffusers/loaders/lora_base.py
+from lib.lora_files import METADATA_KEY, PREFIX
 
 
 def attach_lora(
@@ -51,8 +50,14 @@ def save_lora(transformer: Any, path: Path) -> None:
         save_file(weights, temporary, metadata=metadata)
 
 
-def load_lora(transformer: Any, path: Path, trainable: bool = False) -> list[nn.Parameter]:
+def load_lora(transformer: Any, path: Path, trainable: bool = False, scale: float = 1.0) -> list[nn.Parameter]:
     """Load an adapter that `save_lora` wrote and return its parameters.
+
+    Args:
+        transformer: it is added to.
+        path: of the file.
+        trainable: let its parameters take gradients.
+        scale: strength, beside alpha / rank; 0 leaves the transformer as it was.
 
     Raises:
         InputError: the file's layers are not this transformer's.
@@ -66,6 +71,9 @@ def load_lora(transformer: Any, path: Path, trainable: bool = False) -> list[nn.
     for parameter in parameters:
         parameter.data = parameter.data.float()
         parameter.requires_grad_(trainable)
+    for layer in transformer.modules():
+        if isinstance(layer, LoraLayer):
+            layer.set_scale("default", scale)
     return parameters
 
 

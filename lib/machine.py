@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from lib.errors import Problem
@@ -28,13 +29,15 @@ def estimate_bytes(
     return int(videos + lora_bytes * num_methods * (num_clips + num_edits))
 
 
-def estimate_lora_bytes(transformer_config: Path | None, rank: int, feed_forward: bool) -> int:
+def estimate_lora_bytes(transformer_config: Path | None, rank: int, layers: Collection[str]) -> int:
     """Estimate one LoRA's size from the transformer's config.json (a diffusers WanTransformer3DModel); 0 if unknown."""
     if transformer_config is None or not transformer_config.exists():
         return 0
     shape = json.loads(transformer_config.read_text(encoding="utf-8"))
     width = shape["num_attention_heads"] * shape["attention_head_dim"]
-    per_layer = 8 * 2 * width + (2 * (width + shape["ffn_dim"]) if feed_forward else 0)
+    attention = 4 * 2 * width  # four linear layers, each with a matrix on either side
+    sizes = {"self_attention": attention, "cross_attention": attention, "feed_forward": 2 * (width + shape["ffn_dim"])}
+    per_layer = sum(sizes[kind] for kind in layers)
     return int(shape["num_layers"] * per_layer * rank * FLOAT_BYTES)
 
 

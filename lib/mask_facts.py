@@ -132,6 +132,6 @@ def _warnings(facts: Facts) -> list[str]:
         warnings.append(
             f"The edited first frame also differs outside the mask (mean delta E {outside['mean_delta_e']:.1f}, "
             f"{outside['changed_share']:.0%} of those pixels): its colours, size or alignment are not the source's. "
-            "mask.composite_edited takes the source's pixels there."
+            "mask.correct_edited matches their colours, or takes the source's pixels there."
         )
     return warnings

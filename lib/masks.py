@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 
 from lib.boxes import FollowRegion
-from lib.edit_difference import REFERENCE_SIDE, Mask, Picture, change_outside, edit_difference, scaled
+from lib.edit_difference import Mask, Picture, change_outside, edit_difference, scaled
 from lib.errors import InputError, Problem
 from lib.mask_facts import Facts, describe_mask
 from lib.mask_shapes import draw_loose, draw_noisy, draw_tight
@@ -22,7 +21,6 @@ from lib.region_paths import TRUST, RegionPath, follow_regions
 from lib.scene_cuts import find_cuts
 from lib.video_io import DecodedVideo
 
-FEATHER = 4.0  # pixels at 480p, deviation of the blend inside a mask; less than its least margin
 SHAPES = ("loose_box", "tight", "noisy", "whole_frame")
 
 
@@ -165,15 +163,6 @@ def hold_back(facts: Facts, sheet: str, clip: str, edit: str) -> None:
         found = f"a mask by {facts['method']} of confidence {facts['confidence']:.2f}, held back for a look at {sheet}"
         expected = "masks of your own (mask/00000.png ...), a lower mask.min_confidence, or mask.below_confidence: flag"
         raise InputError([Problem("edit_mask", found, expected, clip, edit)])
-
-
-def composite_edited(edited_frame: Picture, source_frame: Picture, plane: Mask) -> Picture:
-    """Take the source's pixels outside a mask (height, width), and blend into the edited ones just inside it."""
-    height, width = plane.shape
-    sigma = max(1.0, FEATHER * min(height, width) / REFERENCE_SIDE)
-    blurred = cv2.GaussianBlur(plane.astype(np.float32), (0, 0), sigma)
-    share = np.clip(2 * blurred - 1, 0, 1)[..., None] * plane[..., None]  # 0 along the mask's edge, where it is a half
-    return np.asarray((share * edited_frame + (1 - share) * source_frame).round(), np.uint8)
 
 
 def union_masks(masks: Sequence[Mask]) -> Mask:

@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lib.boundary_metrics import Mask, PerFrame, background_jump, seam
 from lib.optical_flow import Flow, flow_between, flow_to_previous, sample, visible_in_previous
 from lib.video_io import DecodedVideo
 
-Mask = NDArray[np.bool_]
 Embeddings = NDArray[np.float32]
-PerFrame = list[float | None]
 
 PSNR_CAP = 100.0  # dB; what identical pixels get, so that a mean over frames exists
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # pixels
@@ -59,12 +58,14 @@ def evaluate_video(
     flows, visible = source_motion if source_motion is not None else measure_motion(source)
     background = dilate_mask(edit_mask, background_dilation)
     end_point_error, cosine = motion_error(output, edit_mask, flows, visible)
-    per_frame = {
+    per_frame: dict[str, PerFrame] = {
         "clip_score": clip_score(output_embeddings, edited_embedding),
         "input_similarity": input_similarity(output_embeddings, source_embeddings),
         "temporal_consistency": temporal_consistency(output_embeddings),
         "background_psnr": background_psnr(output, source, background),
         "background_ssim": background_ssim(output, source, background),
+        "background_jump": background_jump(output, source, background),
+        "seam": seam(output, source, edit_mask),
         "warp_error": warp_error(output, flows, visible),
         "source_warp_error": warp_error(source, flows, visible),
         "motion_error": end_point_error,

@@ -17,7 +17,7 @@ STAGE_VERSIONS = {
     "encode": 1,
     "train_lora": 2,
     "generate": 1,
-    "evaluate": 1,
+    "evaluate": 2,
     "report": 1,
 }
 """Raise a stage's number when its results change: finished batches then rerun it and what follows.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lib.config import PAPER_METHODS, RESERVED_METHOD_NAMES
+from lib.config import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.files import read_json
 from lib.stage_log import FAILED, FINISHED
 
@@ -145,9 +145,12 @@ def _read_edited_video(results: Path, clip: str, edit: str, method: str, stages:
 def _leads_to(stage: Stage, edit: str, method: str) -> bool:
     """Say whether a job of this clip leads to one of its edited videos, and not only to others."""
     _, *folders, job = stage.name.split("/")
-    mask, masks = job.partition(".")[2], PAPER_METHODS.get(method)
-    if mask and masks and mask not in masks.values():
-        return False
+    rule, _, mask = job.partition(".")
+    if mask and method in BUILT_IN_METHODS:
+        known = MethodSection.model_validate(BUILT_IN_METHODS[method])
+        own = rule.endswith("_own") or mask.startswith("own_")
+        if mask.removeprefix("own_") not in (known.train_mask, known.generate_mask) or (own and known.shared_lora):
+            return False
     if folders and folders[0] == edit:
         return len(folders) == 1 or folders[1] == method or folders[1] in RESERVED_METHOD_NAMES
     return not folders or folders[0] in RESERVED_METHOD_NAMES

@@ -32,6 +32,8 @@ KNOWN_METRICS = (
     Metric("temporal_consistency", "Temporal consistency", "", 4, True, False, "likeness of neighbouring frames"),
     Metric("background_psnr", "Background PSNR", "dB", 2, True, True, "outside the mask; 100: not a pixel changed"),
     Metric("background_ssim", "Background SSIM", "", 3, True, True, "structure outside the mask; 1: unchanged"),
+    Metric("background_jump", "Background jump", "levels", 2, False, False, "flicker that the source has not"),
+    Metric("seam", "Seam", "levels", 2, False, True, "step along the mask's edge that the source does not have"),
     Metric("warp_error", "Warp error", "", 4, False, True, "flicker: change along the source's motion"),
     Metric("source_warp_error", "Source warp error", "", 4, None, False, "the source's own, to compare with"),
     Metric("motion_error", "Motion error", "", 3, False, True, "share of the source's motion that is missed"),
@@ -217,6 +219,10 @@ def _list_facts(
     videos: Sequence[EditedVideo], source: dict[str, Any], mask: dict[str, Any]
 ) -> list[tuple[str, dict[str, Any]]]:
     facts = [(f"Edited video · {video.method}", video.provenance) for video in videos]
+    for video in videos:
+        details = read_or_nothing(video.folder / "metrics.json")
+        facts.append((f"First frame · {video.method}", details.get("first_frame", {})))
+        facts.append((f"Joins of windows · {video.method}", details.get("joins", {})))
     stages = {stage.name: stage for video in videos for stage in video.stages}
     measured = {
         name: f"{format_duration(stage.seconds)}, {_format_memory(stage.max_memory)}"

@@ -1,16 +1,30 @@
 """The one denoising loop, for any VideoModel."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
-from lib.flow_matching import euler_step
+from lib.flow_matching import add_noise, euler_step
 from lib.models.base import Conditioning, VideoModel
 
 
 def draw_noise(shape: torch.Size, seed: int, device: torch.device) -> torch.Tensor:
     """Draw the initial latents; on the CPU, so that a seed means the same on every device."""
     return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).to(device)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Latents that are known from the start.
+
+    Attributes:
+        latents: clean, (1, channels, latent frames, height, width).
+        kept: where they hold, (1, 1, latent frames, height, width) bool.
+    """
+
+    latents: torch.Tensor
+    kept: torch.Tensor
 
 
 @torch.no_grad()
@@ -22,6 +36,7 @@ def denoise(
     negative: Conditioning,
     guidance: float,
     on_step: Callable[[int], None],
+    lock: Lock | None = None,
 ) -> torch.Tensor:
     """Walk from noise to clean latents with Euler steps and classifier-free guidance.
 
@@ -33,6 +48,8 @@ def denoise(
         negative: what guidance replaces in it (the negative prompt); unused when guidance is 1.
         guidance: scale; 1 switches it off and halves the work.
         on_step: called with the number of steps done.
+        lock: what is put back after each step, noised with the same noise to that step's sigma (as in RePaint,
+            Lugmayr et al. 2022, equation 8, for straight paths); None: nothing.
 
     Returns:
         Clean latents, float32, of the shape of `noise`.
@@ -45,5 +62,8 @@ def denoise(
             unguided = model.predict_velocity(latents, batch_sigma, {**conditioning, **negative})
             velocity = unguided + guidance * (velocity - unguided)
         latents = euler_step(latents, velocity, sigma, next_sigma)
+        if lock is not None:
+            known = add_noise(lock.latents, noise, next_sigma.to(latents.device).view(1))
+            latents = torch.where(lock.kept, known, latents)
         on_step(step)
     return latents

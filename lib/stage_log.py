@@ -64,17 +64,17 @@ class Progress:
     A class, since it remembers when it started and when it last spoke.
     """
 
-    def __init__(self, title: str, num_steps: int) -> None:
-        self.title, self.num_steps = title, num_steps
+    def __init__(self, title: str, num_steps: int, num_done: int = 0) -> None:
+        self.title, self.num_steps, self.num_done = title, num_steps, num_done
         self.started = self.spoke = time.perf_counter()
 
     def show(self, step: int, loss: float | None = None) -> None:
         """Print `step/num_steps`, the loss if there is one, and the time left."""
         now = time.perf_counter()
-        if now - self.spoke < SECONDS_BETWEEN_LINES and step not in (1, self.num_steps):
+        if now - self.spoke < SECONDS_BETWEEN_LINES and step not in (self.num_done + 1, self.num_steps):
             return
         self.spoke = now
-        seconds_left = (now - self.started) / step * (self.num_steps - step)
+        seconds_left = (now - self.started) / (step - self.num_done) * (self.num_steps - step)
         shown_loss = "" if loss is None else f", loss {loss:.4f}"
         print(f"{self.title} {step}/{self.num_steps}{shown_loss}, {format_seconds(seconds_left)} left", flush=True)
 

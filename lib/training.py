@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import accumulate, cycle, pairwise
 from pathlib import Path
 
 import torch
@@ -17,6 +17,9 @@ from lib.flow_matching import add_noise, shift_sigmas, target_velocity
 from lib.lora import attach_lora, load_lora, save_lora
 from lib.models.base import Sample, VideoModel
 from lib.stage_log import Progress
+from lib.training_state import InterruptionError, LoopState, restore_state, save_state, state_path, stop_signals
+
+STEPS_BETWEEN_SAVES = 25  # of the state: what a kill -9 costs at most; two minutes of the 14B model
 
 
 @dataclass(frozen=True)
@@ -44,21 +47,25 @@ class Optimizer:
 
 
 def make_schedule(
-    num_steps: int, num_copies: int, copies_share: float, num_references: int = 0, references_share: float = 0.0
+    num_steps: int,
+    num_samples: tuple[int, int, int],
+    copies_share: float,
+    references_share: float = 0.0,
 ) -> list[int]:
-    """Return the sample of each step: 0 is the source clip, then come its recoloured copies, then references.
+    """Return the sample of each step, counted through the source's windows, recoloured copies and references.
 
     Args:
         num_steps: of the stage.
-        num_copies: recoloured copies; they take turns, and so do references. May be 0.
+        num_samples: windows of the source, at least one; recoloured copies; references. Those of a kind take turns.
         copies_share: of the steps that are not on references, how many are on copies; spread evenly.
-        num_references: only stage `appearance` has any.
         references_share: of all steps.
     """
-    copies, references = cycle(range(1, 1 + num_copies)), cycle(range(1 + num_copies, 1 + num_copies + num_references))
+    ends = list(accumulate(num_samples, initial=0))
+    windows, copies, references = (cycle(range(start, end)) for start, end in pairwise(ends))
+    _, num_copies, num_references = num_samples
     on_reference = _spread(num_steps, references_share if num_references else 0.0)
     on_copy = iter(_spread(on_reference.count(False), copies_share if num_copies else 0.0))
-    return [next(references) if turn else next(copies) if next(on_copy) else 0 for turn in on_reference]
+    return [next(references) if turn else next(copies) if next(on_copy) else next(windows) for turn in on_reference]
 
 
 def _spread(num_steps: int, share: float) -> list[bool]:
@@ -66,58 +73,92 @@ def _spread(num_steps: int, share: float) -> list[bool]:
     return [int((step + 1) * share) > int(step * share) for step in range(num_steps)]
 
 
-def train(
-    model: VideoModel,
-    parameters: Sequence[nn.Parameter],
-    samples: Sequence[Sample],
-    schedule: Sequence[int],
-    optimizer: Optimizer,
-    sigma_shift: float,
-    seed: int,
-    on_step: Callable[[int, float, float], None],
-) -> None:
-    """Fit the parameters by flow matching, one sample a step.
+@dataclass(frozen=True)
+class Objective:
+    """What the loss asks for.
+
+    Attributes:
+        sigma_shift: of the sigmas drawn; see `lib.flow_matching.shift_sigmas`. 1: uniform, as in the paper.
+        region_weight: of latent cells to regenerate, where those to keep weigh 1. 1: all alike, as in the paper.
+    """
+
+    sigma_shift: float
+    region_weight: float
+
+
+def start_training(parameters: Sequence[nn.Parameter], optimizer: Optimizer, seed: int) -> LoopState:
+    """Make the state before the first step.
 
     Args:
-        model: with its transformer and LoRA loaded.
-        parameters: of the LoRA; changed in place.
-        samples: what `schedule` points into.
-        schedule: the sample of each step.
+        parameters: of the LoRA; training changes them in place.
         optimizer: its settings.
-        sigma_shift: of the sigmas drawn; see `lib.flow_matching.shift_sigmas`. 1: uniform, as in the paper.
         seed: of noise and sigmas, drawn on the CPU so that a seed means the same on every device.
-        on_step: called with steps done, the loss (mean squared velocity error over all latents) and
-            the seconds the step took.
-
-    Raises:
-        InputError: the loss is no longer finite.
     """
-    generator = torch.Generator("cpu").manual_seed(seed)
     adamw = torch.optim.AdamW(
         parameters,
         lr=optimizer.learning_rate,
         betas=(optimizer.beta1, optimizer.beta2),
         weight_decay=optimizer.weight_decay,
     )
+    return LoopState(parameters, adamw, torch.Generator("cpu").manual_seed(seed))
+
+
+def train(
+    model: VideoModel,
+    state: LoopState,
+    samples: Sequence[Sample],
+    schedule: Sequence[int],
+    optimizer: Optimizer,
+    objective: Objective,
+    on_step: Callable[[int, float, float], None],
+) -> None:
+    """Fit the state's parameters by flow matching, one sample a step.
+
+    Args:
+        model: with its transformer and LoRA loaded.
+        state: fresh, or restored; its curve tells how many steps are done.
+        samples: what `schedule` points into.
+        schedule: the sample of each step.
+        optimizer, objective: their settings.
+        on_step: called with steps done, the loss (mean squared velocity error over all latents, weighted) and the
+            seconds the step took.
+
+    Raises:
+        InputError: the loss is no longer finite.
+    """
     model.transformer.train()  # gradient checkpointing is active in training mode only
-    for step, index in enumerate(schedule, start=1):
+    for step in range(len(state.curve) + 1, len(schedule) + 1):
         started = time.perf_counter()
-        adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
-        clean_latents = samples[index].latents
-        sigma = shift_sigmas(torch.rand(1, generator=generator), sigma_shift).to(clean_latents.device)
-        noise = torch.randn(clean_latents.shape, generator=generator).to(clean_latents.device)
-        noisy_latents = add_noise(clean_latents, noise, sigma)
-        velocity = model.predict_velocity(noisy_latents, sigma, samples[index].conditioning)
-        loss = F.mse_loss(velocity, target_velocity(clean_latents, noise))
-        adamw.zero_grad(set_to_none=True)
+        state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
+        sample = samples[schedule[step - 1]]
+        sigma = shift_sigmas(torch.rand(1, generator=state.generator), objective.sigma_shift).to(sample.latents.device)
+        noise = torch.randn(sample.latents.shape, generator=state.generator).to(sample.latents.device)
+        velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
+        target = target_velocity(sample.latents, noise)
+        loss = _weighted_loss(velocity, target, _cell_weights(model, sample, objective.region_weight))
+        state.adamw.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, optimizer.gradient_clip)
-        adamw.step()
+        nn.utils.clip_grad_norm_(state.parameters, optimizer.gradient_clip)
+        state.adamw.step()
         value = loss.item()
         if not torch.isfinite(loss):
             raise InputError([Problem("training.learning_rate", f"a loss of {value} at step {step}", "a smaller rate")])
         on_step(step, value, time.perf_counter() - started)
     model.transformer.eval()
+
+
+def _cell_weights(model: VideoModel, sample: Sample, region_weight: float) -> torch.Tensor | None:
+    """Weigh each latent of a sample, divided by their mean in the loss; None: all alike."""
+    if region_weight == 1:
+        return None
+    cells = model.regenerated_cells(sample.conditioning)  # (1, 1, latent frames, height, width)
+    return (1 + (region_weight - 1) * cells).expand_as(sample.latents)
+
+
+def _weighted_loss(velocity: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    if weights is None:
+        return F.mse_loss(velocity, target)
+    return (weights * (velocity - target).square()).sum() / weights.sum()
 
 
 @dataclass(frozen=True)
@@ -126,7 +167,7 @@ class Adapter:
 
     rank: int
     alpha: float
-    feed_forward: bool
+    layers: tuple[str, ...]
 
 
 def train_lora(
@@ -135,35 +176,54 @@ def train_lora(
     schedule: Sequence[int],
     adapter: Adapter,
     optimizer: Optimizer,
-    sigma_shift: float,
+    objective: Objective,
     seed: int,
     start_from: Path | None,
     lora_path: Path,
     curve_path: Path,
+    training: str,
 ) -> None:
     """Train one LoRA and write it with its loss curve, both whole or not at all.
 
+    The state is kept beside `lora_path` every STEPS_BETWEEN_SAVES steps and when a signal asks to stop; the same
+    training, started again, goes on from there and ends with the same bits as one that was never stopped.
+
     Args:
-        model, samples, schedule, optimizer, sigma_shift, seed: as in `train`.
+        model, samples, schedule, optimizer, objective: as in `train`.
         adapter: shape of a fresh LoRA.
+        seed: of the fresh LoRA, and of `start_training`.
         start_from: the LoRA of the stage before, continued with a fresh optimizer; None: a fresh LoRA.
         lora_path: where the LoRA goes.
         curve_path: where the loss goes, one JSON object a line: step, sample, loss, seconds.
+        training: of `lib.training_state.fingerprint`.
+
+    Raises:
+        InterruptionError: a signal asked for it.
     """
     if start_from is None:
-        target_modules = model.lora_target_modules(adapter.feed_forward)
+        target_modules = model.lora_target_modules(adapter.layers)
         parameters = attach_lora(model.transformer, target_modules, adapter.rank, adapter.alpha, seed)
     else:
         parameters = load_lora(model.transformer, start_from, trainable=True)
     print(f"training {sum(parameter.numel() for parameter in parameters):,} LoRA parameters")
-    progress = Progress("step", len(schedule))
-    with whole_file(curve_path) as temporary, temporary.open("w", encoding="utf-8") as curve:
+    state, kept = start_training(parameters, optimizer, seed), state_path(lora_path)
+    if restore_state(kept, state, training):
+        print(f"goes on after step {len(state.curve)} of {len(schedule)}, where an earlier run was stopped")
+    progress = Progress("step", len(schedule), len(state.curve))
+    with stop_signals() as stops:
 
         def record(step: int, loss: float, seconds: float) -> None:
             row = {"step": step, "sample": schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
-            curve.write(json.dumps(row) + "\n")
-            curve.flush()
+            state.curve.append(json.dumps(row))
             progress.show(step, loss)
+            if stops or step % STEPS_BETWEEN_SAVES == 0:
+                save_state(kept, state, training)
+            if stops:
+                done = f"step {step} of {len(schedule)}"
+                raise InterruptionError(f"stopped by {stops[0]} after {done}; a new run goes on from there")
 
-        train(model, parameters, samples, schedule, optimizer, sigma_shift, seed, record)
+        train(model, state, samples, schedule, optimizer, objective, record)
+    with whole_file(curve_path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in state.curve), encoding="utf-8")
     save_lora(model.transformer, lora_path)
+    kept.unlink(missing_ok=True)

@@ -5,29 +5,30 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 import yaml
 
-from lib.config import FAMILY_LIMITS, Config, json_schema
+from lib.config import FAMILY_LIMITS, Config, LoraLayers, json_schema
 from lib.models import ADAPTERS, load_model
 from lib.models.base import VideoModel
 from tests.conftest import ROOT, TINY_WAN
 
 # Lower layers first: a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "files", "provenance", "recolouring", "stage_log"},
-    {"config", "checkpoints", "machine", "devices", "sound", "video_io", "optical_flow"},
+    {"errors", "files", "provenance", "recolouring", "stage_log", "windows"},
+    {"config", "checkpoints", "lora_files", "machine", "devices", "sound", "video_io", "optical_flow"},
     {"frames", "detector", "boxes", "edit_difference", "scene_cuts", "object_links", "yoloe_tracker", "sam2_tracker"},
+    {"edited_frames"},
     {"clip_names", "clip_files", "clip_sheet", "input_files", "clips"},
     {"region_flow", "ground_motion", "path_gaps", "region_paths", "prompted_trackers"},
     {"mask_shapes", "mask_facts", "mask_sheet"},
     {"captions", "masks", "mask_stage", "conditioning"},
     {"flow_matching", "lora", "models", "stage_model"},
-    {"encoding", "training", "sampling", "generation"},
-    {"metrics", "evaluation"},
+    {"encoding", "training_state", "training", "sampling", "generation"},
+    {"boundary_metrics", "metrics", "evaluation"},
     {"report_results", "report_media", "report_sections", "report"},
 ]
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
@@ -102,7 +103,7 @@ def test_adapter_keeps_the_contract(family: str) -> None:
     velocity = model.predict_velocity(latents, torch.tensor([0.5]), conditioning)
     assert velocity.shape == latents.shape and velocity.dtype == torch.float32
     layers = {name for name, module in model.transformer.named_modules() if isinstance(module, torch.nn.Linear)}
-    for suffix in model.lora_target_modules(feed_forward=True):
+    for suffix in model.lora_target_modules(get_args(LoraLayers)):
         assert any(name.endswith(suffix) for name in layers), suffix
     assert not any(parameter.requires_grad for parameter in model.transformer.parameters())
 

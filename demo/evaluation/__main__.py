@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from demo.evaluation.batch import Batch, check_same_models, find_failures, read_settings, run_batch
+from demo.evaluation.claims import claim_table
 from demo.evaluation.rows import measure_batch
-from demo.evaluation.scenes import EVOLVING_EDITS, MAIN_EDITS, evolving_scenes, main_scenes
+from demo.evaluation.scenes import EVOLVING_EDITS, MAIN_EDITS, PAIR_EDITS, evolving_scenes, main_scenes, pair_scenes
 from demo.evaluation.sheet import draw_sheet
 from demo.evaluation.summary import describe_run, job_table, write_tables
 from lib.config import Config
@@ -21,6 +22,7 @@ from lib.errors import InputError
 from lib.stage_model import load_stage_model
 
 REFERENCE_METHOD = "mask_lora"  # of the evolving scenes, where it is among the methods
+PAIR_METHODS = ("mask_lora", "own_lora")
 
 
 def main() -> int:
@@ -34,15 +36,15 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    batches = plan_batches(folder, arguments.scenes, arguments.evolving, arguments.methods)
+    batches = plan_batches(folder, arguments.scenes, arguments.evolving, arguments.pairs, arguments.methods)
     for batch in batches:
         run_batch(batch, settings, arguments.cores)
     rows, failures = measure(batches, config, arguments.sheet_scenes, folder / "sheet.png")
     sections = describe_run(arguments.configfile, config, models, time.perf_counter() - started)
-    sections += [*write_tables(rows, batches), job_table(batches)]
+    sections += [claim_table(rows), *write_tables(rows, batches), job_table(batches)]
     if failures:
         sections += [f"## Failed: {len(failures)}", "\n".join(f"- {line}" for line in failures)]
-    text = "\n\n".join(sections) + "\n"
+    text = "\n\n".join(filter(None, sections)) + "\n"
     rows.to_csv(folder / "scenes.csv", index=False, float_format="%.4f")
     (folder / "table.md").write_text(text, encoding="utf-8")
     print(f"\n{text}\nWritten to {folder}: table.md, scenes.csv, sheet.png")
@@ -55,6 +57,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("evaluation"), help="folder for everything that is made")
     parser.add_argument("--scenes", type=int, default=20, help="held-out scenes of the main set")
     parser.add_argument("--evolving", type=int, default=10, help="held-out scenes whose edit changes late in the clip")
+    parser.add_argument("--pairs", type=int, default=0, help="held-out scenes with two edits, sharing a LoRA and not")
     parser.add_argument("--methods", nargs="+", default=["mask_lora", "naive_lora", "base"], help="of config.yaml")
     parser.add_argument("--configfile", type=Path, help="settings that differ from config.yaml")
     parser.add_argument("--cores", default="all", help="CPU cores")
@@ -62,12 +65,19 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def plan_batches(folder: Path, num_scenes: int, num_evolving: int, methods: Sequence[str]) -> list[Batch]:
-    """Plan the main set, edited by all methods, and the evolving one, by one method with and without a reference."""
+def plan_batches(
+    folder: Path, num_scenes: int, num_evolving: int, num_pairs: int, methods: Sequence[str]
+) -> list[Batch]:
+    """Plan the sets of scenes.
+
+    The main one is edited by all methods, the evolving one by one method with and without a reference, and pairs of
+    edits with a LoRA that they share and with one for each.
+    """
     method = REFERENCE_METHOD if REFERENCE_METHOD in methods else methods[0]
     main_set = Batch(folder / "main", tuple(main_scenes(num_scenes)), MAIN_EDITS, tuple(methods))
     evolving = Batch(folder / "evolving", tuple(evolving_scenes(num_evolving)), EVOLVING_EDITS, (method,))
-    return [batch for batch in (main_set, evolving) if batch.scenes]
+    pairs = Batch(folder / "pairs", tuple(pair_scenes(num_pairs)), PAIR_EDITS, PAIR_METHODS)
+    return [batch for batch in (main_set, evolving, pairs) if batch.scenes]
 
 
 def measure(batches: Sequence[Batch], config: Config, num_drawn: int, sheet: Path) -> tuple[pd.DataFrame, list[str]]:

@@ -37,10 +37,12 @@ def measure_batch(
         folder = batch.results / scene.name
         if not (folder / "source_video.mkv").exists():
             continue
-        truth = with_read_source(render_truth(scene.edit), read_video(folder / "source_video.mkv"))
-        controls = {VAE_CEILING: _through_vae(truth.edited, model), SOURCE_COPY: truth.source}
-        shown = {"source": truth.source, "truth": truth.edited}
+        source = read_video(folder / "source_video.mkv")
+        shown = {"source": source}
         for edit in batch.edits:
+            truth = with_read_source(render_truth(scene.edits[edit]), source)
+            controls = {VAE_CEILING: _through_vae(truth.edited, model), SOURCE_COPY: source}
+            shown["truth" if scene.edits[edit] is scene.edit else f"truth, {edit}"] = truth.edited
             done = [method for method in batch.methods if (scene.name, edit, method) not in failed]
             outputs = {method: read_video(folder / edit / method / "edited.mkv") for method in done}
             if done:
@@ -54,7 +56,7 @@ def _measure_edit(
     scene: HeldOutScene, edit: str, outputs: dict[str, Video], truth: Truth, mask_path: Path
 ) -> list[Row]:
     mask = read_mask(mask_path)
-    facts = {"clip": scene.name, "number": scene.number, "kind": scene.edit.kind, "edit": edit}
+    facts = {"clip": scene.name, "number": scene.number, "kind": scene.edits[edit].kind, "edit": edit}
     return [{**facts, "method": name, **measure_video(video, truth, mask)} for name, video in outputs.items()]
 
 
@@ -64,4 +66,5 @@ def _through_vae(video: Video, model: VideoModel) -> Video:
 
 def _label(batch: Batch, edit: str, method: str) -> str:
     """Name an output by what tells it from the others of its scene."""
-    return method if len(batch.edits) == 1 else edit
+    named = [edit] * (len(batch.edits) > 1) + [method] * (len(batch.methods) > 1)
+    return ", ".join(named or [method])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.make_clips import write_source
-from demo.world.edits import EditedScene, number_edit
+from demo.world.edits import EditedScene, number_edit, number_pair
 from demo.world.rendering import render
 from demo.world.scenes import COLOURS, Figure
 from demo.world.truth import edit_region
@@ -21,21 +21,28 @@ from lib.metrics import dilate_mask
 NUM_FRAMES = 17  # edited of each scene, from its first; no scene is shorter
 WIDTH, HEIGHT = 160, 96  # pixels, of every scene
 LATE_FRAMES = 4  # the last quarter of the clip
-FIRST_NUMBER, FIRST_EVOLVING_NUMBER = 1_000_000, 2_000_000  # of held-out scenes; training measures itself on low ones
+FIRST_NUMBER, FIRST_EVOLVING_NUMBER, FIRST_PAIR_NUMBER = 1_000_000, 2_000_000, 3_000_000
+"""Of held-out scenes; training measures itself on low numbers."""
 KINDS = ("replacement", "recolour", "part", "addition", "replacement")  # of the main set, over and over
 LEAST_VISIBLE = 60  # pixels of a figure, below which it is too small to edit or to find
 REGION_MARGIN = 2  # pixels by which the changed region is grown: H.264 and the VAE blur its edges
 MAIN_EDITS = ("edit",)
+PAIR_EDITS = ("replacement", "recolour")
 WITHOUT_REFERENCE, WITH_REFERENCE = EVOLVING_EDITS = ("without-reference", "with-reference")
 
 
 @dataclass(frozen=True)
 class HeldOutScene:
-    """A scene of the benchmark: the name of its clip, its number in the held-out split, and its edit."""
+    """A scene of the benchmark: the name of its clip, its number in the held-out split, and its edits by name."""
 
     name: str
     number: int
-    edit: EditedScene
+    edits: dict[str, EditedScene]
+
+    @property
+    def edit(self) -> EditedScene:
+        """The first edit, which most scenes have alone."""
+        return next(iter(self.edits.values()))
 
 
 @dataclass(frozen=True)
@@ -63,22 +70,32 @@ class Truth:
 def main_scenes(num_scenes: int) -> list[HeldOutScene]:
     """Choose the scenes of the main set; the first ones are the same whatever their number."""
     numbers = count(FIRST_NUMBER)
-    return [next(_usable_scenes(numbers, kind)) for kind in islice(cycle(KINDS), num_scenes)]
+    return [next(_usable_scenes(numbers, kind, MAIN_EDITS)) for kind in islice(cycle(KINDS), num_scenes)]
 
 
 def evolving_scenes(num_scenes: int) -> list[HeldOutScene]:
     """Choose scenes whose edited figure changes late in the clip, and is seen then and in the reference."""
-    return list(islice(_usable_scenes(count(FIRST_EVOLVING_NUMBER), "evolving"), num_scenes))
+    return list(islice(_usable_scenes(count(FIRST_EVOLVING_NUMBER), "evolving", EVOLVING_EDITS), num_scenes))
 
 
-def _usable_scenes(numbers: Iterator[int], kind: str) -> Iterator[HeldOutScene]:
+def pair_scenes(num_scenes: int) -> list[HeldOutScene]:
+    """Choose scenes with two edits each, which may share a LoRA."""
+    pairs = ((number, number_pair("held_out", number)) for number in count(FIRST_PAIR_NUMBER))
+    usable = ((number, pair) for number, pair in pairs if all(map(is_visible, pair)))
+    return [
+        HeldOutScene(f"pair-{number}", number, dict(zip(PAIR_EDITS, pair, strict=True)))
+        for number, pair in islice(usable, num_scenes)
+    ]
+
+
+def _usable_scenes(numbers: Iterator[int], kind: str, names: Sequence[str]) -> Iterator[HeldOutScene]:
     for number in numbers:
         try:
             edit = number_edit("held_out", number, kind)
         except ValueError:  # no room for one more figure
             continue
         if is_visible(edit):
-            yield HeldOutScene(f"{kind}-{number}", number, edit)
+            yield HeldOutScene(f"{kind}-{number}", number, dict.fromkeys(names, edit))
 
 
 def is_visible(edit: EditedScene) -> bool:
@@ -143,21 +160,26 @@ def write_batch(scenes: Sequence[HeldOutScene], edits: Sequence[str], folder: Pa
         _write_scene(scene, folder / clip)
         for edit in edits:
             given = ";".join(references) if edit == WITH_REFERENCE else ""
-            lines.append(f"{scene.name}\t{clip}/source.mp4\t{edit}\t{clip}/first_frame.png\t{given}")
+            lines.append(f"{scene.name}\t{clip}/source.mp4\t{edit}\t{clip}/{_first_frame(scene, edit)}\t{given}")
     sheet = folder / "clips.tsv"
     sheet.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sheet
 
 
+def _first_frame(scene: HeldOutScene, name: str) -> str:
+    return "first_frame.png" if scene.edits[name] is scene.edit else f"{name}.png"
+
+
 def _write_scene(scene: HeldOutScene, folder: Path) -> None:
-    """Write source.mp4, first_frame.png and the references of a scene."""
-    source, edited = (render(version)[0] for version in (scene.edit.source, scene.edit.edited))
+    """Write source.mp4, the edited first frames and the references of a scene."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    write_source(scratch / "source.mp4", source, scene.edit.source.fps, None)
-    Image.fromarray(edited[0]).save(scratch / "first_frame.png")
-    for index in scene.edit.references:
-        Image.fromarray(edited[index]).save(scratch / f"{index:05d}.png")
+    write_source(scratch / "source.mp4", render(scene.edit.source)[0], scene.edit.source.fps, None)
+    for name, edit in scene.edits.items():
+        edited = render(edit.edited)[0]
+        Image.fromarray(edited[0]).save(scratch / _first_frame(scene, name))
+        for index in edit.references:
+            Image.fromarray(edited[index]).save(scratch / f"{index:05d}.png")
     for path in scratch.iterdir():
         _put(path, folder / path.name)
     shutil.rmtree(scratch)

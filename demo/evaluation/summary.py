@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from demo.evaluation.batch import Batch
-from demo.evaluation.scenes import MAIN_EDITS
+from demo.evaluation.scenes import MAIN_EDITS, PAIR_EDITS
 from demo.evaluation.table import coverage_line, kind_table, markdown, method_table, reference_table
 from lib.config import Config
 from lib.provenance import package_versions
@@ -35,6 +35,7 @@ def describe_run(configfile: Path | None, config: Config, models: Mapping[str, s
         "Means ± standard deviations over scenes, medians of centroid errors; frame 0, which is given, is left out. "
         "Background: what the edit truly leaves alone; outside mask: what the model was told to keep; late: the last "
         "quarter of the clip; lost: nothing like the edited figure is in the frame. "
+        "Seam: the step along the mask's edge that the truth does not have, in levels of 255. "
         "VAE ceiling: the truth through the VAE. Source copy: the source as if it were the output."
     )
     return ["# Edits measured against their ground truth", "\n".join(facts), reading]
@@ -49,7 +50,9 @@ def write_tables(rows: pd.DataFrame, batches: Sequence[Batch]) -> list[str]:
         chosen = rows[rows["set"] == batch.folder.name]
         if chosen.empty:
             continue
-        if batch.edits == MAIN_EDITS:
+        if batch.edits == PAIR_EDITS:
+            sections += ["## Two edits of a clip", method_table(chosen, batch.methods), coverage_line(chosen)]
+        elif batch.edits == MAIN_EDITS:
             sections += ["## All scenes", method_table(chosen, batch.methods), coverage_line(chosen)]
             sections += ["## By kind of edit", kind_table(chosen, batch.methods)]
         else:

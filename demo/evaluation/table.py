@@ -14,6 +14,7 @@ MEASURES = {
     "late_edit_psnr": "late edit dB",
     "centroid_error": "centroid error px",
     "lost_share": "frames lost",
+    "seam": "seam levels",
 }
 """Columns of the tables, and their headings."""
 

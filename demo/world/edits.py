@@ -58,6 +58,23 @@ def number_edit(split: str, number: int, kind: str) -> EditedScene:
     return EditedScene(kind=kind, source=replace_figure(scene, index, figure), edited=edited, figure=index)
 
 
+def number_pair(split: str, number: int) -> tuple[EditedScene, EditedScene]:
+    """Return two edits of one numbered scene: another shape, and other colours of the same figure or another one."""
+    generator = np.random.default_rng((SPLITS[split], number, 1 + len(EDIT_KINDS)))
+    scene = number_scene(split, number)
+    movers = [index for index, figure in enumerate(scene.figures) if is_mover(figure)]
+    first, *others = (int(index) for index in generator.permutation(movers))
+    second = others[0] if others else first
+    for index in {first, second}:
+        scene = replace_figure(scene, index, replace(scene.figures[index], late_colour=None, flips=False))
+    pair = (("replacement", first, replace_shape), ("recolour", second, recolour))
+    shape, colours = (
+        EditedScene(kind, scene, replace_figure(scene, index, change(generator, scene.figures[index])), index)
+        for kind, index, change in pair
+    )
+    return shape, colours
+
+
 def replace_shape(generator: np.random.Generator, figure: Figure) -> Figure:
     """Give a figure another shape and other colours."""
     shape = str(generator.choice([name for name in SHAPES if name != figure.shape]))

@@ -1,6 +1,6 @@
 """What the loops ask of a video model; everything that differs between models is behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,13 +31,20 @@ class VideoModel(Protocol):
     size_multiple: int
     """Width and height must be multiples of this, in pixels."""
 
+    device: torch.device
+    """Where its weights are, and what it is given goes."""
+
     @property
     def transformer(self) -> nn.Module:
         """The frozen denoiser that receives the LoRA."""
         ...
 
-    def lora_target_modules(self, feed_forward: bool) -> list[str]:
-        """Return the suffixes of the linear layers to adapt."""
+    def lora_target_modules(self, layers: Collection[str]) -> list[str]:
+        """Return the suffixes of the linear layers to adapt.
+
+        Args:
+            layers: kinds, any of self_attention, cross_attention and feed_forward.
+        """
         ...
 
     def encode_video(self, video: torch.Tensor) -> torch.Tensor:
@@ -65,8 +72,16 @@ class VideoModel(Protocol):
         """
         ...
 
+    def encode_condition_video(self, condition_video: torch.Tensor, keep_mask: torch.Tensor) -> Conditioning:
+        """Encode the part of a Conditioning that differs between the windows of a clip; see `encode_conditioning`."""
+        ...
+
     def select_frames(self, conditioning: Conditioning, positions: Sequence[int]) -> Conditioning:
         """Return the conditioning of some latent frames of a clip alone, which still tells where they stand in it."""
+        ...
+
+    def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
+        """Return (1, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
         ...
 
     def predict_velocity(

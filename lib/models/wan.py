@@ -19,8 +19,11 @@ from lib.models.base import Conditioning
 MAX_PROMPT_TOKENS = 512
 FRAME_POSITIONS = "frame_positions"  # in a Conditioning: where in the clip its latent frames stand
 NUM_TIMESTEPS = 1000  # the transformer is told sigma in thousandths
-ATTENTION_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]  # not add_k_proj, add_v_proj: the image context's
-FEED_FORWARD_LAYERS = ["ffn.net.0.proj", "ffn.net.2"]
+LORA_LAYERS = {
+    "self_attention": ["attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0"],
+    "cross_attention": ["attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0"],  # not add_k_proj, add_v_proj
+    "feed_forward": ["ffn.net.0.proj", "ffn.net.2"],
+}
 
 
 class WanModel:
@@ -40,9 +43,9 @@ class WanModel:
         assert isinstance(module, nn.Module)
         return module
 
-    def lora_target_modules(self, feed_forward: bool) -> list[str]:
-        """Return all linear layers of self- and cross-attention but the image keys and values."""
-        return ATTENTION_LAYERS + (FEED_FORWARD_LAYERS if feed_forward else [])
+    def lora_target_modules(self, layers: Collection[str]) -> list[str]:
+        """Return the linear layers of each kind; of cross-attention all but the image's keys and values."""
+        return [suffix for kind, suffixes in LORA_LAYERS.items() if kind in layers for suffix in suffixes]
 
     @torch.no_grad()
     def encode_video(self, video: torch.Tensor) -> torch.Tensor:
@@ -84,10 +87,17 @@ class WanModel:
         self, prompt: str, condition_video: torch.Tensor, keep_mask: torch.Tensor, first_frame: torch.Tensor
     ) -> Conditioning:
         """Encode the prompt, the image context, the packed mask and the condition video."""
-        assert bool((condition_video * (1 - keep_mask) == 0).all()), "condition_video must be 0 where keep_mask is"
         return {
             **self.encode_prompt(prompt),
             "image_embeds": self._encode_image(first_frame),
+            **self.encode_condition_video(condition_video, keep_mask),
+        }
+
+    @torch.no_grad()
+    def encode_condition_video(self, condition_video: torch.Tensor, keep_mask: torch.Tensor) -> Conditioning:
+        """Pack the mask and encode the condition video."""
+        assert bool((condition_video * (1 - keep_mask) == 0).all()), "condition_video must be 0 where keep_mask is"
+        return {
             "packed_mask": pack_keep_mask(keep_mask, self._cell_size(), self.frame_stride).to(self.device),
             "condition_latents": self.encode_video(condition_video),
         }
@@ -97,6 +107,10 @@ class WanModel:
         chosen = torch.tensor(positions, device=conditioning["packed_mask"].device)
         in_time = {name: conditioning[name].index_select(2, chosen) for name in ("packed_mask", "condition_latents")}
         return {**conditioning, **in_time, FRAME_POSITIONS: chosen}
+
+    def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
+        """Read the packed mask: a cell is regenerated if it is in any of the frames that share it."""
+        return 1 - conditioning["packed_mask"].amin(dim=1, keepdim=True)
 
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning

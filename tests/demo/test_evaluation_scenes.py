@@ -13,14 +13,17 @@ from demo.evaluation.scenes import (
     LATE_FRAMES,
     LEAST_VISIBLE,
     NUM_FRAMES,
+    PAIR_EDITS,
     evolving_scenes,
     main_scenes,
+    pair_scenes,
     render_truth,
     with_read_source,
     write_batch,
 )
 from demo.world.edits import REFERENCE_FRAME
 from lib.clips import find_clips
+from lib.video_io import read_image
 
 
 def test_more_scenes_begin_with_the_fewer() -> None:
@@ -68,8 +71,21 @@ def test_second_writing_touches_only_what_changed(tmp_path: Path) -> None:
     write_batch(scenes, ("edit",), tmp_path)
     dates = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("clips/*/*")}
     edit = scenes[1].edit
-    scenes[1] = replace(scenes[1], edit=replace(edit, edited=replace(edit.edited, texture_seed=0)))
+    scenes[1] = replace(scenes[1], edits={"edit": replace(edit, edited=replace(edit.edited, texture_seed=0))})
     write_batch(scenes, ("edit",), tmp_path)
     changed = [path for path, date in dates.items() if path.stat().st_mtime_ns != date]
     assert changed == [tmp_path / "clips" / scenes[1].name / "first_frame.png"]
     assert set(dates) == set(tmp_path.rglob("clips/*/*"))
+
+
+def test_pairs_are_two_edits_of_one_scene(tmp_path: Path) -> None:
+    """One source, two first frames, each edit seen in its own; the sheet lists both for the same clip."""
+    (scene,) = pair_scenes(1)
+    first, second = (render_truth(edit) for edit in scene.edits.values())
+    assert (first.source == second.source).all()
+    assert [edit.kind for edit in scene.edits.values()] == list(PAIR_EDITS)
+    assert (first.edited[0] != second.edited[0]).any()
+    sheet = write_batch([scene], PAIR_EDITS, tmp_path)
+    (clip,) = find_clips(sheet, num_frames=NUM_FRAMES, start=0, stride=1).clips
+    frames = [read_image(edit.first_frame) for edit in clip.edits]
+    assert (frames[0] == first.edited[0]).all() and (frames[1] == second.edited[0]).all()

@@ -11,6 +11,8 @@ from lib.machine import GIB, check_disk, estimate_bytes, estimate_lora_bytes
 from lib.models.base import VideoModel
 from tests.conftest import ROOT, TINY_WAN
 
+LAYERS = ("self_attention", "cross_attention", "feed_forward")
+
 DEMO = ROOT / "demo" / "models"
 GOOD = {
     "video_model": (str(TINY_WAN), "wan"),
@@ -59,16 +61,16 @@ def test_model_paths_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest
 
 def test_lora_size_estimate_is_the_real_size(tiny_wan: VideoModel) -> None:
     """From the transformer's config.json alone, without loading it."""
-    parameters = attach_lora(tiny_wan.transformer, tiny_wan.lora_target_modules(feed_forward=True), 4, 4.0, 0)
+    parameters = attach_lora(tiny_wan.transformer, tiny_wan.lora_target_modules(LAYERS), 4, 4.0, 0)
     real = sum(parameter.numel() for parameter in parameters) * 4
-    assert estimate_lora_bytes(TINY_WAN / "transformer" / "config.json", rank=4, feed_forward=True) == real
+    assert estimate_lora_bytes(TINY_WAN / "transformer" / "config.json", rank=4, layers=LAYERS) == real
 
 
 def test_the_14b_lora_is_as_large_as_measured(tmp_path: Path) -> None:
     """76.7 M parameters at rank 16, the authors' figure."""
     shape = {"num_attention_heads": 40, "attention_head_dim": 128, "ffn_dim": 13824, "num_layers": 40}
     (tmp_path / "config.json").write_text(json.dumps(shape))
-    assert estimate_lora_bytes(tmp_path / "config.json", 16, True) / 4e6 == pytest.approx(76.7, abs=0.1)
+    assert estimate_lora_bytes(tmp_path / "config.json", 16, LAYERS) / 4e6 == pytest.approx(76.7, abs=0.1)
 
 
 def test_disk_that_is_too_small_is_a_problem(tmp_path: Path) -> None:

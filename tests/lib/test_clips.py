@@ -569,8 +569,8 @@ def test_long_lists_of_frames_are_brief(clips: Path, add: Callable[..., Path]) -
         ("prompt: \x07", "", "not YAML", "key: value"),
         ("just words", "", "'just words'", "keys and values"),
         ("promt: a car", "", "an unknown key 'promt'", "'prompt' (the nearest known key)"),
-        ("xyz: 1", "", "an unknown key 'xyz'", "one of classes, prompt, seed"),
-        ("3: 1", "", "an unknown key '3'", "one of classes, prompt, seed"),
+        ("xyz: 1", "", "an unknown key 'xyz'", "one of classes, lora_scale, prompt, seed"),
+        ("3: 1", "", "an unknown key '3'", "one of classes, lora_scale, prompt, seed"),
         ("seed: three", ", key 'seed'", "'three'", "a whole number, 0 or more"),
         ("seed: -1", ", key 'seed'", "-1", "a whole number, 0 or more"),
         ("seed: true", ", key 'seed'", "True", "a whole number, 0 or more"),
@@ -745,7 +745,7 @@ def test_all_problems_are_collected(clips: Path, add: Callable[..., Path]) -> No
 
 # The sheet
 
-COLUMNS = ["clip", "source", "edit", "first_frame", "references", "mask", "prompt", "seed", "classes"]
+COLUMNS = ["clip", "source", "edit", "first_frame", "references", "mask", "prompt", "seed", "lora_scale", "classes"]
 
 
 @pytest.fixture
@@ -775,7 +775,14 @@ ROW = {"clip": "car", "source": "car.mp4", "edit": "red", "first_frame": "red.pn
 @pytest.mark.parametrize("name", ["clips.tsv", "clips.csv"])
 def test_a_sheet_is_read(sheet: Callable[..., Path], tmp_path: Path, name: str) -> None:
     """Rows become edits; paths start at the sheet; blank rows and a byte order mark do no harm."""
-    full = {"references": "more", "mask": "masks", "prompt": "a red car", "seed": "7", "classes": "car"}
+    full = {
+        "references": "more",
+        "mask": "masks",
+        "prompt": "a red car",
+        "seed": "7",
+        "lora_scale": "0.8",
+        "classes": "car",
+    }
     listed = {"edit": "NA", "references": "more/00011.png;more/00005.png", "first_frame": str(tmp_path / "red.png")}
     batch = look(sheet({**ROW, **full}, {}, {**ROW, **listed}, {**ROW, "clip": "007"}, name=name))
     assert batch.problems == ()
@@ -787,7 +794,8 @@ def test_a_sheet_is_read(sheet: Callable[..., Path], tmp_path: Path, name: str) 
     assert batch.clips[0].source == tmp_path / "car.mp4"
     assert red.references == listed_edit.references == tuple((i, tmp_path / f"more/{i:05}.png") for i in (5, 11))
     assert red.masks == tuple((index, tmp_path / f"masks/{index:05}.png") for index in USED)
-    assert (red.prompt, red.seed, red.classes) == ("a red car", 7, ("car",))
+    assert (red.prompt, red.seed, red.lora_scale, red.classes) == ("a red car", 7, 0.8, ("car",))
+    assert listed_edit.lora_scale is None
     assert (listed_edit.masks, listed_edit.prompt, listed_edit.seed, listed_edit.classes) == ((), None, None, None)
 
 
@@ -827,6 +835,8 @@ def test_a_sheets_files_may_lie_anywhere(sheet: Callable[..., Path], tmp_path: P
         ({"edit": ""}, "clips.tsv, row 2, edit", "an empty cell", "the edit's name"),
         ({"source": ""}, "clips.tsv, row 2, source", "an empty cell", "the clip's video file"),
         ({"first_frame": ""}, "clips.tsv, row 2, first_frame", "an empty cell", "the edited first frame"),
+        ({"lora_scale": "much"}, "clips.tsv, row 2, lora_scale", "'much'", "a number from 0 to 4"),
+        ({"lora_scale": "4.5"}, "clips.tsv, row 2, lora_scale", "'4.5'", "a number from 0 to 4"),
         ({"seed": "3.0"}, "clips.tsv, row 2, seed", "'3.0'", "a whole number"),
         ({"classes": "car,,bus"}, "clips.tsv, row 2, classes", "'car,,bus'", "separated by commas"),
         ({"source": "gone.mp4"}, "gone.mp4", "no such file", "a file that exists"),

@@ -8,7 +8,6 @@ import torch
 
 from lib.captions import caption_frame, clean_caption, load_captioner, make_prompt
 from lib.encoding import encode_edit, encode_source, load_encoded, load_samples, save_encoded
-from lib.generation import generate_video
 from lib.models.base import VideoModel
 from lib.provenance import STAGE_VERSIONS, describe
 from lib.video_io import to_model_video
@@ -43,7 +42,8 @@ def test_encoded_tensors_survive_the_file(tiny_wan: VideoModel, edit_mask: np.nd
     edit = _encode_edit(tiny_wan, edit_mask, "edit", {4: 255 - source[4], 8: 255 - source[8]})
     save_encoded(edit, tmp_path / "edit.safetensors")
     paths = (tmp_path / "source.safetensors", tmp_path / "edit.safetensors")
-    (clip,), references = load_samples(*paths, torch.device("cpu"))
+    samples = load_samples(*paths, torch.device("cpu"))
+    (clip,), references = samples["source"], samples["reference"]
     assert clip.latents.shape[2] == 3
     assert [sample.latents.shape[2] for sample in references] == [1, 1]
     assert torch.equal(references[0].latents, edit["reference_00004"]["latents"])
@@ -62,10 +62,45 @@ def test_recoloured_copies_go_with_the_source(tiny_wan: VideoModel, edit_mask: n
     save_encoded(encoded, tmp_path / "source.safetensors")
     save_encoded(_encode_edit(tiny_wan, edit_mask, "edit", {4: source[4]}), tmp_path / "edit.safetensors")
     cpu = torch.device("cpu")
-    clip, references = load_samples(tmp_path / "source.safetensors", None, cpu)
-    assert torch.equal(clip[0].latents, plain["latents"]) and len(clip) == 3 and references == []
-    again, references = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
-    assert len(again) == 3 and [sample.latents.shape[2] for sample in references] == [1]
+    alone = load_samples(tmp_path / "source.safetensors", None, cpu)
+    assert torch.equal(alone["source"][0].latents, plain["latents"])
+    assert [len(of_kind) for of_kind in alone.values()] == [1, 2, 0]
+    both = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
+    assert [len(of_kind) for of_kind in both.values()] == [1, 2, 1]
+    assert both["reference"][0].latents.shape[2] == 1
+
+
+def test_windows_of_a_long_clip_are_samples_of_their_own(
+    tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path
+) -> None:
+    """Each window is encoded as a clip of its own would be, its copies too; only the first is generated from here."""
+    source, windows = smooth_video(FRAMES, HEIGHT, WIDTH), [(0, 5), (4, 9)]
+    encoded = encode_source(tiny_wan, source, edit_mask, "a dog", "edit", 1, "p3rs0n", windows)
+    assert list(encoded) == ["source", "recoloured_01", "source_window_01", "recoloured_01_window_01"]
+    second = encode_source(tiny_wan, source[4:], edit_mask[4:], "a dog", "edit", 1, "p3rs0n")
+    for name, again in (("source", "source_window_01"), ("recoloured_01", "recoloured_01_window_01")):
+        assert all(torch.equal(encoded[again][key], tensor) for key, tensor in second[name].items())
+    save_encoded(encoded, tmp_path / "source.safetensors")
+    samples = load_samples(tmp_path / "source.safetensors", None, torch.device("cpu"))
+    assert [len(of_kind) for of_kind in samples.values()] == [2, 2, 0]
+    edited, references = 255 - source[0], {3: 255 - source[3], 7: 255 - source[7]}
+    how = ("a cat", "", "edit", "placed")
+    edit = encode_edit(tiny_wan, source, edited, references, edit_mask, *how, window=5)
+    alone = encode_edit(tiny_wan, source[:5], edited, {3: references[3]}, edit_mask[:5], *how)
+    assert all(torch.equal(edit["generation"][key], tensor) for key, tensor in alone["generation"].items())
+    assert torch.equal(edit["reference_00003"]["latents"], alone["reference_00003"]["latents"])
+    assert edit["reference_00007"]["latents"].shape[2] == 1, "in a later window a reference is a still"
+
+
+def test_the_image_context_may_be_the_sources(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
+    """`source` shows the image encoder the unedited frame 0, and changes nothing else."""
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    how = (tiny_wan, source, 255 - source[0], {}, edit_mask, "a cat", "", "edit", "still")
+    edited, plain = (encode_edit(*how, image_context=context)["generation"] for context in ("edited", "source"))
+    of_source = encode_source(tiny_wan, source, edit_mask, "a dog", "edit")["source"]
+    assert torch.equal(plain["image_embeds"], of_source["image_embeds"])
+    assert not torch.equal(edited["image_embeds"], plain["image_embeds"])
+    assert all(torch.equal(edited[name], plain[name]) for name in edited if name != "image_embeds")
 
 
 def test_generation_sees_the_edited_frame_and_training_the_source(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
@@ -120,17 +155,6 @@ def test_placed_reference_stands_after_the_first_frame_at_its_own_time(
     save_encoded(encoded, tmp_path / "edit.safetensors")
     again = load_encoded(tmp_path / "edit.safetensors", torch.device("cpu"))["reference_00006"]
     assert all(torch.equal(again[name], group[name]) for name in group) and again.keys() == group.keys()
-
-
-def test_same_seed_same_video_other_seed_other_video(
-    tiny_wan: VideoModel, edit_mask: np.ndarray, tmp_path: Path
-) -> None:
-    """Generation repeats exactly and depends on its seed."""
-    save_encoded(_encode_edit(tiny_wan, edit_mask, "edit", {}), tmp_path / "edit.safetensors")
-    videos = [generate_video(tiny_wan, tmp_path / "edit.safetensors", None, 2, 5.0, 5.0, seed) for seed in (3, 3, 4)]
-    assert videos[0].shape == (FRAMES, HEIGHT, WIDTH, 3)
-    assert np.array_equal(videos[0], videos[1])
-    assert not np.array_equal(videos[0], videos[2])
 
 
 def test_florence_captions_a_frame_without_special_tokens() -> None:

@@ -11,6 +11,8 @@ from lib.lora import attach_lora, load_lora, save_lora
 from lib.models import load_model
 from tests.conftest import TINY_WAN
 
+LAYERS = ("self_attention", "cross_attention", "feed_forward")
+
 
 def _inputs(transformer: WanTransformer3DModel) -> dict[str, torch.Tensor]:
     torch.manual_seed(3)
@@ -54,7 +56,13 @@ def test_fresh_adapter_changes_nothing_and_only_it_is_trained() -> None:
 def test_image_keys_and_values_are_not_adapted() -> None:
     """The default target layers leave the image context's projections alone (design: the method)."""
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
-    attach_lora(model.transformer, model.lora_target_modules(feed_forward=True), rank=2, alpha=2, seed=0)
+    attach_lora(
+        model.transformer,
+        model.lora_target_modules(LAYERS),
+        rank=2,
+        alpha=2,
+        seed=0,
+    )
     adapted = {name.split(".lora_")[0] for name, _ in model.transformer.named_parameters() if "lora_" in name}
     assert not [name for name in adapted if "add_" in name]
     block = {name.removeprefix("blocks.0.") for name in adapted if name.startswith("blocks.0.")}

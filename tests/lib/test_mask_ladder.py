@@ -10,7 +10,7 @@ from lib.boxes import Boxes
 from lib.edit_difference import Mask
 from lib.errors import InputError
 from lib.mask_sheet import draw_sheet
-from lib.masks import composite_edited, hold_back, make_edit_mask
+from lib.masks import hold_back, make_edit_mask
 from lib.region_flow import region_flows
 from lib.region_paths import METHODS
 from lib.scene_cuts import find_cuts, shot_of
@@ -133,20 +133,6 @@ def test_a_doubtful_mask_can_hold_its_edit_back() -> None:
     with pytest.raises(InputError, match=r"0\.\d+, held back for a look at sheet\.png") as caught:
         hold_back(doubtful, "sheet.png", "car", "red")
     assert (caught.value.problems[0].clip, caught.value.problems[0].edit) == ("car", "red")
-
-
-def test_compositing_keeps_the_edit_and_gives_the_source_back_outside() -> None:
-    """Outside the mask the source, bit for bit; well inside, the edit; no jump along the mask's edge."""
-    video, boxes = moving_square()
-    edited = painted(np.clip(video[0].astype(int) + 8, 0, 255).astype(np.uint8), boxes[0])
-    mask = make_edit_mask(video, edited, {}, as_detections(boxes), SETTINGS)[0][0]
-    result = composite_edited(edited, video[0], mask)
-    assert (result[~mask] == video[0][~mask]).all()
-    left, top, right, bottom = boxes[0].astype(int)
-    assert (result[top:bottom, left:right] == edited[top:bottom, left:right]).all()
-    step = np.abs(np.diff(result.astype(int) - video[0], axis=1)).max(axis=-1)
-    step[:, left - 2 : right + 2] = 0
-    assert step.max() <= 4
 
 
 def test_the_sheet_shows_edit_and_mask_with_their_judgement() -> None:

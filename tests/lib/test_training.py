@@ -1,21 +1,28 @@
 """The training loop learns, repeats, and mixes samples as told."""
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from lib.errors import InputError
 from lib.models import load_model
 from lib.models.base import Sample, VideoModel
-from lib.training import Adapter, Optimizer, make_schedule, train_lora
+from lib.training import Adapter, Objective, Optimizer, make_schedule, train_lora
+from lib.training_state import InterruptionError
 from tests.conftest import TINY_WAN
 
 OPTIMIZER = Optimizer(learning_rate=2e-3, decay_share=0.0, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
-ADAPTER = Adapter(rank=8, alpha=8.0, feed_forward=True)
+LAYERS = ("self_attention", "cross_attention", "feed_forward")
+ADAPTER = Adapter(rank=8, alpha=8.0, layers=LAYERS)
+OBJECTIVE = Objective(sigma_shift=1.0, region_weight=1.0)
+TRAINING = "a fingerprint"
 
 
 def _sample(model: VideoModel, seed: int) -> Sample:
@@ -35,7 +42,7 @@ def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
     curve = folder / "curve.jsonl"
     samples = [_sample(model, 1)]
     lora = folder / "lora.safetensors"
-    train_lora(model, samples, make_schedule(num_steps, 0, 0.0), ADAPTER, OPTIMIZER, 1.0, 7, None, lora, curve)
+    train_lora(model, samples, [0] * num_steps, ADAPTER, OPTIMIZER, OBJECTIVE, 7, None, lora, curve, TRAINING)
     return [json.loads(line)["loss"] for line in curve.read_text().splitlines()]
 
 
@@ -68,7 +75,8 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
     _losses(tiny_wan, tmp_path, num_steps=2)
     fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     stage_1, stage_2 = tmp_path / "lora.safetensors", tmp_path / "second.safetensors"
-    train_lora(fresh, [_sample(fresh, 1)], [], ADAPTER, OPTIMIZER, 1.0, 7, stage_1, stage_2, tmp_path / "second.jsonl")
+    files = (stage_1, stage_2, tmp_path / "second.jsonl")
+    train_lora(fresh, [_sample(fresh, 1)], [], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files, TRAINING)
     weights = load_file(stage_1)
     assert weights.keys() == load_file(stage_2).keys()
     assert all(torch.equal(load_file(stage_2)[name], weight) for name, weight in weights.items())
@@ -77,7 +85,7 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
 @pytest.mark.parametrize(("num_references", "source_share"), [(1, 0.1), (3, 0.1), (2, 0.5), (2, 0.0)])
 def test_schedule_mixes_source_and_references(num_references: int, source_share: float) -> None:
     """The share of source steps is as asked, and references take even turns."""
-    schedule = make_schedule(100, 0, 0.0, num_references, 1 - source_share)
+    schedule = make_schedule(100, (1, 0, num_references), 0.0, 1 - source_share)
     counts = [schedule.count(index) for index in range(num_references + 1)]
     assert sum(counts) == 100
     assert counts[0] == round(100 * source_share)
@@ -86,13 +94,19 @@ def test_schedule_mixes_source_and_references(num_references: int, source_share:
 
 def test_schedule_mixes_copies_with_the_source_in_both_stages() -> None:
     """Copies take their share of what references leave; sample 0 is the source, 1 to 3 are copies, 4 a reference."""
-    assert make_schedule(8, 3, 0.5) == [0, 1, 0, 2, 0, 3, 0, 1]
-    assert make_schedule(8, 3, 0.5, 1, 0.5) == [0, 4, 1, 4, 0, 4, 2, 4]
+    assert make_schedule(8, (1, 3, 0), 0.5) == [0, 1, 0, 2, 0, 3, 0, 1]
+    assert make_schedule(8, (1, 3, 1), 0.5, 0.5) == [0, 4, 1, 4, 0, 4, 2, 4]
+
+
+def test_windows_of_a_long_clip_take_turns() -> None:
+    """Samples 0 to 2 are windows, 3 and 4 copies, 5 a reference: each kind has its share, and turns within it."""
+    assert make_schedule(6, (3, 0, 0), 0.0) == [0, 1, 2, 0, 1, 2]
+    assert make_schedule(8, (3, 2, 1), 0.5, 0.5) == [0, 5, 3, 5, 1, 5, 4, 5]
 
 
 def test_stage_one_repeats_the_source() -> None:
     """Without copies and references every step is on the source clip, whatever their share would be."""
-    assert make_schedule(5, 0, 0.5, 0, 0.5) == [0] * 5
+    assert make_schedule(5, (1, 0, 0), 0.5, 0.5) == [0] * 5
 
 
 def test_rate_falls_over_the_last_steps_only() -> None:
@@ -123,8 +137,8 @@ def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.bfloat16)
     sample = _sample(model, 1)
     conditioning = {**sample.conditioning, "prompt_embeds": sample.conditioning["prompt_embeds"].bfloat16()}
-    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
-    train_lora(model, [Sample(sample.latents, conditioning)], [0] * 20, ADAPTER, OPTIMIZER, 1.0, 7, *files)
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    train_lora(model, [Sample(sample.latents, conditioning)], [0] * 20, ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert sum(losses[-5:]) < sum(losses[:5])
     assert {tensor.dtype for tensor in load_file(tmp_path / "lora.safetensors").values()} == {torch.float32}
@@ -136,7 +150,97 @@ def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path
     """A run that has gone astray is not carried on, and leaves no LoRA behind."""
     sample = _sample(tiny_wan, 1)
     broken = Sample(sample.latents * float("inf"), sample.conditioning)
-    lora = tmp_path / "lora.safetensors"
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
     with pytest.raises(InputError, match="training.learning_rate: found a loss of nan at step 1"):
-        train_lora(tiny_wan, [broken], [0], ADAPTER, OPTIMIZER, 1.0, 7, None, lora, tmp_path / "curve.jsonl")
+        train_lora(tiny_wan, [broken], [0], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_heavier_region_counts_more_in_the_loss(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """The first loss, of the same noise, is the mean of the errors in and outside the region, weighted 3 to 1."""
+    sample = _sample(tiny_wan, 1)
+    sample.conditioning["packed_mask"][:, 2:, 1:, :, :4] = 0  # half of two of the three latent frames: a third of all
+    region = tiny_wan.regenerated_cells(sample.conditioning).expand_as(sample.latents)
+    assert region.mean() == pytest.approx(1 / 3)
+    first = {}
+    for weight in (1e-9, 1.0, 3.0):
+        fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+        files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+        train_lora(fresh, [sample], [0], ADAPTER, OPTIMIZER, replace(OBJECTIVE, region_weight=weight), 7, *files)
+        first[weight] = json.loads((tmp_path / "curve.jsonl").read_text())["loss"]
+    outside = first[1e-9]
+    inside = 3 * first[1.0] - 2 * outside
+    assert first[3.0] == pytest.approx((3 * inside + 2 * outside) / 5, rel=1e-4)
+    assert abs(inside / outside - 1) > 1e-3, "else the weights could not be told apart"
+
+
+class _StopsAt(list[Sample]):
+    """Samples of which the one of a certain step comes with a signal."""
+
+    countdown = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.countdown -= 1
+        if self.countdown == 0:
+            signal.raise_signal(signal.SIGTERM)
+        return super().__getitem__(index)
+
+
+def _train(folder: Path, stop_at: int | None = None, training: str = TRAINING) -> bytes:
+    """Train eight steps on two samples, or stop after some; return the LoRA's bytes."""
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    samples = _StopsAt([_sample(model, 1), _sample(model, 2)])
+    samples.countdown = stop_at or 0
+    files = (None, folder / "lora.safetensors", folder / "curve.jsonl", training)
+    optimizer = replace(OPTIMIZER, decay_share=0.5)
+    train_lora(model, samples, [0, 1] * 4, ADAPTER, optimizer, OBJECTIVE, 7, *files)
+    return (folder / "lora.safetensors").read_bytes()
+
+
+def _curve(folder: Path) -> list[tuple[int, float]]:
+    rows = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    return [(row["step"], row["loss"]) for row in rows]
+
+
+def test_a_stopped_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
+    """SIGTERM after step 3, and again after step 5: no LoRA is left, and the third start ends like an unbroken run."""
+    stopped, unbroken = tmp_path / "stopped", tmp_path / "unbroken"
+    whole = _train(unbroken)
+    with pytest.raises(InterruptionError, match="stopped by SIGTERM after step 3 of 8"):
+        _train(stopped, stop_at=3)
+    assert [path.name for path in stopped.iterdir()] == [".lora.state.safetensors"]
+    with pytest.raises(InterruptionError, match="after step 5 of 8"):
+        _train(stopped, stop_at=2)
+    assert _train(stopped) == whole
+    assert _curve(stopped) == _curve(unbroken)
+    assert sorted(path.name for path in stopped.iterdir()) == ["curve.jsonl", "lora.safetensors"]
+
+
+@pytest.mark.parametrize("damage", ["other training", "cut off"])
+def test_a_state_that_does_not_fit_is_not_taken_up(
+    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A state of other settings, or half a file: training starts anew, says so, and ends as if there were none."""
+    whole = _train(tmp_path / "unbroken")
+    folder = tmp_path / "stopped"
+    with pytest.raises(InterruptionError):
+        _train(folder, stop_at=3, training="other settings" if damage == "other training" else TRAINING)
+    state = folder / ".lora.state.safetensors"
+    if damage == "cut off":
+        state.write_bytes(state.read_bytes()[:1000])
+    assert _train(folder) == whole
+    assert "not taken up" in capsys.readouterr().out
+
+
+def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill that no handler sees loses the steps since the last save alone."""
+    monkeypatch.setattr("lib.training.STEPS_BETWEEN_SAVES", 3)
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    sample = _sample(model, 1)
+    broken = Sample(sample.latents * float("nan"), sample.conditioning)  # ends the run as abruptly as a kill
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    with pytest.raises(InputError, match="at step 5"):
+        train_lora(model, [sample, broken], [0, 0, 0, 0, 1], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+    with safe_open(tmp_path / ".lora.state.safetensors", framework="pt") as opened:
+        curve = json.loads(opened.metadata()["state"])["curve"]
+    assert [json.loads(line)["step"] for line in curve] == [1, 2, 3]

@@ -22,6 +22,7 @@ rule encode_source:
         gpu=NUM_GPUS,
     params:
         settings=settings_of("model.name", "model.family", "model.dtype", "training.recoloured_copies"),
+        windows=windows_of,
         trigger_word=SETTINGS.caption.trigger_word,
         machine=settings_of("model.device", "model.download"),
         version=STAGE_VERSIONS["encode"],
@@ -31,6 +32,22 @@ rule encode_source:
         "../scripts/encode_source.py"
 
 
+use rule encode_source as encode_source_own with:
+    input:
+        video="<results>/{clip}/source_video.mkv",
+        captions=captions_of_clip,
+        masks=lambda wildcards: [mask_of_edit(wildcards)],
+    output:
+        encoded="<results>/{clip}/{edit}/encoded/source_{mask}.safetensors",
+        provenance="<results>/{clip}/{edit}/encoded/source_{mask}.json",
+    log:
+        "<logs>/{clip}/{edit}/encode_source_own.{mask}.log",
+    benchmark:
+        "<benchmarks>/{clip}/{edit}/encode_source_own.{mask}.tsv"
+    message:
+        "encode source: {wildcards.clip}, {wildcards.edit} alone, {wildcards.mask}"
+
+
 rule encode_edit:
     input:
         video="<results>/{clip}/source_video.mkv",
@@ -38,7 +55,7 @@ rule encode_edit:
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references="<results>/{clip}/{edit}/references",
         captions="<results>/{clip}/{edit}/caption.json",
-        mask="<results>/{clip}/{edit}/edit_mask.mkv",
+        mask=mask_of_edit,
     output:
         encoded="<results>/{clip}/{edit}/encoded/{mask}.safetensors",
         provenance="<results>/{clip}/{edit}/encoded/{mask}.json",
@@ -54,8 +71,14 @@ rule encode_edit:
         gpu=NUM_GPUS,
     params:
         settings=settings_of(
-            "model.name", "model.family", "model.dtype", "mask.composite_edited", "sampling.negative_prompt"
+            "model.name",
+            "model.family",
+            "model.dtype",
+            "mask.correct_edited",
+            "sampling.negative_prompt",
+            "sampling.image_context",
         ),
+        window=lambda wildcards: windows_of(wildcards)[0][1],
         reference_sample=lambda wildcards: SETTINGS.training.reference_sample if edit_of(wildcards).references else None,
         own_prompt=lambda wildcards: edit_of(wildcards).prompt,
         trigger_word=SETTINGS.caption.trigger_word,

@@ -6,6 +6,8 @@ rule generate:
     input:
         encoded=encoded_of,
         lora=lora_of,
+        first_frame="<results>/{clip}/{edit}/first_frame.png",
+        mask=mask_of_method,
         video="<results>/{clip}/source_video.mkv",
         facts="<results>/{clip}/source_video.json",
     output:
@@ -30,7 +32,14 @@ rule generate:
             "sampling.num_steps",
             "sampling.guidance",
             "sampling.shift",
+            "sampling.feather",
+            "mask.correct_edited",
         ),
+        lora_scale=lora_scale_of,
+        lock_latents=of_method("lock_latents"),
+        composite=of_method("composite"),
+        mask_kind=lambda wildcards: known_mask(METHODS[wildcards.method].generate_mask),
+        windows=windows_of,
         seed=lambda wildcards: (SETTINGS.sampling.seed if edit_of(wildcards).seed is None else edit_of(wildcards).seed),
         crf=SETTINGS.video.crf,
         machine=settings_of("model.device", "model.download"),

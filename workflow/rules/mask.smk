@@ -8,7 +8,7 @@ rule segment_masks:
         facts="<results>/{clip}/source_video.json",
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references="<results>/{clip}/{edit}/references",
-        masks=user_masks_of,
+        masks=lambda wildcards: user_masks(edit_of(wildcards)),
     output:
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
         facts="<results>/{clip}/{edit}/edit_mask.json",
@@ -32,7 +32,6 @@ rule segment_masks:
             "mask.confidence",
             "mask.yoloe",
             "mask.sam2",
-            "mask.shape",
             "mask.margin",
             "mask.min_margin",
             "mask.smoothing",
@@ -41,6 +40,7 @@ rule segment_masks:
             "mask.min_confidence",
             "mask.below_confidence",
         ),
+        shape=lambda wildcards: wildcards.get("shape", SETTINGS.mask.shape),
         classes=lambda wildcards: edit_of(wildcards).classes or SETTINGS.mask.classes,
         mask_indices=lambda wildcards: [index for index, _ in edit_of(wildcards).masks],
         frame_stride=FAMILY_LIMITS[SETTINGS.model.family][0],
@@ -51,3 +51,18 @@ rule segment_masks:
         "segment masks: {wildcards.clip}, {wildcards.edit}"
     script:
         "../scripts/segment_masks.py"
+
+
+use rule segment_masks as segment_masks_shape with:
+    output:
+        mask="<results>/{clip}/{edit}/masks/{shape}.mkv",
+        facts="<results>/{clip}/{edit}/masks/{shape}.json",
+        overlay="<results>/{clip}/{edit}/masks/{shape}_overlay.mp4",
+        sheet="<results>/{clip}/{edit}/masks/{shape}.png",
+    log:
+        text="<logs>/{clip}/{edit}/segment_masks_shape.{shape}.log",
+        sheet="<logs>/{clip}/{edit}/segment_masks_shape.{shape}.png",
+    benchmark:
+        "<benchmarks>/{clip}/{edit}/segment_masks_shape.{shape}.tsv"
+    message:
+        "segment masks: {wildcards.clip}, {wildcards.edit}, {wildcards.shape}"

@@ -20,12 +20,12 @@ rule extract_frames:
         tmpdir=TMPDIR,
     params:
         settings=settings_of(
-            "video.num_frames",
             "video.width",
             "video.height",
             "video.start",
             "video.stride",
         ),
+        num_frames=lambda wildcards: len(clip_of(wildcards).indices),
         crf=SETTINGS.video.crf,
         version=STAGE_VERSIONS["extract_frames"],
     message:

@@ -1,10 +1,10 @@
 """Encode what an edit is generated from, and its references for stage 2."""
 
 from lib.captions import make_prompt
+from lib.edited_frames import correct_edited
 from lib.encoding import encode_edit, save_encoded
 from lib.files import read_json, write_json
 from lib.frames import read_references
-from lib.masks import composite_edited
 from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
@@ -16,12 +16,12 @@ with stage_log(snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edi
     model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
     video, mask = read_video(inputs.video), read_mask(inputs.mask)
     references = read_references(inputs.references, read_json(inputs.facts)["indices"])
-    edited = {0: read_first_frame(inputs.first_frame), **references}
-    if settings["mask.composite_edited"]:
-        edited = {index: composite_edited(frame, video[index], mask[index]) for index, frame in edited.items()}
+    given = {0: read_first_frame(inputs.first_frame), **references}
+    correct = settings["mask.correct_edited"]
+    edited = {index: correct_edited(frame, video[index], mask[index], correct) for index, frame in given.items()}
     caption = params.own_prompt or read_json(inputs.captions)["edited"]["caption"]
     prompts = (make_prompt(params.trigger_word, caption), settings["sampling.negative_prompt"])
-    how = (*prompts, wildcards.mask, params.reference_sample or "still")
-    save_encoded(encode_edit(model, video, edited.pop(0), edited, mask, *how), outputs.encoded)
+    how = (*prompts, wildcards.mask, params.reference_sample or "still", settings["sampling.image_context"])
+    save_encoded(encode_edit(model, video, edited.pop(0), edited, mask, *how, params.window), outputs.encoded)
     made = describe("encode", {**settings, "prompt": prompts[0]}, inputs, outputs[:1], str(device))
     write_json(outputs.provenance, made)

@@ -15,7 +15,8 @@ with stage_log(snakemake.log[0], f"encode_source: {wildcards.clip}, {wildcards.m
     union = union_masks([read_mask(path) for path in inputs.masks])
     prompt = read_json(inputs.captions)["source"]["prompt"]
     copies = (settings["training.recoloured_copies"], snakemake.params.trigger_word)
-    encoded = encode_source(model, read_video(inputs.video), union, prompt, wildcards.mask, *copies)
+    how = (wildcards.mask, *copies, snakemake.params.windows)
+    encoded = encode_source(model, read_video(inputs.video), union, prompt, *how)
     save_encoded(encoded, outputs.encoded)
     made = describe("encode", {**settings, "prompt": prompt}, inputs, outputs[:1], str(device))
     write_json(outputs.provenance, made)

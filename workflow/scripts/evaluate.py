@@ -1,9 +1,10 @@
 """Measure an edited video, beside the VAE round trip and the unedited copy of the source."""
 
 from lib.checkpoints import resolve_path
-from lib.evaluation import evaluate_rows
+from lib.edited_frames import correct_edited
+from lib.evaluation import describe_first_frame, describe_joins, evaluate_rows
 from lib.files import read_json, whole_file, write_json
-from lib.metrics import difference_video
+from lib.metrics import difference_video, dilate_mask
 from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
@@ -16,9 +17,16 @@ with stage_log(snakemake.log[0], f"evaluate: {wildcards.clip}, {wildcards.edit},
     edited, source = read_video(inputs.edited), read_video(inputs.source)
     facts = read_json(inputs.facts)
     first_frame, mask = read_first_frame(inputs.first_frame), read_mask(inputs.mask)
+    used = correct_edited(first_frame, source[0], mask[0], settings["mask.correct_edited"])
     clip = (resolve_path(settings["metrics.clip_model"]), device, settings["model.download"])
     rows = evaluate_rows(model, edited, source, first_frame, mask, settings["metrics.background_dilation"], *clip)
     shown_as = VideoInfo(**facts["source"])
     with whole_file(outputs.difference) as path:
         write_viewable(path, difference_video(edited, source), facts["times"], params.crf, None, shown_as)
-    write_json(outputs.metrics, {"rows": rows, "provenance": describe("evaluate", settings, inputs, [], str(device))})
+    dilated = dilate_mask(mask, settings["metrics.background_dilation"])
+    details = {
+        "first_frame": describe_first_frame(edited, source, first_frame, used, dilated),
+        "joins": describe_joins(rows["edited"], params.windows),
+        "provenance": describe("evaluate", settings, inputs, [], str(device)),
+    }
+    write_json(outputs.metrics, {"rows": rows, **details})

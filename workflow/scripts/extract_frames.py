@@ -8,6 +8,7 @@ from lib.video_io import VideoInfo, write_lossless, write_viewable
 
 with stage_log(snakemake.log[0], f"extract_frames: {snakemake.wildcards.clip}"):
     settings = {key.removeprefix("video."): value for key, value in snakemake.params.settings.items()}
+    settings["num_frames"] = snakemake.params.num_frames
     video, sound, facts = extract_frames(snakemake.input.source, **settings)
     with whole_file(snakemake.output.video) as path:
         write_lossless(path, video, facts["times"], sound)

@@ -1,19 +1,28 @@
 """Generate an edited video from its encoded first frame, source background and mask."""
 
+from lib.edited_frames import correct_edited
+from lib.encoding import load_encoded
 from lib.files import read_json, whole_file, write_json
-from lib.generation import generate_video
+from lib.generation import EditedClip, Sampling, generate_video
+from lib.lora import load_lora
 from lib.provenance import describe
 from lib.sound import read_sound
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
-from lib.video_io import VideoInfo, write_lossless, write_viewable
+from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, write_lossless, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
-settings = {**params.settings, **params.machine, "seed": params.seed}
+own = {f"sampling.{key}": params[key] for key in ("seed", "lora_scale", "lock_latents", "composite")}
+settings = {**params.settings, **params.machine, **own}
 with stage_log(snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"):
     model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads)
-    sampling = [settings[f"sampling.{key}"] for key in ("num_steps", "guidance", "shift")]
-    video = generate_video(model, inputs.encoded, next(iter(inputs.lora), None), *sampling, params.seed)
+    for lora in inputs.lora:
+        load_lora(model.transformer, lora, scale=params.lora_scale)
+    sampling = Sampling(*[settings[f"sampling.{key}"] for key in Sampling.__annotations__])
+    source, mask = read_video(inputs.video), read_mask(inputs.mask)
+    how = (source[0], mask[0], settings["mask.correct_edited"])
+    clip = EditedClip(source, correct_edited(read_first_frame(inputs.first_frame), *how), mask, params.mask_kind)
+    video = generate_video(model, load_encoded(inputs.encoded, device), clip, params.windows, sampling)
     facts, sound = read_json(inputs.facts), read_sound(inputs.video)
     with whole_file(outputs.lossless) as path:
         write_lossless(path, video, facts["times"], sound)

@@ -15,11 +15,12 @@ with stage_log(snakemake.log.text, f"segment_masks: {wildcards.clip}, {wildcards
     edited = {0: read_first_frame(inputs.first_frame), **read_references(inputs.references, clip["indices"])}
     own = (inputs.masks, params.mask_indices, clip["indices"], clip["crop"])
     user_mask = read_user_mask(*own) if inputs.masks else None
-    how = (params.settings, params.classes, params.device, snakemake.threads, params.frame_stride)
+    settings = {**params.settings, "mask.shape": params.shape}
+    how = (settings, params.classes, params.device, snakemake.threads, params.frame_stride)
     mask, facts = segment(video, edited, user_mask, *how)
     refuse_empty(mask, wildcards.clip, wildcards.edit)
-    sheet = draw_sheet(video, edited, params.settings["mask.difference_threshold"], mask, facts)
-    if params.settings["mask.below_confidence"] == "hold":
+    sheet = draw_sheet(video, edited, settings["mask.difference_threshold"], mask, facts)
+    if settings["mask.below_confidence"] == "hold":
         write_image(snakemake.log.sheet, sheet)
         hold_back(facts, snakemake.log.sheet, wildcards.clip, wildcards.edit)
     write_image(outputs.sheet, sheet)
@@ -27,4 +28,4 @@ with stage_log(snakemake.log.text, f"segment_masks: {wildcards.clip}, {wildcards
         write_mask(path, mask, clip["times"])
     with whole_file(outputs.overlay) as path:
         write_viewable(path, overlay(video, mask), clip["times"], params.crf, None, VideoInfo(**clip["source"]))
-    write_json(outputs.facts, {**facts, "provenance": describe("segment_masks", params.settings, inputs, outputs[:1])})
+    write_json(outputs.facts, {**facts, "provenance": describe("segment_masks", settings, inputs, outputs[:1])})

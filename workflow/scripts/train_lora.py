@@ -5,19 +5,24 @@ from lib.files import write_json
 from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.stage_model import load_stage_model
-from lib.training import Adapter, Optimizer, make_schedule, train_lora
+from lib.training import Adapter, Objective, Optimizer, make_schedule, train_lora
+from lib.training_state import fingerprint
 
 params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
-settings = {**params.settings, **params.machine}
+settings = {**params.settings, **params.machine, "num_steps": params.num_steps}
 with stage_log(snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}"):
     model, device = load_stage_model(settings, {"transformer"}, snakemake.threads)
-    clip, references = load_samples(inputs.source, inputs.get("edit"), device)
+    samples = load_samples(inputs.source, inputs.get("edit"), device)
     training = {key.removeprefix("training."): value for key, value in params.settings.items()}
-    shares = (training["recoloured_share"], len(references), training.get("references_share", 0.0))
-    schedule = make_schedule(training["num_steps"], len(clip) - 1, *shares)
+    counts = tuple(len(of_kind) for of_kind in samples.values())
+    shares = (training["recoloured_share"], training.get("references_share", 0.0))
+    schedule = make_schedule(params.num_steps, counts, *shares)
     adapter = Adapter(*[training[key] for key in Adapter.__annotations__])
     optimizer = Optimizer(*[training[key] for key in Optimizer.__annotations__])
-    files = (inputs.get("lora"), outputs.lora, outputs.curve)
-    draws = (training["sigma_shift"], training["seed"])
-    train_lora(model, clip + references, schedule, adapter, optimizer, *draws, *files)
+    objective = Objective(*[training[key] for key in Objective.__annotations__])
+    made = describe("train_lora", settings, inputs, [], str(device))
+    same = fingerprint({key: value for key, value in made.items() if key != "made"})
+    files = (inputs.get("lora"), outputs.lora, outputs.curve, same)
+    flat = [sample for of_kind in samples.values() for sample in of_kind]
+    train_lora(model, flat, schedule, adapter, optimizer, objective, training["seed"], *files)
     write_json(outputs.provenance, describe("train_lora", settings, inputs, outputs[:2], str(device)))

@@ -1,0 +1,121 @@
+"""A training that was stopped goes on to the same bits: all that its next step depends on, in one safetensors file."""
+
+import hashlib
+import json
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from lib.files import whole_file
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)  # a scheduler's preemption or time limit; Ctrl-C
+PARAMETER, GENERATOR = "parameter", "generator"
+
+
+class InterruptionError(Exception):
+    """A stage was told to stop, and has kept what it did."""
+
+
+@dataclass
+class LoopState:
+    """What changes from step to step in a training.
+
+    Attributes:
+        parameters: of the LoRA.
+        adamw: the optimizer, with its moments.
+        generator: of noise and sigmas.
+        curve: the loss curve so far, one JSON object a step.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    adamw: torch.optim.AdamW
+    generator: torch.Generator
+    curve: list[str] = field(default_factory=list)
+
+
+def state_path(lora_path: str | Path) -> Path:
+    """Return where the state of the training of a LoRA is kept while it runs."""
+    lora_path = Path(lora_path)
+    return lora_path.with_name(f".{lora_path.stem}.state.safetensors")
+
+
+def fingerprint(facts: Mapping[str, Any]) -> str:
+    """Name a training by all that shapes its result, so that the state of another one is never taken up."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def save_state(path: Path, state: LoopState, training: str) -> None:
+    """Write a state, whole or not at all.
+
+    Args:
+        path: of `state_path`.
+        state: after a whole step.
+        training: of `fingerprint`.
+    """
+    tensors = {GENERATOR: state.generator.get_state()}
+    for index, parameter in enumerate(state.parameters):
+        tensors[f"{PARAMETER}.{index}"] = parameter.detach()
+        tensors |= {f"{name}.{index}": value for name, value in state.adamw.state[parameter].items()}
+    copied = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"state": json.dumps({"training": training, "curve": state.curve})}
+    with whole_file(path) as temporary:
+        save_file(copied, temporary, metadata=metadata)
+
+
+def restore_state(path: Path, state: LoopState, training: str) -> bool:
+    """Put a kept state in place of a fresh one; False, and nothing changed, where there is none of this training."""
+    try:
+        with safe_open(path, framework="pt") as opened:
+            known = json.loads((opened.metadata() or {}).get("state", "{}"))
+            if known.get("training") != training:
+                print(f"{path.name} is of another training: not taken up")
+                return False
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, not a mapping
+    except FileNotFoundError:
+        return False
+    except (OSError, SafetensorError, ValueError) as error:
+        print(f"{path.name} cannot be read ({error}): not taken up")
+        return False
+    _fill(state, tensors)
+    state.curve[:] = known["curve"]
+    return True
+
+
+def _fill(state: LoopState, tensors: Mapping[str, torch.Tensor]) -> None:
+    state.generator.set_state(tensors[GENERATOR])
+    with torch.no_grad():
+        for index, parameter in enumerate(state.parameters):
+            of_parameter = {
+                name.rpartition(".")[0]: tensor for name, tensor in tensors.items() if name.endswith(f".{index}")
+            }
+            parameter.copy_(of_parameter.pop(PARAMETER))
+            # AdamW counts its steps on the CPU, where its moments follow the parameter.
+            state.adamw.state[parameter] = {
+                name: tensor if tensor.ndim == 0 else tensor.to(parameter.device)
+                for name, tensor in of_parameter.items()
+            }
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[str]]:
+    """Catch the signals that end a job: the list given names those that came, to be looked at between steps."""
+    received: list[str] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        received.append(signal.Signals(number).name)
+
+    kept = {number: signal.signal(number, note) for number in STOP_SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
