@@ -6,7 +6,7 @@ RESULTS ?= results
 SCENES ?= 20
 EVOLVING ?= 10
 METHODS ?= mask_lora naive_lora base
-ABLATION = mask_lora naive_lora base base_masked all_ones all_zeros tight_mask noisy_mask unlocked locked composited \
+ABLATION = mask_lora unlocked naive_lora base base_masked all_ones all_zeros tight_mask noisy_mask composited \
 	locked_composited
 EVALUATION ?= evaluation
 CONFIGFILE ?=
