@@ -37,8 +37,8 @@ evaluate: install
 
 # The paper's ablations and ours, claim by claim. Goes on after a kill, and from what `make evaluate` made.
 ablation: install
-	$(VENV)/bin/python -m demo.evaluation --output "$(EVALUATION)" --scenes $(SCENES) --evolving $(SCENES) \
-		--pairs $(SCENES) --methods $(ABLATION) --cores $(CORES) $(if $(CONFIGFILE),--configfile "$(CONFIGFILE)")
+	$(VENV)/bin/python -m demo.evaluation --output "$(EVALUATION)" --scenes $(SCENES) --evolving $(EVOLVING) \
+		--pairs $(EVOLVING) --drifted $(EVOLVING) --methods $(ABLATION) --cores $(CORES) $(if $(CONFIGFILE),--configfile "$(CONFIGFILE)")
 
 # How well automatic masks hold the true edit, case by case, in 240 held-out scenes.
 evaluate-masks: install

@@ -31,7 +31,7 @@ KNOWN_METRICS = (
     Metric("input_similarity", "Input similarity", "", 3, True, True, "how much the frames resemble the source's"),
     Metric("temporal_consistency", "Temporal consistency", "", 4, True, False, "likeness of neighbouring frames"),
     Metric("background_psnr", "Background PSNR", "dB", 2, True, True, "outside the mask; 100: not a pixel changed"),
-    Metric("background_ssim", "Background SSIM", "", 3, True, True, "structure outside the mask; 1: unchanged"),
+    Metric("background_ssim", "Background SSIM", "", 3, True, False, "structure outside the mask; 1: unchanged"),
     Metric("background_jump", "Background jump", "levels", 2, False, False, "flicker that the source has not"),
     Metric("seam", "Seam", "levels", 2, False, True, "step along the mask's edge that the source does not have"),
     Metric("warp_error", "Warp error", "", 4, False, True, "flicker: change along the source's motion"),
@@ -176,6 +176,7 @@ def _relative_times(source: dict[str, Any]) -> list[float]:
 
 def _loss_charts(clip_folder: Path, edit_folder: Path) -> list[dict[str, Any]]:
     found = [("Stage 1, decouple", log) for log in sorted(clip_folder.glob("lora/*/decouple.jsonl"))]
+    found += [("Stage 1, this edit alone", log) for log in sorted(edit_folder.glob("lora/*/decouple.jsonl"))]
     found += [("Stage 2, appearance", log) for log in sorted(edit_folder.glob("lora/*/appearance.jsonl"))]
     charts = []
     for stage, log in found:

@@ -23,6 +23,7 @@ from lib.stage_model import load_stage_model
 
 REFERENCE_METHOD = "mask_lora"  # of the evolving scenes, where it is among the methods
 PAIR_METHODS = ("mask_lora", "own_lora")
+CORRECTIONS = ("none", "colour", "composite")  # mask.correct_edited
 
 
 def main() -> int:
@@ -36,7 +37,8 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    batches = plan_batches(folder, arguments.scenes, arguments.evolving, arguments.pairs, arguments.methods)
+    numbers = (arguments.scenes, arguments.evolving, arguments.pairs, arguments.drifted)
+    batches = plan_batches(folder, numbers, arguments.methods)
     for batch in batches:
         run_batch(batch, settings, arguments.cores)
     rows, failures = measure(batches, config, arguments.sheet_scenes, folder / "sheet.png")
@@ -58,6 +60,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--scenes", type=int, default=20, help="held-out scenes of the main set")
     parser.add_argument("--evolving", type=int, default=10, help="held-out scenes whose edit changes late in the clip")
     parser.add_argument("--pairs", type=int, default=0, help="held-out scenes with two edits, sharing a LoRA and not")
+    parser.add_argument("--drifted", type=int, default=0, help="main scenes again, with first frames of other colours")
     parser.add_argument("--methods", nargs="+", default=["mask_lora", "naive_lora", "base"], help="of config.yaml")
     parser.add_argument("--configfile", type=Path, help="settings that differ from config.yaml")
     parser.add_argument("--cores", default="all", help="CPU cores")
@@ -65,19 +68,28 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def plan_batches(
-    folder: Path, num_scenes: int, num_evolving: int, num_pairs: int, methods: Sequence[str]
-) -> list[Batch]:
+def plan_batches(folder: Path, numbers: tuple[int, int, int, int], methods: Sequence[str]) -> list[Batch]:
     """Plan the sets of scenes.
 
-    The main one is edited by all methods, the evolving one by one method with and without a reference, and pairs of
-    edits with a LoRA that they share and with one for each.
+    The main one is edited by all methods, the evolving one by one method with and without a reference, pairs of
+    edits with a LoRA that they share and with one for each, and scenes whose edited first frame drifted in its colours
+    with each way to correct that.
+
+    Args:
+        folder: for everything that is made.
+        numbers: of scenes in these sets.
+        methods: of the main set.
     """
+    num_scenes, num_evolving, num_pairs, num_drifted = numbers
     method = REFERENCE_METHOD if REFERENCE_METHOD in methods else methods[0]
     main_set = Batch(folder / "main", tuple(main_scenes(num_scenes)), MAIN_EDITS, tuple(methods))
     evolving = Batch(folder / "evolving", tuple(evolving_scenes(num_evolving)), EVOLVING_EDITS, (method,))
     pairs = Batch(folder / "pairs", tuple(pair_scenes(num_pairs)), PAIR_EDITS, PAIR_METHODS)
-    return [batch for batch in (main_set, evolving, pairs) if batch.scenes]
+    drifted = [
+        Batch(folder / f"drifted-{how}", tuple(main_scenes(num_drifted)), MAIN_EDITS, (method,), how)
+        for how in CORRECTIONS
+    ]
+    return [batch for batch in (main_set, evolving, pairs, *drifted) if batch.scenes]
 
 
 def measure(batches: Sequence[Batch], config: Config, num_drawn: int, sheet: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -92,7 +104,7 @@ def measure(batches: Sequence[Batch], config: Config, num_drawn: int, sheet: Pat
     for batch in batches:
         failed = find_failures(batch)
         measured, shown = measure_batch(batch, model, failed)
-        rows += [{"set": batch.folder.name, **row} for row in measured]
+        rows += [{"set": batch.name, **row, "method": batch.label(row["method"])} for row in measured]
         failures += [f"{', '.join(place)}: {reason}" for place, reason in failed.items()]
         pictures += shown[:num_drawn]
     draw_sheet(pictures, sheet)

@@ -17,6 +17,7 @@ from lib.errors import InputError, Problem
 from lib.files import file_hash, read_json, write_json
 from lib.report_results import read_edited_videos
 
+DRIFTED = "drifted"
 VIDEO = {"num_frames": NUM_FRAMES, "width": WIDTH, "height": HEIGHT, "start": 0, "stride": 1, "keep_lossless": True}
 
 
@@ -27,12 +28,23 @@ class Batch:
     Attributes:
         folder: holds clips.tsv, clips/, settings.yaml and results/.
         scenes, edits, methods: what is edited, and how.
+        correction: of edited first frames whose colours drifted, `mask.correct_edited`; None: they are as rendered.
     """
 
     folder: Path
     scenes: tuple[HeldOutScene, ...]
     edits: tuple[str, ...]
     methods: tuple[str, ...]
+    correction: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The set of scenes, in tables."""
+        return self.folder.name if self.correction is None else DRIFTED
+
+    def label(self, method: str) -> str:
+        """Name a method, or a control row, in the tables of its set."""
+        return f"{method}, {self.correction}" if method in self.methods and self.correction else method
 
     @property
     def results(self) -> Path:
@@ -73,8 +85,14 @@ def run_batch(batch: Batch, settings: Mapping[str, Any], cores: str) -> None:
 
     A failed clip is no error here: the workflow says so and goes on with the others.
     """
-    sheet = write_batch(batch.scenes, batch.edits, batch.folder)
-    places = {"clips": str(sheet.resolve()), "results": str(batch.results.resolve()), "methods": list(batch.methods)}
+    sheet = write_batch(batch.scenes, batch.edits, batch.folder, drifted=batch.correction is not None)
+    places: dict[str, Any] = {
+        "clips": str(sheet.resolve()),
+        "results": str(batch.results.resolve()),
+        "methods": list(batch.methods),
+    }
+    if batch.correction is not None:
+        places["mask"] = {**settings.get("mask", {}), "correct_edited": batch.correction}
     path = batch.folder / "settings.yaml"
     path.write_text(yaml.safe_dump({**settings, **places}, allow_unicode=True), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--configfile", str(path.resolve()), "--"]

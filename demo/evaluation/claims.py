@@ -6,12 +6,14 @@ from math import sqrt
 
 import pandas as pd
 
+from demo.evaluation.batch import DRIFTED
 from demo.evaluation.rows import VAE_CEILING
 from demo.evaluation.scenes import WITH_REFERENCE, WITHOUT_REFERENCE
-from demo.evaluation.table import MEASURES, markdown
+from demo.evaluation.table import DRIFT_MEASURES, MEASURES, markdown
 
+ALL_MEASURES = {**MEASURES, **DRIFT_MEASURES}
 CERTAIN = 2.0  # standard errors of the mean difference; less may be chance
-LOWER_IS_BETTER = ("centroid_error", "lost_share", "seam")
+LOWER_IS_BETTER = ("centroid_error", "lost_share", "seam", "first_jump")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Claim:
         text: what is claimed, in words.
         scenes: the set it is tested on.
         better, worse: edit and method of the two; an edit of None: each edit, with the same one of the other.
-        measure: one of MEASURES.
+        measure: one of ALL_MEASURES.
         least: by how much it should be better; below 0: by how much it may be worse.
     """
 
@@ -77,6 +79,17 @@ CLAIMS = (
 )
 
 
+def _drifted(text: str, correction: str, measure: str, least: float = 0.0) -> Claim:
+    return Claim(text, DRIFTED, (None, f"mask_lora, {correction}"), (None, "mask_lora, none"), measure, least)
+
+
+CLAIMS += (
+    _drifted("Matching the colours of a drifted first frame lessens the jump after it", "colour", "first_jump"),
+    _drifted("... and costs the edited region nothing", "colour", "edit_psnr", -0.1),
+    _drifted("Compositing it lessens the jump", "composite", "first_jump"),
+)
+
+
 def claim_table(rows: pd.DataFrame, claims: Sequence[Claim] = CLAIMS) -> str:
     """Write one line for each claim of which both outputs were measured; empty if there is none."""
     lines = []
@@ -88,7 +101,7 @@ def claim_table(rows: pd.DataFrame, claims: Sequence[Claim] = CLAIMS) -> str:
             error = gains.std(ddof=1) / sqrt(len(gains)) if len(gains) > 1 else float("inf")
             gain = f"{gains.mean():+.2f} ± {error:.2f}"
             verdict = judge(float(gains.mean()), float(error), claim.least)
-            lines.append([claim.text, MEASURES[claim.measure], *means, gain, str(len(gains)), verdict])
+            lines.append([claim.text, ALL_MEASURES[claim.measure], *means, gain, str(len(gains)), verdict])
     if not lines:
         return ""
     heading = ["claim", "measure", "first", "second", "better by, ± standard error", "scenes", "holds"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.evaluation.scenes import LATE_FRAMES, LEAST_VISIBLE, Truth
-from lib.boundary_metrics import seam
+from lib.boundary_metrics import background_jump, seam
 from lib.metrics import PSNR_CAP, mean_score
 
 DIFFERENCE_THRESHOLD = 45.0  # RGB distance (0 to 441) from the backdrop; blurred texture stays below it
@@ -30,8 +30,9 @@ def measure_video(output: NDArray[np.uint8], truth: Truth, edit_mask: NDArray[np
     Returns:
         PSNRs in dB of the background by truth, of what the mask told to keep, of the edited region, and of that
         region in the last quarter of the clip; the mean error of the edited figure's centroid in pixels, and the
-        share of frames that lost it; the mean step along the mask's edge that the truth does not have, in levels; the
-        share of the edited region that the mask covers. NaN = undefined.
+        share of frames that lost it; in levels, the mean step along the mask's edge that the truth does not have, and
+        the change of the background from frame 0 to frame 1; the share of the edited region that the mask covers.
+        NaN = undefined.
     """
     errors, lost = centroid_errors(output, truth)
     later = slice(1, None)
@@ -43,6 +44,7 @@ def measure_video(output: NDArray[np.uint8], truth: Truth, edit_mask: NDArray[np
         "centroid_error": float(np.mean(errors)) if errors else nan,
         "lost_share": float(np.mean(lost)) if lost else nan,
         "seam": mean_score(seam(output[later], truth.edited[later], edit_mask[later])) or 0.0,
+        "first_jump": background_jump(output[:2], truth.edited[:2], truth.region[:2])[1] or 0.0,
         "mask_coverage": float(edit_mask[later][truth.region[later]].mean()),
     }
 

@@ -26,6 +26,7 @@ FIRST_NUMBER, FIRST_EVOLVING_NUMBER, FIRST_PAIR_NUMBER = 1_000_000, 2_000_000, 3
 KINDS = ("replacement", "recolour", "part", "addition", "replacement")  # of the main set, over and over
 LEAST_VISIBLE = 60  # pixels of a figure, below which it is too small to edit or to find
 REGION_MARGIN = 2  # pixels by which the changed region is grown: H.264 and the VAE blur its edges
+MOST_GAIN, MOST_BIAS, DRIFT_STREAM = 0.06, 8.0, 300  # of a drift of colours: about 1, levels; of random numbers
 MAIN_EDITS = ("edit",)
 PAIR_EDITS = ("replacement", "recolour")
 WITHOUT_REFERENCE, WITH_REFERENCE = EVOLVING_EDITS = ("without-reference", "with-reference")
@@ -142,13 +143,22 @@ def with_read_source(truth: Truth, source: NDArray[np.uint8]) -> Truth:
     return replace(truth, source=source, edited=np.where(truth.region[..., None], truth.edited, source))
 
 
-def write_batch(scenes: Sequence[HeldOutScene], edits: Sequence[str], folder: Path) -> Path:
+def drift_colours(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    """Change the colours of a whole picture (height, width, 3) as image tools do by the way; by a scene's number."""
+    generator = np.random.default_rng((number, DRIFT_STREAM))
+    gain = generator.uniform(1 - MOST_GAIN, 1 + MOST_GAIN, 3)
+    bias = generator.uniform(-MOST_BIAS, MOST_BIAS, 3)
+    return (picture * gain + bias).round().clip(0, 255).astype(np.uint8)
+
+
+def write_batch(scenes: Sequence[HeldOutScene], edits: Sequence[str], folder: Path, drifted: bool = False) -> Path:
     """Write the scenes' clips and the sheet that lists them; files that would not change are left alone.
 
     Args:
         scenes: to write.
         edits: names of the edits of each; WITH_REFERENCE is given the scene's references.
         folder: to write clips.tsv and clips/ in.
+        drifted: let the colours of edited first frames drift.
 
     Returns:
         The sheet.
@@ -157,7 +167,7 @@ def write_batch(scenes: Sequence[HeldOutScene], edits: Sequence[str], folder: Pa
     for scene in scenes:
         clip = f"clips/{scene.name}"
         references = [f"{clip}/{index:05d}.png" for index in scene.edit.references]
-        _write_scene(scene, folder / clip)
+        _write_scene(scene, folder / clip, drifted)
         for edit in edits:
             given = ";".join(references) if edit == WITH_REFERENCE else ""
             lines.append(f"{scene.name}\t{clip}/source.mp4\t{edit}\t{clip}/{_first_frame(scene, edit)}\t{given}")
@@ -170,14 +180,15 @@ def _first_frame(scene: HeldOutScene, name: str) -> str:
     return "first_frame.png" if scene.edits[name] is scene.edit else f"{name}.png"
 
 
-def _write_scene(scene: HeldOutScene, folder: Path) -> None:
+def _write_scene(scene: HeldOutScene, folder: Path, drifted: bool) -> None:
     """Write source.mp4, the edited first frames and the references of a scene."""
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     write_source(scratch / "source.mp4", render(scene.edit.source)[0], scene.edit.source.fps, None)
     for name, edit in scene.edits.items():
         edited = render(edit.edited)[0]
-        Image.fromarray(edited[0]).save(scratch / _first_frame(scene, name))
+        first_frame = drift_colours(edited[0], scene.number) if drifted else edited[0]
+        Image.fromarray(first_frame).save(scratch / _first_frame(scene, name))
         for index in edit.references:
             Image.fromarray(edited[index]).save(scratch / f"{index:05d}.png")
     for path in scratch.iterdir():

@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from demo.evaluation.batch import Batch
+from demo.evaluation.batch import DRIFTED, Batch
 from demo.evaluation.scenes import MAIN_EDITS, PAIR_EDITS
-from demo.evaluation.table import coverage_line, kind_table, markdown, method_table, reference_table
+from demo.evaluation.table import coverage_line, drift_table, kind_table, markdown, method_table, reference_table
 from lib.config import Config
 from lib.provenance import package_versions
 from lib.stage_log import format_seconds
@@ -46,8 +46,11 @@ def write_tables(rows: pd.DataFrame, batches: Sequence[Batch]) -> list[str]:
     if rows.empty:
         return ["Nothing was made that could be measured."]
     sections = []
+    drifted = rows[rows["set"] == DRIFTED]
     for batch in batches:
-        chosen = rows[rows["set"] == batch.folder.name]
+        chosen = rows[rows["set"] == batch.name]
+        if batch.correction is not None:
+            continue
         if chosen.empty:
             continue
         if batch.edits == PAIR_EDITS:
@@ -59,6 +62,9 @@ def write_tables(rows: pd.DataFrame, batches: Sequence[Batch]) -> list[str]:
             (method,) = batch.methods
             sections += [f"## Edits that change late, by {method}", reference_table(chosen, method)]
             sections += [coverage_line(chosen)]
+    if not drifted.empty:
+        labels = [batch.label(batch.methods[0]) for batch in batches if batch.correction is not None]
+        sections += ["## Edited first frames whose colours drifted", drift_table(drifted, labels)]
     return sections
 
 

@@ -18,6 +18,13 @@ MEASURES = {
 }
 """Columns of the tables, and their headings."""
 
+DRIFT_MEASURES = {
+    "first_jump": "jump from frame 0 to 1, levels",
+    "kept_psnr": "outside mask dB",
+    "background_psnr": "background dB",
+    "edit_psnr": "edit dB",
+}
+
 EVOLVING_MEASURES = ("late_edit_psnr", "edit_psnr", "background_psnr", "centroid_error", "lost_share")
 DIFFERENCE = "difference"
 
@@ -51,6 +58,15 @@ def reference_table(rows: pd.DataFrame, method: str) -> str:
         for name, part in parts.items()
     ]
     return markdown(["edit", "scenes", *(MEASURES[name] for name in EVOLVING_MEASURES)], lines)
+
+
+def drift_table(rows: pd.DataFrame, labels: Sequence[str]) -> str:
+    """Write what correcting the edited first frame brings where its colours drifted."""
+    lines = [
+        [label, str(len(chosen)), *(_summarise(chosen[name]) for name in DRIFT_MEASURES)]
+        for label, chosen in _by_method(rows.drop_duplicates(["clip", "method"]), labels)
+    ]
+    return markdown(["method, correction", "scenes", *DRIFT_MEASURES.values()], lines)
 
 
 def coverage_line(rows: pd.DataFrame) -> str:

@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from demo.evaluation.claims import CLAIMS, Claim, claim_table, judge
-from demo.evaluation.table import MEASURES
+from demo.evaluation.claims import ALL_MEASURES, CLAIMS, Claim, claim_table, judge
 from lib.config import BUILT_IN_METHODS
 
 
@@ -56,6 +55,6 @@ def test_lower_is_better_for_errors() -> None:
 def test_claims_name_what_exists() -> None:
     """Methods, sets and measures of every claim are known ones."""
     for claim in CLAIMS:
-        assert claim.scenes in ("main", "evolving", "pairs") and claim.measure in MEASURES
+        assert claim.scenes in ("main", "evolving", "pairs", "drifted") and claim.measure in ALL_MEASURES
         for _, method in (claim.better, claim.worse):
-            assert method in BUILT_IN_METHODS or method == "VAE ceiling"
+            assert method.partition(",")[0] in BUILT_IN_METHODS or method == "VAE ceiling"

@@ -118,8 +118,11 @@ def test_source_as_output_is_perfect_but_for_the_edit(truth: Truth) -> None:
     assert 0.3 < measure_video(truth.edited, truth, half)["mask_coverage"] < 0.7
 
 
-def test_first_frame_counts_for_nothing(truth: Truth) -> None:
-    """It is given, so spoiling it changes no figure."""
+def test_first_frame_counts_for_nothing_but_the_jump_after_it(truth: Truth) -> None:
+    """It is given, so making it brighter by 9 levels changes no figure but that one, by as much."""
     output, box = truth.edited.copy(), truth.region
-    output[0] = 0
-    assert measure_video(output, truth, box) == measure_video(truth.edited, truth, box)
+    output[0] = np.clip(output[0].astype(int) + 9, 0, 255)
+    spoilt, whole = (measure_video(video, truth, box) for video in (output, truth.edited))
+    assert whole.pop("first_jump") == 0
+    assert spoilt.pop("first_jump") == pytest.approx(9, abs=1)
+    assert spoilt == whole

@@ -72,6 +72,18 @@ def test_all_wrong_keys_are_listed_at_once() -> None:
         ({"method_presets": {"mine": {"trian_mask": "edit"}}}, "expected 'train_mask'"),
         ({"model": {"device": "tpu"}}, "model.device: found 'tpu'"),
         ({"clips": 5}, "clips: found 5"),
+        ({"training": {"layers": ["attention"]}}, "training.layers.0: found 'attention'; expected 'self_attention'"),
+        ({"training": {"layers": []}}, "training.layers: found []"),
+        ({"training": {"region_weight": 0}}, "training.region_weight: found 0; expected greater than 0"),
+        ({"training": {"decouple_lora": "lora.safetensors"}}, "expected a path with {clip} and {mask} in it"),
+        ({"training": {"decouple_lora": "{clip}/{mask"}}, "expected a path with {clip} and {mask} in it"),
+        ({"sampling": {"lora_scale": -1}}, "sampling.lora_scale: found -1; expected greater than or equal to 0"),
+        ({"method_presets": {"mine": {"train_mask": "round"}}}, "method_presets.mine.train_mask: found 'round'"),
+        (
+            {"video": {"max_windows": 2, "window_overlap": 4}},
+            "video.window_overlap: found 4; expected 4N+1 and less than num_frames",
+        ),
+        ({"video": {"max_windows": 2, "num_frames": 5}}, "video.window_overlap: found 5; expected 4N+1"),
     ],
 )
 def test_values_out_of_range_say_what_would_be_right(given: dict[str, Any], message: str) -> None:
