@@ -12,13 +12,14 @@ from lib.stage_model import load_stage_model
 from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, write_lossless, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
-own = {f"sampling.{key}": params[key] for key in ("seed", "lora_scale", "lock_latents", "composite")}
-settings = {**params.settings, **params.machine, **own}
+own = {f"sampling.{key}": params[key] for key in ("lora_scale", "lock_latents", "composite")}
+settings = {**params.settings, **params.machine, **own, "seed": params.seed}
 with stage_log(snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"):
     model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads)
     for lora in inputs.lora:
         load_lora(model.transformer, lora, scale=params.lora_scale)
-    sampling = Sampling(*[settings[f"sampling.{key}"] for key in Sampling.__annotations__])
+    given = {key.removeprefix("sampling."): value for key, value in settings.items()}
+    sampling = Sampling(*[given[key] for key in Sampling.__annotations__])
     source, mask = read_video(inputs.video), read_mask(inputs.mask)
     how = (source[0], mask[0], settings["mask.correct_edited"])
     clip = EditedClip(source, correct_edited(read_first_frame(inputs.first_frame), *how), mask, params.mask_kind)
