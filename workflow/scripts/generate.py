@@ -1,7 +1,7 @@
 """Generate an edited video from its encoded first frame, source background and mask."""
 
 from lib.edited_frames import correct_edited
-from lib.encoding import load_encoded
+from lib.encoding import largest_latents, load_encoded
 from lib.files import read_json, whole_file, write_json
 from lib.generation import EditedClip, Sampling, generate_video
 from lib.lora import load_lora
@@ -15,7 +15,8 @@ params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemak
 own = {f"sampling.{key}": params[key] for key in ("lora_scale", "lock_latents", "composite")}
 settings = {**params.settings, **params.machine, **own, "seed": params.seed}
 with stage_log(snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"):
-    model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads)
+    size = largest_latents(inputs.encoded)
+    model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads, size)
     for lora in inputs.lora:
         load_lora(model.transformer, lora, scale=params.lora_scale)
     given = {key.removeprefix("sampling."): value for key, value in settings.items()}
