@@ -47,7 +47,7 @@ evaluate-masks: install
 
 # Seconds and GPU memory of the 14B model, with random weights, in each memory mode; BENCHMARK="--tiny" for a CPU.
 benchmark: install
-	$(VENV)/bin/python -m lib.benchmark $(BENCHMARK)
+	$(VENV)/bin/python -m demo.benchmark $(BENCHMARK)
 
 # How long planning a large batch takes.
 benchmark-planning: install-dev

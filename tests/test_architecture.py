@@ -31,7 +31,6 @@ LAYERS = [
     {"encoding", "training_state", "training", "sampling", "generation"},
     {"boundary_metrics", "metrics", "evaluation"},
     {"report_results", "report_media", "report_sections", "report"},
-    {"random_models", "benchmark"},
 ]
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
 ADAPTER_CHECKPOINTS = {"wan": TINY_WAN}

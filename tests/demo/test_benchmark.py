@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lib.benchmark import Rates, floors, main
-from lib.random_models import WAN_14B
+from demo.benchmark.__main__ import Rates, floors, main
+from demo.benchmark.random_models import WAN_14B
 
 
 def test_every_mode_runs_and_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

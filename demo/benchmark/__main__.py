@@ -1,4 +1,4 @@
-"""Speed and memory of the real architecture with random weights: `python -m lib.benchmark`, or `make benchmark`.
+"""Speed and memory of the real architecture with random weights: `python -m demo.benchmark`, or `make benchmark`.
 
 Each row is a way to run the transformer: seconds a LoRA step and a forward pass, the GPU's peak memory in each, and how
 near they come to the floor that this GPU's own matrix product and attention rates set.
@@ -17,13 +17,13 @@ from typing import Any, get_args
 import torch
 import torch.nn.functional as F
 
+from demo.benchmark.random_models import WAN_14B, random_sample, random_transformer
 from lib.block_runs import Execution
 from lib.devices import free_memory, prepare_torch
 from lib.lora import attach_lora
 from lib.memory_modes import GIB, Needs, WeightStore, choose_execution, estimate_bytes
 from lib.models.base import Sample
 from lib.models.wan import PlacedRotaryEmbedding, WanModel, place_transformer, transformer_needs
-from lib.random_models import WAN_14B, random_sample, random_transformer
 from lib.training import Objective, Optimizer, start_training, train
 
 MODES = ("plain", "fast", "balanced", "low")
@@ -216,7 +216,7 @@ def _gib(row: Row, name: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(prog="python -m lib.benchmark", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m demo.benchmark", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--weights", nargs="+", choices=get_args(WeightStore), default=["native"])
     parser.add_argument("--frames", type=int, default=49)
