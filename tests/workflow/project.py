@@ -13,7 +13,7 @@ import yaml
 
 from tests.conftest import ROOT
 
-COPIED = ("Snakefile", "config.yaml", "lib", "workflow", "envs")
+COPIED = ("Snakefile", "batch", "config.yaml", "lib", "workflow", "envs")
 
 SMALL = {
     "video": {"num_frames": 5, "width": 64, "height": 48},
