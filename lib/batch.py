@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
             return start(_new_settings(given, options), given.foreground)
         results = _find_results(given)
         if given.verb in ("resume", "retry"):
-            return start(load_settings(results), given.foreground, given.wait)
+            return start(load_settings(results), given.foreground, given.wait, given.verb == "retry")
         if given.verb == "stop":
             return stop(results)
         return show(results, live=given.verb == "watch")
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
 
-def start(settings: Settings, foreground: bool, wait: bool = False) -> int:
+def start(settings: Settings, foreground: bool, wait: bool = False, only_failed: bool = False) -> int:
     """Start a driver on a results folder that no other works on.
 
     Raises:
@@ -66,12 +66,20 @@ def start(settings: Settings, foreground: bool, wait: bool = False) -> int:
     save_settings(settings)
     batch_file(results, "plan.json").unlink(missing_ok=True)
     if foreground:
-        return drive(results, lock, wait)
+        return drive(results, lock, wait, only_failed)
     log = batch_file(results, "driver.log")
     with log.open("ab") as output:
         started = log.stat().st_size
         driver = subprocess.Popen(
-            [sys.executable, "-m", "lib.batch_driver", str(results), str(lock), *["--wait"] * wait],
+            [
+                sys.executable,
+                "-m",
+                "lib.batch_driver",
+                str(results),
+                str(lock),
+                *["--wait"] * wait,
+                *["--only-failed"] * only_failed,
+            ],
             cwd=settings.folder,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
             stdin=subprocess.DEVNULL,

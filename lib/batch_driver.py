@@ -15,6 +15,8 @@ from typing import Any
 
 from lib.batch_files import Settings, batch_file, job_prefix, load_settings, read_facts
 from lib.batch_lock import SECONDS_BETWEEN_BEATS, beat, write_driver
+from lib.batch_plan import remember_finished
+from lib.batch_stages import settle_killed
 from lib.checkpoints import ROOT
 from lib.errors import InputError, Problem
 from lib.processes import MARK, end_jobs, end_session
@@ -26,13 +28,14 @@ SECONDS_TO_LEAVE_QUEUE = 300.0
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
-def drive(results: Path, lock: int, wait: bool) -> int:
+def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
     """Run a batch to its end; return 0 if all of it was made.
 
     Args:
         results: the results folder.
         lock: of `lib.batch_lock.take_lock`; Snakemake inherits it, so that none runs beside another.
         wait: for jobs that an earlier driver left in SLURM's queue, instead of cancelling them.
+        only_failed: whether to run only the clips of which something failed.
     """
     settings, stops = load_settings(results), _catch_signals()
     facts: dict[str, Any] = {
@@ -41,6 +44,8 @@ def drive(results: Path, lock: int, wait: bool) -> int:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "job_prefix": job_prefix(results),
         "configfile": settings.configfile,
+        "slice_size": settings.slice_size,
+        "only_failed": only_failed,
         "command": snakemake_command(settings),
     }
     session = read_facts(batch_file(results, "driver.json")).get("session")
@@ -48,13 +53,35 @@ def drive(results: Path, lock: int, wait: bool) -> int:
     batch_file(results, "stop").unlink(missing_ok=True)
     try:
         clear_leftovers(results, settings, session, wait)
-        code = 0 if stops else run_snakemake(settings, facts, lock, stops)
+        settle_killed(results, nothing_runs=True)
+        code = run_rounds(settings, facts, lock, stops)
     except InputError as error:
         say(str(error))
         code = 1
-    write_driver(results, {**facts, "ended": datetime.now(UTC).isoformat(timespec="seconds"), "exit_code": code})
-    say(f"stopped by {stops[0]}" if stops else "finished" if code == 0 else "finished, with failures")
+    settle_killed(results, nothing_runs=True)
+    outcome = f"stopped by {stops[0]}" if stops else "finished" if code == 0 else "not all was made, see the report"
+    ended = datetime.now(UTC).isoformat(timespec="seconds")
+    write_driver(results, {**facts, "ended": ended, "exit_code": code, "outcome": outcome})
+    say(outcome)
     return code
+
+
+def run_rounds(settings: Settings, facts: dict[str, Any], lock: int, stops: list[str]) -> int:
+    """Run Snakemake on one slice of the clips after the other; return the highest exit code."""
+    plan_path = batch_file(settings.results, "plan.json")
+    worst, num_left = 0, 1
+    while num_left and not stops:
+        num_tried = len(read_facts(plan_path).get("tried", []))
+        code = run_snakemake(settings, facts, lock, stops)
+        worst, plan = max(worst, abs(code)), read_facts(plan_path)
+        if code == 0 and plan.get("as_found"):
+            remember_finished(Path(settings.results), plan["as_found"], [])
+        num_left = plan.get("num_left", 0)
+        if num_left and len(plan["tried"]) == num_tried:  # it failed before it planned anything
+            break
+        if num_left and not stops:
+            say(f"{num_left} clips are left to plan")
+    return worst
 
 
 def snakemake_command(settings: Settings) -> list[str]:
@@ -166,4 +193,4 @@ def _die_with_parent() -> None:
 
 if __name__ == "__main__":
     with suppress(BrokenPipeError):
-        sys.exit(drive(Path(sys.argv[1]), int(sys.argv[2]), "--wait" in sys.argv))
+        sys.exit(drive(Path(sys.argv[1]), int(sys.argv[2]), "--wait" in sys.argv, "--only-failed" in sys.argv))

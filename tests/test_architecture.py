@@ -18,8 +18,8 @@ from tests.conftest import ROOT, TINY_WAN
 
 # Lower layers first: a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "files", "provenance", "recolouring", "slurm_states", "stage_log", "windows"},
-    {"batch_files", "batch_lock", "processes", "slurm_jobs"},
+    {"errors", "files", "provenance", "recolouring", "failures", "stage_marks", "stage_log", "windows"},
+    {"batch_files", "batch_lock", "batch_stages", "processes", "slurm_jobs", "slurm_states"},
     {"config", "checkpoints", "lora_files", "machine", "devices", "sound", "video_io", "optical_flow"},
     {"frames", "detector", "boxes", "edit_difference", "scene_cuts", "object_links", "yoloe_tracker", "sam2_tracker"},
     {"edited_frames"},
@@ -31,7 +31,7 @@ LAYERS = [
     {"encoding", "training_state", "training", "sampling", "generation"},
     {"boundary_metrics", "metrics", "evaluation"},
     {"report_results", "report_media", "report_sections", "report"},
-    {"batch_status", "batch_driver", "batch"},
+    {"batch_plan", "batch_status", "batch_driver", "batch"},
 ]
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
 ADAPTER_CHECKPOINTS = {"wan": TINY_WAN}

@@ -1,27 +1,93 @@
-# What ./batch relies on: one run at a time on a results folder, and what a run plans to make.
-# In: EXPECTED, the planned jobs. Out: RESULTS/.batch/lock, plan.json.
+# What ./batch relies on: one run at a time on a results folder, and which clips this run of Snakemake plans.
+# In: EXPECTED, CLIPS, RESULTS/.batch/driver.json. Out: ROUND, PLANNED; RESULTS/.batch/lock, plan.json, finished.json.
+import dataclasses
 import os
 import time
 
-from lib.batch_files import batch_file
+from lib.batch_files import batch_file, read_facts
 from lib.batch_lock import take_lock
+from lib.batch_plan import (
+    Round,
+    choose_round,
+    clip_fingerprint,
+    read_finished,
+    remember_finished,
+    report_fingerprint,
+    run_fingerprint,
+)
+from lib.batch_stages import find_stage_files, read_failures, settle_killed
+from lib.batch_status import is_done
 from lib.files import write_json
 from lib.processes import MARK
 
+RESULTS = Path(SETTINGS.results)
+HAS_DRIVER = MARK in os.environ and workflow.is_main_process and not workflow.dryrun
 LOCKS = []  # held until Snakemake ends
+PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
+RUN = run_fingerprint(SETTINGS.model_dump_json(), ROOT) if HAS_DRIVER else ""
+
+
+def plan_round():
+    """Choose the clips of this run: all of them, or under a driver the next slice of those not finished."""
+    if not HAS_DRIVER:
+        return Round(list(CLIPS), [], 0)
+    driver, known = read_facts(batch_file(RESULTS, "driver.json")), read_finished(RESULTS)
+    finished = [clip for clip in CLIPS if clip in known and known[clip] == clip_fingerprint(CLIPS[clip], RESULTS, RUN)]
+    earlier = read_facts(batch_file(RESULTS, "plan.json"))
+    only = earlier.get("only")
+    if only is None and driver.get("only_failed"):
+        only = sorted({name.split("/")[0] for name in read_failures(find_stage_files(RESULTS))})
+    chosen = choose_round(list(CLIPS), finished, earlier.get("tried", []), only, driver.get("slice_size", len(CLIPS)))
+    # Should Snakemake find nothing to do, it ends without a word to us: then these are the finished ones.
+    as_found = {clip: clip_fingerprint(CLIPS[clip], RESULTS, RUN) for clip in chosen.chosen}
+    as_found[""] = report_fingerprint(EXPECTED, PROBLEMS, RESULTS, RUN)
+    write_plan(chosen, {**earlier, "only": only, "as_found": as_found})
+    return chosen
+
+
+def write_plan(chosen, earlier):
+    """Note what is planned, for `./batch status` and for the next round."""
+    plan = {"begun": time.time(), "to_do": [], **earlier, "expected": EXPECTED, "num_problems": len(PROBLEMS)}
+    tried = [*chosen.tried, *chosen.chosen]
+    write_json(batch_file(RESULTS, "plan.json"), {**plan, "tried": tried, "num_left": chosen.num_left})
+
+
+def report_is_due():
+    """Tell whether the report is to be made: in the last round, unless it is there and tells all there is."""
+    if not HAS_DRIVER or ROUND.chosen:
+        return ROUND.is_last
+    return read_finished(RESULTS).get("") != report_fingerprint(EXPECTED, PROBLEMS, RESULTS, RUN)
+
+
+ROUND = plan_round()
+PLANNED = [names for names in EXPECTED if names[0] in set(ROUND.chosen)]
 
 
 def begin():
-    """Refuse to run beside a driver of ./batch, and note what is to be made for `./batch status`."""
-    results = Path(SETTINGS.results)
-    if MARK not in os.environ:  # else the driver that started this holds the lock
+    """Refuse to run beside a driver of ./batch, and note what is to be made."""
+    if not HAS_DRIVER:  # else the driver that started this holds the lock
         try:
-            LOCKS.append(take_lock(results))
+            LOCKS.append(take_lock(RESULTS))
         except InputError as error:
             refuse(error.problems)
+    earlier = read_facts(batch_file(RESULTS, "plan.json")) if HAS_DRIVER else {}
     to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule.name == "evaluate"]
-    plan = {"begun": time.time(), "expected": EXPECTED, "to_do": to_do, "remaining": 0}
-    write_json(batch_file(results, "plan.json"), plan)
+    write_plan(ROUND, {**earlier, "as_found": {}, "to_do": [*earlier.get("to_do", []), *to_do]})
+
+
+def end(reported):
+    """Turn what killed jobs left into failures; under a driver, note which clips are finished."""
+    settle_killed(RESULTS, nothing_runs=False)
+    if not HAS_DRIVER:
+        return
+    plan = read_facts(batch_file(RESULTS, "plan.json"))
+    to_do = {tuple(names) for names in plan["to_do"]}
+    missing = {names[0] for names in PLANNED if not is_done(RESULTS, names, plan["begun"] if names in to_do else 0)}
+    finished = [clip for clip in ROUND.chosen if clip not in missing]
+    fingerprints = {clip: clip_fingerprint(CLIPS[clip], RESULTS, RUN) for clip in finished}
+    if reported:
+        fingerprints[""] = report_fingerprint(EXPECTED, PROBLEMS, RESULTS, RUN)
+    remember_finished(RESULTS, fingerprints, missing)
 
 
 onstart:

@@ -133,6 +133,11 @@ TMPDIR = tempfile.gettempdir()
 NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "auto" and has_gpu()))
 
 
+def attempt_of(wildcards, attempt):
+    """Which attempt of this run a job is, from 1: its script must know."""
+    return attempt
+
+
 def clip_of(wildcards):
     """The clip of a job."""
     return CLIPS[wildcards.clip]
