@@ -4,8 +4,10 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,18 +16,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 from safetensors import safe_open
 
 from tests.slurm_cluster import run
 from tests.workflow.project import ENVIRONMENT, snakemake_command
 
-ON_SLURM = (
-    *("--workflow-profile", "slurm"),
+IN_HASTE = (
     *("--latency-wait", "5"),
     *("--slurm-init-seconds-before-status-checks", "2"),
     *("--seconds-between-status-checks", "2"),
+    *("--set-threads", "report=1"),
 )
-"""The profile as it is, but for how long its driver waits between two looks."""
+"""Beside the profile: how often its driver looks at the queue, and one thread a job."""
 FINAL = ("*/*/*/edited.mp4", "*/lora/*/*.safetensors", "*/*/lora/*/*.safetensors")
 NOT_WHOLE = ("logs", "benchmarks")  # are written line by line, and meant to be
 
@@ -67,7 +70,7 @@ def overlaps(prefix: str) -> list[tuple[Submission, Submission]]:
 
 def start_on_slurm(project: Path, prefix: str, *options: str) -> subprocess.Popen[bytes]:
     """Start Snakemake with the slurm profile; its words go to driver.log."""
-    command = snakemake_command(*ON_SLURM, "--slurm-jobname-prefix", prefix, *options)
+    command = snakemake_command("--workflow-profile", "slurm", *IN_HASTE, "--slurm-jobname-prefix", prefix, *options)
     with (project / "driver.log").open("a") as log:
         return subprocess.Popen(command, cwd=project, stdout=log, stderr=log, env=ENVIRONMENT, start_new_session=True)
 
@@ -76,21 +79,50 @@ def wait_until(happened: Callable[[], object], project: Path, seconds: float = 2
     """Wait for something that jobs do."""
     deadline = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < deadline, (project / "driver.log").read_text()[-8000:]
+        assert time.monotonic() < deadline, _words(project)
         time.sleep(0.1)
 
 
 def finish(driver: subprocess.Popen[bytes], project: Path, seconds: float = 400) -> None:
     """Wait for a driver's end, which must be a good one."""
-    assert driver.wait(seconds) == 0, (project / "driver.log").read_text()[-8000:]
+    assert driver.wait(seconds) == 0, _words(project)
+
+
+def _words(project: Path) -> str:
+    """Return the last words of a project's drivers."""
+    logs = [project / "driver.log", project / "results" / ".batch" / "driver.log"]
+    return "\n".join(log.read_text(errors="replace")[-6000:] for log in logs if log.exists())
+
+
+def clear(project: Path) -> None:
+    """End what a failed test left behind: its driver, then its jobs."""
+    known = project / "results" / ".batch" / "driver.json"
+    pids = [json.loads(known.read_text())["pid"]] if known.exists() else []
+    for process in [*psutil.Process().children(), *(psutil.Process(pid) for pid in pids if psutil.pid_exists(pid))]:
+        if any("snakemake" in word or "lib.batch" in word for word in process.cmdline()):
+            process.kill()
+    run("scancel", "--user=root")
+    wait_until(lambda: not run("squeue", "--noheader"), project, 60)
+
+
+def in_queue(prefix: str, states: str = "pending,running") -> list[str]:
+    """Return the numbers of the jobs in the queue whose names begin so."""
+    listed = run("squeue", "--noheader", f"--states={states}", "--format=%i %j")
+    return [line.split()[0] for line in listed.splitlines() if line.split()[1].startswith(prefix)]
 
 
 def live_job(prefix: str) -> str:
-    """Return the number of the one running job whose name begins so; empty if there is none."""
-    listed = run("squeue", "--noheader", "--states=running", "--format=%i %j")
-    numbers = [line.split()[0] for line in listed.splitlines() if line.split()[1].startswith(prefix)]
-    assert len(numbers) < 2, listed
-    return "".join(numbers)
+    """Return the number of the one running job whose name begins so."""
+    (job,) = in_queue(prefix, "running")
+    return job
+
+
+def run_batch(project: Path, *words: str, code: int | None = 0) -> None:
+    """Run a verb of ./batch in a project, and hold it to an exit code; None: any."""
+    environment = {**ENVIRONMENT, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with (project / "driver.log").open("a") as log:
+        answer = subprocess.run(("./batch", *words), cwd=project, stdout=log, stderr=log, env=environment, timeout=3000)
+    assert code in (None, answer.returncode), _words(project)
 
 
 def finals(project: Path) -> dict[str, str]:

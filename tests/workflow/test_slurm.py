@@ -4,25 +4,27 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from lib.batch_files import job_prefix
+from lib.batch_lock import driver_facts
 from tests.conftest import ROOT
 from tests.slurm_cluster import NUM_GPUS, run
-from tests.workflow.project import ENVIRONMENT, copy_project, planned_jobs, run_snakemake, write_settings
+from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
 from tests.workflow.slurm_runs import (
-    ON_SLURM,
+    IN_HASTE,
+    clear,
     copy_without,
     finals,
     finish,
+    in_queue,
     live_job,
     overlaps,
+    run_batch,
     start_on_slurm,
     submissions,
     wait_until,
@@ -34,7 +36,7 @@ CLIPS = ("star-crossing", "portrait-drop")
 LORA = f"results/{CLIPS[0]}/lora/edit/decouple.safetensors"
 STATE = f"results/{CLIPS[0]}/lora/edit/.decouple.state.safetensors"
 LOG = f"results/logs/{CLIPS[0]}/train_lora_decouple.edit.log"
-NUM_STEPS = 250
+NUM_STEPS = 120
 MADE_LATE = ("*/lora", "*/*/mask_lora", "report", "metrics.csv", "logs/*/train*", "logs/*/*/mask_lora")
 
 
@@ -48,6 +50,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout
     return project
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path: Path) -> Iterator[None]:
+    yield
+    clear(tmp_path / "batch")
 
 
 def _untrained(undisturbed: Path, folder: Path) -> Path:
@@ -120,11 +128,11 @@ def test_a_node_that_drains_and_one_that_dies(undisturbed: Path, tmp_path: Path)
         driver = start_on_slurm(project, "node", LORA)
         wait_until(lambda: "PENDING" in run("squeue", "--noheader", "--format=%T"), project)
         time.sleep(5)
-        assert not live_job("node")
+        assert not in_queue("node", "running")
         run("scontrol", "update", node, "state=resume")
         wait_until((project / STATE).exists, project)
         run("scontrol", "update", node, "state=down", "reason=test")
-        wait_until(lambda: not live_job("node"), project)
+        wait_until(lambda: not in_queue("node", "running"), project)
     finally:
         run("scontrol", "update", node, "state=resume")
     finish(driver, project)
@@ -149,31 +157,16 @@ def test_a_training_killed_for_its_memory_gets_more(undisturbed: Path, tmp_path:
 def test_a_driver_killed_in_mid_run_is_resumed(undisturbed: Path, tmp_path: Path) -> None:
     """kill -9 of the driver while both clips train; ./batch resume: no stage twice at once, and the same bytes."""
     project = _untrained(undisturbed, tmp_path)
-    prefix = job_prefix(project / "results")
-    options = [word for word in ON_SLURM if word not in ("--workflow-profile", "slurm")]
-    start = ("./batch", "start", "--slurm", "--configfile", "my.yaml", "--", *options)
-    with watched(project / "results"):
-        _batch(project, *start)
+    results = project / "results"
+    prefix = job_prefix(results)
+    with watched(results):
+        run_batch(project, "start", "--slurm", "--configfile", "my.yaml", "--", *IN_HASTE)
         wait_until((project / STATE).exists, project)
-        driver = int((project / "results" / ".batch" / "driver.json").read_text().split('"pid": ')[1].split(",")[0])
+        driver = driver_facts(results)["pid"]
         os.kill(driver, signal.SIGKILL)
-        wait_until(lambda: not psutil.pid_exists(driver), project)
-        assert live_jobs(prefix), "its jobs go on without it"
-        _batch(project, "./batch", "resume", "--foreground")
+        wait_until(lambda: not driver_facts(results)["lives"], project)
+        assert in_queue(prefix), "its jobs go on without it"
+        run_batch(project, "resume", "--foreground")
     assert not overlaps(prefix)
     assert "goes on after step" in (project / LOG).read_text()
     assert finals(project) == finals(undisturbed)
-
-
-def live_jobs(prefix: str) -> list[str]:
-    """Return the batch's jobs in the queue."""
-    return [line for line in run("squeue", "--noheader", "--format=%j").splitlines() if line.startswith(prefix)]
-
-
-def _batch(project: Path, *command: str) -> None:
-    """Run a verb of ./batch in a project."""
-    with (project / "driver.log").open("a") as log:
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = {**ENVIRONMENT, "PATH": path}
-        code = subprocess.run(command, cwd=project, stdout=log, stderr=log, env=environment, timeout=600).returncode
-    assert code == 0, (project / "driver.log").read_text()[-8000:]
