@@ -23,6 +23,8 @@ SMALL = {
 }
 """Settings that make every stage real but short."""
 
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
 
 def copy_project(folder: Path) -> Path:
     """Copy the workflow and its library; link the models, which are not changed."""
@@ -54,7 +56,7 @@ def run_snakemake(project: Path, *options: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         snakemake_command(*options),
         cwd=project,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
