@@ -15,7 +15,7 @@ PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint evaluate ablation evaluate-masks benchmark schema benchmark-planning install install-dev clean
+.PHONY: demo test lint evaluate ablation evaluate-masks benchmark schema benchmark-planning chaos install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -52,6 +52,11 @@ benchmark: install
 # How long planning a large batch takes.
 benchmark-planning: install-dev
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.workflow.benchmark_planning
+
+# Faults at random for five minutes to a batch of 30 clips, on a SLURM started for it (as root; an hour on two cores).
+chaos: install-dev
+	OMP_NUM_THREADS=1 SLURM_TESTS=required CHAOS_CLIPS=30 CHAOS_SECONDS=300 \
+		$(VENV)/bin/python -m pytest -s tests/workflow/test_slurm_chaos.py
 
 # After a change to lib/config.py; a test fails until it is done.
 schema: install

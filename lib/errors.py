@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,22 @@ class Problem:
 
 
 class InputError(Exception):
-    """Something a user gave cannot be used; carries every problem found, not only the first."""
+    """Something a user gave cannot be used; carries every problem found, not only the first.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    Args:
+        problems: at least one.
+        kind: of `lib.failures.Kind`: what was given, or what came of computing with it.
+    """
+
+    def __init__(self, problems: Sequence[Problem], kind: Literal["input", "not_a_number"] = "input") -> None:
         assert problems, "an InputError needs at least one problem"
         self.problems = list(problems)
+        self.kind = kind
         super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class InterruptionError(Exception):
+    """A stage was told to stop, and has kept what it did."""
 
 
 def nearest_known(key: str, known: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lib.config import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
+from lib.failures import KILLED, Failure, read_failure
 from lib.files import read_json
 from lib.stage_log import FAILED, FINISHED
 
@@ -23,7 +24,6 @@ Expected = Sequence[tuple[str, str, str]]
 TAIL_LINES = 15
 TAIL_BYTES = 16_384
 SECONDS = re.compile(rf"^{FINISHED}([\d.]+) s$")
-KILLED = "killed: its log ends without a last word (out of memory, out of time, or interrupted)"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Stage:
         seconds: how long the job took; None unless it finished.
         max_memory: peak resident memory in MiB; None where it was not measured.
         reason: why it did not finish; None if it did.
+        failure: what the job itself said of it; None where it could not, or it finished.
         tail: last lines of the log of a job that did not finish.
         ended: when the log was last written to, in seconds since the epoch.
     """
@@ -44,6 +45,7 @@ class Stage:
     seconds: float | None
     max_memory: float | None
     reason: str | None
+    failure: Failure | None
     tail: list[str]
     ended: float
 
@@ -168,6 +170,7 @@ def _read_stage(log: Path, results: Path) -> Stage:
         seconds=float(finished[1]) if finished else None,
         max_memory=_read_max_memory(results / "benchmarks" / name.with_name(f"{name.name}.tsv")),
         reason=reason,
+        failure=None if finished else read_failure(log),
         tail=[] if finished else tail,
         ended=log.stat().st_mtime,
     )

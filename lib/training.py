@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lib.errors import InputError, Problem
+from lib.errors import InputError, InterruptionError, Problem
 from lib.files import whole_file
 from lib.flow_matching import add_noise, shift_sigmas, target_velocity
 from lib.lora import attach_lora, load_lora, save_lora
 from lib.models.base import Sample, VideoModel
 from lib.stage_log import Progress
-from lib.training_state import InterruptionError, LoopState, restore_state, save_state, state_path, stop_signals
+from lib.training_state import LoopState, restore_state, save_state, state_path, stop_signals
 
 STEPS_BETWEEN_SAVES = 25  # of the state: what a kill -9 costs at most; two minutes of the 14B model
 
@@ -143,7 +143,8 @@ def train(
         state.adamw.step()
         value = loss.item()
         if not torch.isfinite(loss):
-            raise InputError([Problem("training.learning_rate", f"a loss of {value} at step {step}", "a smaller rate")])
+            problem = Problem("training.learning_rate", f"a loss of {value} at step {step}", "a smaller rate")
+            raise InputError([problem], kind="not_a_number")
         on_step(step, value, time.perf_counter() - started)
     model.transformer.eval()
 

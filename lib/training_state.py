@@ -21,10 +21,6 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)  # a scheduler's preemption or ti
 PARAMETER, GENERATOR = "parameter", "generator"
 
 
-class InterruptionError(Exception):
-    """A stage was told to stop, and has kept what it did."""
-
-
 @dataclass
 class LoopState:
     """What changes from step to step in a training.

@@ -1,5 +1,6 @@
 """What all tests share: the tiny demo models, loaded once, and one thread so that sums repeat."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from lib.models import load_model
 from lib.models.base import VideoModel
 from tests.browser import start_browser
+from tests.slurm_cluster import cluster, why_not
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY_WAN = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
@@ -23,6 +25,17 @@ def _one_thread() -> None:
 def chromium() -> Iterator[object]:
     """Headless Chromium, for one module of tests."""
     yield from start_browser()
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[None]:
+    """A real SLURM of one node and two pretended GPUs, for the whole session."""
+    reason = why_not()
+    if reason and os.environ.get("SLURM_TESTS") != "required":
+        pytest.skip(reason)
+    assert not reason, reason
+    with cluster():
+        yield
 
 
 @pytest.fixture

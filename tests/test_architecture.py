@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -18,7 +19,8 @@ from tests.conftest import ROOT, TINY_WAN
 
 # Lower layers first: a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "files", "provenance", "recolouring", "stage_log", "windows"},
+    {"errors", "files", "provenance", "recolouring", "failures", "gpu_claims", "stage_marks", "stage_log", "windows"},
+    {"batch_files", "batch_lock", "batch_stages", "processes", "slurm_jobs", "slurm_states"},
     {"config", "checkpoints", "lora_files", "machine", "devices", "sound", "video_io", "optical_flow"},
     {"frames", "detector", "boxes", "edit_difference", "scene_cuts", "object_links", "yoloe_tracker", "sam2_tracker"},
     {"edited_frames"},
@@ -31,14 +33,16 @@ LAYERS = [
     {"encoding", "training_state", "training", "sampling", "generation"},
     {"boundary_metrics", "metrics", "evaluation"},
     {"report_results", "report_media", "report_sections", "report"},
+    {"batch_plan", "batch_status", "batch_driver", "batch"},
 ]
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
 ADAPTER_CHECKPOINTS = {"wan": TINY_WAN}
 
 
-def _imports(path: Path) -> set[str]:
+def _imports(path: Path, at_start: bool = False) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if at_start else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -149,6 +153,46 @@ def test_environments_agree_with_the_tested_versions() -> None:
         for line in (ROOT / "envs" / name).read_text().splitlines():
             if line and not line.startswith("#"):
                 assert line.lower() in tested, f"{name}: {line}"
+
+
+def _libraries_of(script: Path) -> set[str]:
+    """Return the third-party modules that a script imports at its start, itself or through lib."""
+    seen: set[Path] = set()
+    to_see, found = [script], set()
+    while to_see:
+        path = to_see.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in _imports(path, at_start=True):
+            top, _, module = name.partition(".")
+            if top == "lib":
+                module_path = ROOT / "lib" / Path(*module.split("."))
+                candidates = [module_path.with_suffix(".py"), module_path / "__init__.py"]
+                to_see += [candidate for candidate in candidates if candidate.exists()]
+            elif top not in sys.stdlib_module_names:
+                found.add(top)
+    return found
+
+
+def test_environments_hold_what_their_scripts_import() -> None:
+    """With --sdm conda a script has its environment alone: each library that it or lib imports is pinned there."""
+    distributions = packages_distributions()
+    pairs = set()
+    for rules in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        pairs |= set(
+            re.findall(r'"\.\./\.\./envs/(\w+)\.yaml".*?"\.\./scripts/(\w+)\.py"', rules.read_text(), re.DOTALL)
+        )
+    assert len(pairs) == len(list((ROOT / "workflow" / "scripts").glob("*.py")))
+    for environment, script in sorted(pairs):
+        content = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
+        assert set(content) == {"channels", "dependencies"} and "python=3.11" in content["dependencies"], environment
+        packages = next(part["pip"] for part in content["dependencies"] if isinstance(part, dict))
+        pinned = {package.partition("==")[0].lower() for package in packages}
+        pinned |= {"opencv-python-headless"} if "ultralytics" in pinned else set()  # it brings its own
+        for module in _libraries_of(ROOT / "workflow" / "scripts" / f"{script}.py"):
+            names = {name.lower() for name in distributions[module]}
+            assert names & pinned, f"envs/{environment}.yaml: {script}.py imports {module}"
 
 
 def test_every_rule_has_its_conda_environment() -> None:

@@ -11,12 +11,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from lib.errors import InputError
+from lib.errors import InputError, InterruptionError
 from lib.memory_modes import MemoryMode, MemoryUse
 from lib.models import load_model
 from lib.models.base import Sample, VideoModel
 from lib.training import Adapter, Objective, Optimizer, make_schedule, train_lora
-from lib.training_state import InterruptionError
 from tests.conftest import TINY_WAN
 
 OPTIMIZER = Optimizer(learning_rate=2e-3, decay_share=0.0, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)

@@ -13,7 +13,7 @@ import yaml
 
 from tests.conftest import ROOT
 
-COPIED = ("Snakefile", "config.yaml", "lib", "workflow", "envs")
+COPIED = ("Snakefile", "batch", "config.yaml", "lib", "workflow", "envs")
 
 SMALL = {
     "video": {"num_frames": 5, "width": 64, "height": 48},
@@ -22,6 +22,8 @@ SMALL = {
     "sampling": {"num_steps": 2},
 }
 """Settings that make every stage real but short."""
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def copy_project(folder: Path) -> Path:
@@ -54,7 +56,7 @@ def run_snakemake(project: Path, *options: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         snakemake_command(*options),
         cwd=project,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -17,6 +17,7 @@ rule caption:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
         settings=settings_of("caption.model", "caption.task", "caption.num_beams", "caption.max_new_tokens"),

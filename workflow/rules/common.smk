@@ -1,48 +1,16 @@
 # Settings, the batch, and the input functions of all rules.
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS and functions of the wildcards.
-import functools
-import gc
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import get_args
 
-import snakemake.scheduling.job_scheduler
-import snakemake.sourcecache
-
-# Planning makes millions of objects that stay: looking for garbage among them takes a quarter of the time.
-gc.set_threshold(500_000, 50, 1000)
-# Snakemake parses the path of the script anew for each job, another sixth; the answer for a path is always the same.
-snakemake.sourcecache.parse_uri = functools.lru_cache(maxsize=None)(snakemake.sourcecache.parse_uri)
-
-
-def look_again(scheduler, delay, waiting=set()):
-    """Wake the scheduler once after so many seconds, however many ask for it meanwhile.
-
-    Snakemake 9.27 starts a timer in each round of its loop, each of which starts another round: one more for ever with
-    each job that ends. After a thousand jobs the driver took a whole core, and a thread for each.
-    """
-    if waiting:
-        return
-    waiting.add(scheduler)
-
-    def wake():
-        waiting.clear()
-        scheduler._open_jobs.release()
-
-    timer = threading.Timer(delay, wake)
-    timer.daemon = True
-    timer.start()
-
-
-snakemake.scheduling.job_scheduler.JobScheduler._schedule_reevalutation = look_again
 sys.path.insert(0, str(workflow.basedir))
 
 from lib.checkpoints import ROOT, check_models, checkpoint_file
 from lib.clips import find_clips
 from lib.config import FAMILY_LIMITS, MaskKind, MaskShape, load_config
-from lib.errors import InputError
+from lib.errors import InputError, Problem
 from lib.lora_files import check_reused_loras, reused_lora
 from lib.machine import check_disk, estimate_bytes, estimate_lora_bytes, has_gpu
 from lib.provenance import STAGE_VERSIONS, package_versions
@@ -133,13 +101,23 @@ TMPDIR = tempfile.gettempdir()
 NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "auto" and has_gpu()))
 
 
+def attempt_of(wildcards, attempt):
+    """Which attempt of this run a job is, from 1: its script must know."""
+    return attempt
+
+
 def clip_of(wildcards):
     """The clip of a job."""
+    if wildcards.clip not in CLIPS:  # a job on a cluster looks anew
+        refuse(
+            [Problem(SETTINGS.clips, f"no usable clip '{wildcards.clip}' any more", "it to stay until the run ends")]
+        )
     return CLIPS[wildcards.clip]
 
 
 def edit_of(wildcards):
     """The edit of a job."""
+    clip_of(wildcards)
     return EDITS[wildcards.clip, wildcards.edit]
 
 

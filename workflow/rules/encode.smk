@@ -19,6 +19,7 @@ rule encode_source:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
         settings=settings_of("model.name", "model.family", "model.dtype", "training.recoloured_copies"),
@@ -68,6 +69,7 @@ rule encode_edit:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

@@ -21,6 +21,7 @@ rule evaluate:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

@@ -23,6 +23,7 @@ rule generate:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

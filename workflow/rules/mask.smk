@@ -24,6 +24,7 @@ rule segment_masks:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
         settings=settings_of(

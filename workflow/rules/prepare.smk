@@ -18,6 +18,7 @@ rule extract_frames:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
     params:
         settings=settings_of(
             "video.width",
@@ -51,6 +52,7 @@ rule align_edit:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
     params:
         indices=lambda wildcards: [index for index, _ in edit_of(wildcards).references],
         version=STAGE_VERSIONS["align_edit"],

@@ -1,13 +1,10 @@
 # Gather the batch for people; also when some of it failed.
 # In: all metrics.json. Out: metrics.csv and report/, one folder that opens from disk.
-import dataclasses
-
-PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
 
 
 rule report:
     input:
-        metrics=[f"{SETTINGS.results}/{clip}/{edit}/{method}/metrics.json" for clip, edit, method in EXPECTED],
+        metrics=[f"{SETTINGS.results}/{clip}/{edit}/{method}/metrics.json" for clip, edit, method in PLANNED],
     output:
         page="<results>/report/index.html",
         table="<results>/metrics.csv",
@@ -15,11 +12,13 @@ rule report:
         "<logs>/report.log",
     benchmark:
         "<benchmarks>/report.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
     params:
         expected=EXPECTED,
         problems=PROBLEMS,
@@ -32,10 +31,12 @@ rule report:
 
 
 onsuccess:
+    end(reported=report_is_due())
     show_where()
 
 
 onerror:
+    end(reported=False)
     # The report rule waits for every edit; when one failed, the page is written from what there is.
     from lib.report import write_metrics_table, write_report  # here: pandas would slow every start
 

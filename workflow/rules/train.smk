@@ -37,6 +37,7 @@ rule train_lora_decouple:
     threads: 1
     resources:
         tmpdir=TMPDIR,
+        attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
         stage="decouple",

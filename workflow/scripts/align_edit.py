@@ -6,7 +6,7 @@ from lib.stage_log import stage_log
 from lib.video_io import write_image
 
 wildcards = snakemake.wildcards
-with stage_log(snakemake.log[0], f"align_edit: {wildcards.clip}, {wildcards.edit}"):
+with stage_log(snakemake.log[0], f"align_edit: {wildcards.clip}, {wildcards.edit}", snakemake.resources.attempt):
     crop = read_json(snakemake.input.facts)["crop"]
     write_image(snakemake.output.first_frame, align_edited_frame(snakemake.input.first_frame, crop))
     with whole_folder(snakemake.output.references) as folder:

@@ -9,7 +9,7 @@ from lib.stage_log import stage_log
 from lib.video_io import read_first_frame
 
 params, settings = snakemake.params, snakemake.params.settings
-with stage_log(snakemake.log[0], f"caption: {', '.join(snakemake.wildcards)}"):
+with stage_log(snakemake.log[0], f"caption: {', '.join(snakemake.wildcards)}", snakemake.resources.attempt):
     device, _ = prepare_torch(params.machine["model.device"], "float32", snakemake.threads)
     name, download = resolve_path(settings["caption.model"]), params.machine["model.download"]
     model, processor = load_captioner(name, device, download)

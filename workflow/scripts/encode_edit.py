@@ -12,7 +12,9 @@ from lib.video_io import read_first_frame, read_mask, read_video
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 settings = {**params.settings, **params.machine, "training.reference_sample": params.reference_sample}
-with stage_log(snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"):
+with stage_log(
+    snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}", snakemake.resources.attempt
+):
     model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
     video, mask = read_video(inputs.video), read_mask(inputs.mask)
     references = read_references(inputs.references, read_json(inputs.facts)["indices"])

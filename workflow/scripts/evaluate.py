@@ -12,7 +12,9 @@ from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, wri
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 settings = {**params.settings, **params.machine}
-with stage_log(snakemake.log[0], f"evaluate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"):
+with stage_log(
+    snakemake.log[0], f"evaluate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}", snakemake.resources.attempt
+):
     model, device = load_stage_model(settings, {"vae"}, snakemake.threads)
     edited, source = read_video(inputs.edited), read_video(inputs.source)
     facts = read_json(inputs.facts)

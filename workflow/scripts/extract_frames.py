@@ -6,7 +6,7 @@ from lib.provenance import describe
 from lib.stage_log import stage_log
 from lib.video_io import VideoInfo, write_lossless, write_viewable
 
-with stage_log(snakemake.log[0], f"extract_frames: {snakemake.wildcards.clip}"):
+with stage_log(snakemake.log[0], f"extract_frames: {snakemake.wildcards.clip}", snakemake.resources.attempt):
     settings = {key.removeprefix("video."): value for key, value in snakemake.params.settings.items()}
     settings["num_frames"] = snakemake.params.num_frames
     video, sound, facts = extract_frames(snakemake.input.source, **settings)

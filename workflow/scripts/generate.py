@@ -14,7 +14,9 @@ from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, wri
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 own = {f"sampling.{key}": params[key] for key in ("lora_scale", "lock_latents", "composite")}
 settings = {**params.settings, **params.machine, **own, "seed": params.seed}
-with stage_log(snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"):
+with stage_log(
+    snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}", snakemake.resources.attempt
+):
     size = largest_latents(inputs.encoded)
     model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads, size)
     for lora in inputs.lora:

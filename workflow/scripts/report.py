@@ -7,7 +7,7 @@ from lib.report import write_metrics_table, write_report
 from lib.stage_log import stage_log
 
 params, outputs = snakemake.params, snakemake.output
-with stage_log(snakemake.log[0], "report"):
+with stage_log(snakemake.log[0], "report", snakemake.resources.attempt):
     results = Path(outputs.table).parent
     write_metrics_table(results, params.expected, Path(outputs.table))
     write_report(results, params.expected, params.problems, params.title, package_versions(), Path(outputs.page))

@@ -10,7 +10,7 @@ from lib.stage_log import stage_log
 from lib.video_io import VideoInfo, read_first_frame, read_video, write_image, write_mask, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
-with stage_log(snakemake.log.text, f"segment_masks: {wildcards.clip}, {wildcards.edit}"):
+with stage_log(snakemake.log.text, f"segment_masks: {wildcards.clip}, {wildcards.edit}", snakemake.resources.attempt):
     clip, video = read_json(inputs.facts), read_video(inputs.video)
     edited = {0: read_first_frame(inputs.first_frame), **read_references(inputs.references, clip["indices"])}
     own = (inputs.masks, params.mask_indices, clip["indices"], clip["crop"])

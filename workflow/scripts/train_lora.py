@@ -10,7 +10,9 @@ from lib.training_state import fingerprint
 
 params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
 settings = {**params.settings, **params.machine, "num_steps": params.num_steps}
-with stage_log(snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}"):
+with stage_log(
+    snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}", snakemake.resources.attempt
+):
     size = largest_latents(inputs.source)
     model, device = load_stage_model(settings, {"transformer"}, snakemake.threads, size, training=True)
     samples = load_samples(inputs.source, inputs.get("edit"), device)

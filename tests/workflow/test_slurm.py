@@ -1,0 +1,172 @@
+"""The batch on a real SLURM of two pretended GPUs: as good as on one machine, whatever happens to its jobs."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lib.batch_files import job_prefix
+from lib.batch_lock import driver_facts
+from tests.conftest import ROOT
+from tests.slurm_cluster import NUM_GPUS, run
+from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
+from tests.workflow.slurm_runs import (
+    IN_HASTE,
+    clear,
+    copy_without,
+    finals,
+    finish,
+    in_queue,
+    live_job,
+    overlaps,
+    run_batch,
+    start_on_slurm,
+    submissions,
+    wait_until,
+    watched,
+)
+
+pytestmark = pytest.mark.usefixtures("slurm")
+CLIPS = ("star-crossing", "portrait-drop")
+LORA = f"results/{CLIPS[0]}/lora/edit/decouple.safetensors"
+STATE = f"results/{CLIPS[0]}/lora/edit/.decouple.state.safetensors"
+LOG = f"results/logs/{CLIPS[0]}/train_lora_decouple.edit.log"
+NUM_STEPS = 120
+MADE_LATE = ("*/lora", "*/*/mask_lora", "report", "metrics.csv", "logs/*/train*", "logs/*/*/mask_lora")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two clips, edited on one machine without SLURM."""
+    project = copy_project(tmp_path_factory.mktemp("local"))
+    for clip in CLIPS:
+        shutil.copytree(ROOT / "demo" / "clips" / clip, project / "clips" / clip)
+    write_settings(project, {"clips": "clips", "training": {"decouple_steps": NUM_STEPS}})
+    answer = run_snakemake(project, "--cores", "2")
+    assert answer.returncode == 0, answer.stdout
+    return project
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path: Path) -> Iterator[None]:
+    yield
+    clear(tmp_path / "batch")
+
+
+def _untrained(undisturbed: Path, folder: Path) -> Path:
+    return copy_without(undisturbed, folder / "batch", *MADE_LATE)
+
+
+def _same_lora(project: Path, undisturbed: Path) -> bool:
+    return (project / LORA).read_bytes() == (undisturbed / LORA).read_bytes()
+
+
+def test_the_profile_makes_what_one_machine_makes(undisturbed: Path, tmp_path: Path) -> None:
+    """Three jobs a clip and one for the report, each GPU asked for and none used twice; the same bytes."""
+    project = copy_without(undisturbed, tmp_path / "batch", "*", ".*")
+    driver, busy = start_on_slurm(project, "plain"), [0]
+    with watched(project / "results"):
+        while driver.poll() is None:
+            given = run("squeue", "--noheader", "--states=running,completing", "--format=%i|%b")
+            busy.append(given.count("gpu"))
+            time.sleep(0.5)
+    finish(driver, project)
+    jobs = submissions("plain")
+    assert len(jobs) == 3 * len(CLIPS) + 1, jobs
+    for job in jobs:
+        assert ("gres/gpu=1" in job.requested) == ("report" not in job.comment), job
+    assert max(busy) == NUM_GPUS
+    assert finals(project) == finals(undisturbed)
+    for clip in CLIPS:  # logs of SLURM's own, found by clip and stage
+        for stage in ("group_prepare", "rule_train", "group_finish"):
+            assert [log for log in (project / "slurm_logs").rglob("*.log") if clip in str(log) and stage in str(log)]
+    assert planned_jobs(project) == {}
+
+
+def test_a_cancelled_training_is_run_again_with_more(undisturbed: Path, tmp_path: Path) -> None:
+    """scancel after the first saved step: a second job that asks for more goes on from there, to the same bytes."""
+    project = _untrained(undisturbed, tmp_path)
+    driver = start_on_slurm(project, "cancelled", LORA)
+    wait_until((project / STATE).exists, project)
+    run("scancel", live_job("cancelled"))
+    finish(driver, project)
+    first, second = submissions("cancelled")
+    assert first.state.startswith("CANCELLED") and "mem=48000M" in first.requested
+    assert second.state == "COMPLETED" and "mem=96000M" in second.requested
+    assert "goes on after step" in (project / LOG).read_text()
+    assert _same_lora(project, undisturbed) and not overlaps("cancelled")
+
+
+@pytest.mark.parametrize("how", ["requeue", "urgent"])
+def test_a_preempted_training_goes_on_from_its_saved_step(how: str, undisturbed: Path, tmp_path: Path) -> None:
+    """Queued again by staff, or out of its place for an urgent job within the time of grace: no retry is spent."""
+    project = _untrained(undisturbed, tmp_path)
+    driver = start_on_slurm(project, how, "--retries", "0", LORA)
+    wait_until((project / STATE).exists, project)
+    job = live_job(how)
+    if how == "requeue":
+        run("scontrol", "requeue", job)
+    else:
+        run("sbatch", "--partition=urgent", f"--gpus={NUM_GPUS}", "--mem=100", "--wrap=sleep 3")
+    finish(driver, project)
+    runs = submissions(how)
+    assert {each.number for each in runs} == {job} and len(runs) == 2, runs
+    assert "goes on after step" in (project / LOG).read_text()
+    assert _same_lora(project, undisturbed) and not overlaps(how)
+
+
+def test_a_node_that_drains_and_one_that_dies(undisturbed: Path, tmp_path: Path) -> None:
+    """A training waits for a drained node, and goes on from its saved step after its node went down under it."""
+    project, node = _untrained(undisturbed, tmp_path), f"nodename={socket.gethostname()}"
+    run("scontrol", "update", node, "state=drain", "reason=test")
+    try:
+        driver = start_on_slurm(project, "node", LORA)
+        wait_until(lambda: "PENDING" in run("squeue", "--noheader", "--format=%T"), project)
+        time.sleep(5)
+        assert not in_queue("node", "running")
+        run("scontrol", "update", node, "state=resume")
+        wait_until((project / STATE).exists, project)
+        run("scontrol", "update", node, "state=down", "reason=test")
+        wait_until(lambda: not in_queue("node", "running"), project)
+    finally:
+        run("scontrol", "update", node, "state=resume")
+    finish(driver, project)
+    assert "goes on after step" in (project / LOG).read_text()
+    assert _same_lora(project, undisturbed) and not overlaps("node")
+
+
+def test_a_training_killed_for_its_memory_gets_more(undisturbed: Path, tmp_path: Path) -> None:
+    """SLURM itself kills what takes more memory than it asked for; the retry asks for more and ends well."""
+    project = _untrained(undisturbed, tmp_path)
+    resources = [f"train_lora_decouple:{name}" for name in ("gpu=1", "runtime=10", "mem_mb=100 * attempt ** 5")]
+    driver = start_on_slurm(project, "memory", "--set-resources", *resources, "--", LORA)
+    finish(driver, project)
+    first, second = submissions("memory")
+    assert "FAILED" in first.state or "OUT_OF_ME" in first.state
+    log = next((project / "slurm_logs").rglob(f"{first.number}.log"))
+    assert "exceeded memory limit" in log.read_text()
+    assert second.state == "COMPLETED" and "mem=3200M" in second.requested
+    assert _same_lora(project, undisturbed)
+
+
+def test_a_driver_killed_in_mid_run_is_resumed(undisturbed: Path, tmp_path: Path) -> None:
+    """kill -9 of the driver while both clips train; ./batch resume: no stage twice at once, and the same bytes."""
+    project = _untrained(undisturbed, tmp_path)
+    results = project / "results"
+    prefix = job_prefix(results)
+    with watched(results):
+        run_batch(project, "start", "--slurm", "--configfile", "my.yaml", "--", *IN_HASTE)
+        wait_until((project / STATE).exists, project)
+        driver = driver_facts(results)["pid"]
+        os.kill(driver, signal.SIGKILL)
+        wait_until(lambda: not driver_facts(results)["lives"], project)
+        assert in_queue(prefix), "its jobs go on without it"
+        run_batch(project, "resume", "--foreground")
+    assert not overlaps(prefix)
+    assert "goes on after step" in (project / LOG).read_text()
+    assert finals(project) == finals(undisturbed)
