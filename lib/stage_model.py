@@ -7,6 +7,7 @@ import torch
 
 from lib.checkpoints import resolve_path
 from lib.devices import prepare_torch
+from lib.failures import ran_out_of_memory
 from lib.memory_modes import MemoryUse
 from lib.models import load_model
 from lib.models.base import VideoModel
@@ -18,6 +19,7 @@ def load_stage_model(
     num_threads: int,
     latents_shape: Sequence[int] = (),
     training: bool = False,
+    log: str | None = None,
 ) -> tuple[VideoModel, torch.device]:
     """Set torch up and load what a stage needs of the model.
 
@@ -29,9 +31,14 @@ def load_stage_model(
         latents_shape: (batch, channels, latent frames, height, width) of the largest sample, where the transformer is
             loaded: memory is planned for it.
         training: whether a backward pass follows.
+        log: of the stage; where it says that the attempt before ran out of memory, mode low is taken.
     """
     device, dtype = prepare_torch(settings["model.device"], settings.get("model.dtype", "float32"), num_threads)
-    use = (settings.get("model.memory", "auto"), settings.get("model.weights", "native"))
+    memory = settings.get("model.memory", "auto")
+    if log and memory != "low" and ran_out_of_memory(log):
+        print(f"the attempt before ran out of memory in mode {memory}: this one takes mode low")
+        memory = "low"
+    use = (memory, settings.get("model.weights", "native"))
     model = load_model(
         resolve_path(settings["model.name"]),
         components,

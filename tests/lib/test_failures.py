@@ -15,7 +15,8 @@ from lib.errors import InputError, InterruptionError, Problem
 from lib.failures import KILLED, Kind, failure_path, kind_of, ran_out_of_memory, read_failure, write_failure
 from lib.stage_log import stage_log
 from lib.stage_marks import mark_path
-from tests.conftest import ROOT
+from lib.stage_model import load_stage_model
+from tests.conftest import ROOT, TINY_WAN
 
 PROBLEM = Problem("file.png", "a cat", "a dog")
 
@@ -117,3 +118,20 @@ def test_a_stage_is_seen_at_work_and_known_when_it_is_stopped_or_killed(tmp_path
         assert not mark_path(log).exists()
         settled = read_failure(log)
         assert settled is not None and settled.reason == KILLED
+
+
+def test_an_attempt_after_one_without_memory_takes_mode_low(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real failure beside the log: the next attempt streams its weights and says so; another kind changes nothing."""
+    log = tmp_path / "train.log"
+    settings = {
+        "model.name": str(TINY_WAN),
+        "model.family": "wan",
+        "model.device": "cpu",
+        "model.dtype": "float32",
+        "model.memory": "auto",
+        "model.download": False,
+    }
+    for error, mode in ((torch.OutOfMemoryError("CUDA out of memory"), "low"), (OSError("no route"), "fast")):
+        write_failure(log, kind_of(error), str(error), 1, [])
+        load_stage_model(settings, {"transformer"}, 1, (1, 16, 2, 8, 8), training=True, log=str(log))
+        assert f"memory mode {mode}" in capsys.readouterr().out

@@ -15,7 +15,7 @@ settings = {**params.settings, **params.machine, "training.reference_sample": pa
 with stage_log(
     snakemake.log[0], f"encode_edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}", snakemake.resources.attempt
 ):
-    model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
+    model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads, log=snakemake.log[0])
     video, mask = read_video(inputs.video), read_mask(inputs.mask)
     references = read_references(inputs.references, read_json(inputs.facts)["indices"])
     given = {0: read_first_frame(inputs.first_frame), **references}

@@ -11,7 +11,7 @@ from lib.video_io import read_mask, read_video
 settings = {**snakemake.params.settings, **snakemake.params.machine}
 inputs, outputs, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
 with stage_log(snakemake.log[0], f"encode_source: {wildcards.clip}, {wildcards.mask}", snakemake.resources.attempt):
-    model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads)
+    model, device = load_stage_model(settings, {"vae", "encoders"}, snakemake.threads, log=snakemake.log[0])
     union = union_masks([read_mask(path) for path in inputs.masks])
     prompt = read_json(inputs.captions)["source"]["prompt"]
     copies = (settings["training.recoloured_copies"], snakemake.params.trigger_word)

@@ -18,7 +18,7 @@ with stage_log(
     snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}", snakemake.resources.attempt
 ):
     size = largest_latents(inputs.encoded)
-    model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads, size)
+    model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads, size, log=snakemake.log[0])
     for lora in inputs.lora:
         load_lora(model.transformer, lora, scale=params.lora_scale)
     given = {key.removeprefix("sampling."): value for key, value in settings.items()}

@@ -14,7 +14,7 @@ with stage_log(
     snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}", snakemake.resources.attempt
 ):
     size = largest_latents(inputs.source)
-    model, device = load_stage_model(settings, {"transformer"}, snakemake.threads, size, training=True)
+    model, device = load_stage_model(settings, {"transformer"}, snakemake.threads, size, True, snakemake.log[0])
     samples = load_samples(inputs.source, inputs.get("edit"), device)
     training = {key.removeprefix("training."): value for key, value in params.settings.items()}
     counts = tuple(len(of_kind) for of_kind in samples.values())
