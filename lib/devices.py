@@ -1,6 +1,7 @@
 """Where tensors live and how torch is set up for a stage."""
 
 import os
+from pathlib import Path
 
 import torch
 
@@ -21,6 +22,9 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     if kind == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic
+        # What is compiled for one job serves the next, on every machine that shares the home folder.
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path.home() / ".cache" / "first-frame-video-editing"))
+        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # less lost between allocations
         torch.use_deterministic_algorithms(True, warn_only=True)
     precision = dtype if dtype != "auto" else "bfloat16" if kind == "cuda" else "float32"
     return torch.device(kind), {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
