@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from lib.slurm_jobs import cancel_jobs, live_jobs, wait_for_jobs
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_SAVE = 60.0  # for jobs that were asked to end
 SECONDS_TO_LEAVE_QUEUE = 300.0
+LEAST_FREE = 8 * 2**20  # bytes of disk; with less every job would fail, one after the other
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -138,6 +140,8 @@ def run_snakemake(settings: Settings, facts: dict[str, Any], lock: int, stops: l
         time.sleep(SECONDS_BETWEEN_LOOKS)
         if batch_file(results, "stop").exists():
             stops.append("./batch stop")
+        if shutil.disk_usage(results).free < LEAST_FREE:
+            stops.append(f"a full disk: make room for {results}, then `./batch resume`")
         if stops:
             _stop(child, settings)
         if time.monotonic() - spoke > SECONDS_BETWEEN_BEATS:

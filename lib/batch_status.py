@@ -60,7 +60,7 @@ def read_status(results: Path) -> BatchStatus:
     failed = {
         name: failure
         for name, failure in read_failures(files).items()
-        if name.split("/")[0] in unfinished and not (driver["lives"] and _is_older(failure, begun))
+        if name.split("/")[0] in unfinished and not (driver["lives"] and is_older(failure, begun))
     }
     clips = _clip_states(expected, unfinished, running, failed)
     left = _seconds_left(len(expected) - len(done), len(to_do & done), begun) if driver["lives"] else None
@@ -89,7 +89,8 @@ def _clip_states(
     return states
 
 
-def _is_older(failure: Failure, begun: float) -> bool:
+def is_older(failure: Failure, begun: float) -> bool:
+    """Tell whether something failed before a time (seconds since the epoch): in an earlier run."""
     return bool(failure.at) and datetime.fromisoformat(failure.at).timestamp() < int(begun)
 
 

@@ -4,6 +4,8 @@ import os
 
 import torch
 
+from lib.gpu_claims import claim_gpu, count_gpus
+
 
 def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.device, torch.dtype]:
     """Choose device and type for a stage and make its results repeatable on this machine.
@@ -14,6 +16,8 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
         num_threads: CPU threads granted by the scheduler; sums depend on it, so it is always set.
     """
     torch.set_num_threads(num_threads)
+    if device != "cpu":
+        claim_gpu(os.environ, count_gpus())
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     if kind == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic

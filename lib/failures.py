@@ -19,6 +19,7 @@ FINAL_KINDS = ("input", "not_a_number")  # the same again would come of the same
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_MEMORY_WORDS = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "Cannot allocate memory")
 NO_SPACE_WORDS = ("No space left on device", "Disk quota exceeded")  # of libraries that give no error number
+NO_WORD = "its job ended before the stage could say why: see the driver's log, or SLURM's"
 KILLED = "killed: its log ends without a last word (out of memory, out of time, or interrupted)"
 
 

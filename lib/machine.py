@@ -1,6 +1,7 @@
 """What this machine offers a run, disk and GPU; torch-free, since it is asked before any work."""
 
 import json
+import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -47,7 +48,7 @@ def has_gpu() -> bool:
 
 
 def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> list[Problem]:
-    """Return a problem, in a list, if the results do not fit.
+    """Return a problem, in a list, if the results do not fit, or may not be written.
 
     Args:
         folder: where results go; need not exist yet.
@@ -57,6 +58,8 @@ def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> list[Pr
     existing = folder.absolute()
     while not existing.exists():
         existing = existing.parent
+    if not os.access(existing, os.W_OK):
+        return [Problem(f"results folder {folder}", f"no permission to write in {existing}", "a folder that can be")]
     free = shutil.disk_usage(existing).free
     wanted = needed_bytes + min_free_disk * GIB
     if free >= wanted:

@@ -18,7 +18,7 @@ from tests.conftest import ROOT, TINY_WAN
 
 # Lower layers first: a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "files", "provenance", "recolouring", "failures", "stage_marks", "stage_log", "windows"},
+    {"errors", "files", "provenance", "recolouring", "failures", "gpu_claims", "stage_marks", "stage_log", "windows"},
     {"batch_files", "batch_lock", "batch_stages", "processes", "slurm_jobs", "slurm_states"},
     {"config", "checkpoints", "lora_files", "machine", "devices", "sound", "video_io", "optical_flow"},
     {"frames", "detector", "boxes", "edit_difference", "scene_cuts", "object_links", "yoloe_tracker", "sam2_tracker"},

@@ -16,7 +16,8 @@ from lib.batch_plan import (
     run_fingerprint,
 )
 from lib.batch_stages import find_stage_files, read_failures, settle_killed
-from lib.batch_status import is_done
+from lib.batch_status import is_done, is_older
+from lib.failures import NO_WORD, read_failure, write_failure
 from lib.files import write_json
 from lib.processes import MARK
 
@@ -78,9 +79,13 @@ def begin():
 def end(reported):
     """Turn what killed jobs left into failures; under a driver, note which clips are finished."""
     settle_killed(RESULTS, nothing_runs=False)
+    plan = read_facts(batch_file(RESULTS, "plan.json"))
+    for job in workflow.scheduler.failed:  # some end before their script can say why: no node, no environment, no input
+        if job.is_group() or not job.log or (known := read_failure(job.log[0])) and not is_older(known, plan["begun"]):
+            continue
+        write_failure(job.log[0], "other", NO_WORD, job.attempt, [])
     if not HAS_DRIVER:
         return
-    plan = read_facts(batch_file(RESULTS, "plan.json"))
     to_do = {tuple(names) for names in plan["to_do"]}
     missing = {names[0] for names in PLANNED if not is_done(RESULTS, names, plan["begun"] if names in to_do else 0)}
     finished = [clip for clip in ROUND.chosen if clip not in missing]

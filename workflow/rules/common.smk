@@ -42,7 +42,7 @@ sys.path.insert(0, str(workflow.basedir))
 from lib.checkpoints import ROOT, check_models, checkpoint_file
 from lib.clips import find_clips
 from lib.config import FAMILY_LIMITS, MaskKind, MaskShape, load_config
-from lib.errors import InputError
+from lib.errors import InputError, Problem
 from lib.lora_files import check_reused_loras, reused_lora
 from lib.machine import check_disk, estimate_bytes, estimate_lora_bytes, has_gpu
 from lib.provenance import STAGE_VERSIONS, package_versions
@@ -140,11 +140,16 @@ def attempt_of(wildcards, attempt):
 
 def clip_of(wildcards):
     """The clip of a job."""
+    if wildcards.clip not in CLIPS:  # a job on a cluster looks anew
+        refuse(
+            [Problem(SETTINGS.clips, f"no usable clip '{wildcards.clip}' any more", "it to stay until the run ends")]
+        )
     return CLIPS[wildcards.clip]
 
 
 def edit_of(wildcards):
     """The edit of a job."""
+    clip_of(wildcards)
     return EDITS[wildcards.clip, wildcards.edit]
 
 
