@@ -152,6 +152,15 @@ def test_a_training_killed_for_its_memory_gets_more(undisturbed: Path, tmp_path:
     assert _same_lora(project, undisturbed)
 
 
+def test_a_job_that_cannot_be_submitted_is_an_error(undisturbed: Path, tmp_path: Path) -> None:
+    """Where SLURM's logs cannot be written, single jobs and groups fail; the driver does not wait for them for ever."""
+    project = copy_without(undisturbed, tmp_path / "batch", "*", ".*")
+    (project / "slurm_logs").touch()
+    driver = start_on_slurm(project, "refused", "--retries", "0")
+    assert driver.wait(60) == 1
+    assert "File exists" in (project / "driver.log").read_text()
+
+
 def test_a_driver_killed_in_mid_run_is_resumed(undisturbed: Path, tmp_path: Path) -> None:
     """kill -9 of the driver while both clips train; ./batch resume: no stage twice at once, and the same bytes."""
     project = _untrained(undisturbed, tmp_path)
