@@ -19,5 +19,5 @@ def with_true_states(query):
 slurm_plugin = sys.modules.get("snakemake_executor_plugin_slurm")  # Snakemake loads each plugin that is installed
 if slurm_plugin and workflow.is_main_process:
     slurm_plugin.query_job_status = with_true_states(slurm_plugin.query_job_status)
-    # A group that could not be submitted is told by its rule's name, which it has not; the driver would wait for ever.
-    snakemake.jobs.GroupJob.rule = property(lambda group: next(iter(group.jobs)).rule)
+    # The plugin speaks of a job that it cannot submit by a name that groups lack; the driver would wait for ever.
+    setattr(snakemake.jobs.GroupJob, "rule", property(lambda group: next(iter(group.jobs)).rule))
