@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         if given.verb == "stop":
             return stop(results)
         return show(results, live=given.verb == "watch")
-    except InputError as error:
+    except (InputError, OSError) as error:  # OSError: a disk that is full or gone; it names the file
         print(error, file=sys.stderr)
         return 1
 

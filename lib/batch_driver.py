@@ -27,6 +27,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_SAVE = 60.0  # for jobs that were asked to end
 SECONDS_TO_LEAVE_QUEUE = 300.0
 LEAST_FREE = 8 * 2**20  # bytes of disk; with less every job would fail, one after the other
+BALLAST = "ballast"  # a file of that size, thrown off when the disk is full
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -54,12 +55,15 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
     write_driver(results, facts)
     batch_file(results, "stop").unlink(missing_ok=True)
     try:
+        with suppress(OSError):  # too full already: the check of the disk will say so
+            batch_file(results, BALLAST).write_bytes(bytes(LEAST_FREE))
         clear_leftovers(results, settings, session, wait)
         settle_killed(results, nothing_runs=True)
         code = run_rounds(settings, facts, lock, stops)
     except InputError as error:
         say(str(error))
         code = 1
+    batch_file(results, BALLAST).unlink(missing_ok=True)
     settle_killed(results, nothing_runs=True)
     outcome = f"stopped by {stops[0]}" if stops else "finished" if code == 0 else "not all was made, see the report"
     ended = datetime.now(UTC).isoformat(timespec="seconds")
@@ -141,6 +145,7 @@ def run_snakemake(settings: Settings, facts: dict[str, Any], lock: int, stops: l
         if batch_file(results, "stop").exists():
             stops.append("./batch stop")
         if shutil.disk_usage(results).free < LEAST_FREE:
+            batch_file(results, BALLAST).unlink(missing_ok=True)  # room for the report and the last words
             stops.append(f"a full disk: make room for {results}, then `./batch resume`")
         if stops:
             _stop(child, settings)
@@ -171,7 +176,8 @@ def _stop(child: subprocess.Popen[bytes], settings: Settings) -> None:
 
 def say(message: str) -> None:
     """Write a line of the driver's own into its log."""
-    print(f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC] batch: {message}", flush=True)
+    with suppress(OSError):  # a full disk: the driver must still end in good order
+        print(f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC] batch: {message}", flush=True)
 
 
 def _stuck(prefix: str, numbers: list[str]) -> InputError:

@@ -10,12 +10,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.batch_files import batch_file, read_facts
-from lib.clips import Clip
 from lib.files import write_json
 from lib.provenance import STAGE_VERSIONS
+
+if TYPE_CHECKING:  # it brings PyAV and Pillow, which `./batch status` can do without
+    from lib.clips import Clip
 
 FINISHED = "finished.json"
 
@@ -71,7 +73,7 @@ def run_fingerprint(settings: str, root: Path) -> str:
     return _digest([settings, STAGE_VERSIONS, rules])
 
 
-def clip_fingerprint(clip: Clip, results: Path, run: str) -> str:
+def clip_fingerprint(clip: "Clip", results: Path, run: str) -> str:
     """Name the state of a clip: the run, what was given, and every file that was made of it."""
     given = [clip.source]
     for edit in clip.edits:

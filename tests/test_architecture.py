@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -37,9 +38,10 @@ LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in 
 ADAPTER_CHECKPOINTS = {"wan": TINY_WAN}
 
 
-def _imports(path: Path) -> set[str]:
+def _imports(path: Path, at_start: bool = False) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if at_start else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -150,6 +152,46 @@ def test_environments_agree_with_the_tested_versions() -> None:
         for line in (ROOT / "envs" / name).read_text().splitlines():
             if line and not line.startswith("#"):
                 assert line.lower() in tested, f"{name}: {line}"
+
+
+def _libraries_of(script: Path) -> set[str]:
+    """Return the third-party modules that a script imports at its start, itself or through lib."""
+    seen: set[Path] = set()
+    to_see, found = [script], set()
+    while to_see:
+        path = to_see.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in _imports(path, at_start=True):
+            top, _, module = name.partition(".")
+            if top == "lib":
+                module_path = ROOT / "lib" / Path(*module.split("."))
+                candidates = [module_path.with_suffix(".py"), module_path / "__init__.py"]
+                to_see += [candidate for candidate in candidates if candidate.exists()]
+            elif top not in sys.stdlib_module_names:
+                found.add(top)
+    return found
+
+
+def test_environments_hold_what_their_scripts_import() -> None:
+    """With --sdm conda a script has its environment alone: each library that it or lib imports is pinned there."""
+    distributions = packages_distributions()
+    pairs = set()
+    for rules in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        pairs |= set(
+            re.findall(r'"\.\./\.\./envs/(\w+)\.yaml".*?"\.\./scripts/(\w+)\.py"', rules.read_text(), re.DOTALL)
+        )
+    assert len(pairs) == len(list((ROOT / "workflow" / "scripts").glob("*.py")))
+    for environment, script in sorted(pairs):
+        content = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
+        assert set(content) == {"channels", "dependencies"} and "python=3.11" in content["dependencies"], environment
+        packages = next(part["pip"] for part in content["dependencies"] if isinstance(part, dict))
+        pinned = {package.partition("==")[0].lower() for package in packages}
+        pinned |= {"opencv-python-headless"} if "ultralytics" in pinned else set()  # it brings its own
+        for module in _libraries_of(ROOT / "workflow" / "scripts" / f"{script}.py"):
+            names = {name.lower() for name in distributions[module]}
+            assert names & pinned, f"envs/{environment}.yaml: {script}.py imports {module}"
 
 
 def test_every_rule_has_its_conda_environment() -> None:

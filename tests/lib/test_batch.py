@@ -60,7 +60,7 @@ def test_rounds_take_every_clip_once_in_slices() -> None:
     """What is finished or was tried is left out; a clip that appears in mid-run is taken up; the last round reports."""
     first = choose_round(list("abcdef"), ["b"], [], None, 2)
     assert (first.chosen, first.num_left, first.is_last) == (["a", "c"], 3, False)
-    second = choose_round(list("aabcdef"), ["b"], first.chosen, None, 2)
+    second = choose_round(list("abcdef"), ["b"], first.chosen, None, 2)
     assert second.chosen == ["d", "e"]
     last = choose_round(["0", *"abcdef"], ["b", "d"], [*first.chosen, *second.chosen], None, 2)
     assert (last.chosen, last.is_last) == (["0", "f"], True)

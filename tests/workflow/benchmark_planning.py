@@ -1,39 +1,129 @@
 """How long planning a large batch takes: `make benchmark-planning`.
 
-Copies one demo clip many times and asks Snakemake for a dry run, once with nothing known about the inputs and once
-with their checks remembered, each in a fresh process.
+Copies one demo clip many times. Nothing is computed: a finished batch is made of empty files. Each figure is of fresh
+processes, the memory that of the largest; the machine's load stands beside it.
+
+bare, new           snakemake -n, nothing known about the inputs
+bare, known         the same, with the checks of the inputs remembered
+bare, finished      the same, when all is made
+start               ./batch start, until its first job
+all slices          ./batch start, until each slice was planned, when all is made but ./batch does not know it yet
+nothing to do       ./batch resume, when all is made and known
 """
 
 import argparse
+import os
 import resource
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
+from lib.batch_files import batch_file, read_facts
 from tests.conftest import ROOT
-from tests.workflow.project import copy_project, run_snakemake, write_settings
+from tests.workflow.project import ENVIRONMENT, copy_project, run_snakemake, write_settings
+
+CLIP = ROOT / "demo" / "clips" / "star-crossing"
 
 
 def main() -> None:
     """Print one line for each size and look."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, nargs="+", default=[100, 1000])
-    sizes = parser.parse_args().clips
-    print(f"{'clips':>6} {'inputs':>10} {'seconds':>8} {'peak MB':>8}")
-    for num_clips in sizes:
+    parser.add_argument("--only-batch", action="store_true", help="leave out the bare Snakemake")
+    given = parser.parse_args()
+    print(f"{'clips':>6} {'look':>14} {'seconds':>8} {'peak MB':>8} {'load':>6}")
+    for num_clips in given.clips:
         with tempfile.TemporaryDirectory() as folder:
             project = copy_project(Path(folder))
-            for index in range(num_clips):
-                shutil.copytree(ROOT / "demo" / "clips" / "star-crossing", project / "clips" / f"clip {index:05d}")
+            (project / ".venv").symlink_to(sys.prefix)
             write_settings(project, {"clips": "clips", "min_free_disk": 0})
-            for look in ("new", "known"):
-                started = time.perf_counter()
-                answer = run_snakemake(project, "--dry-run", "--quiet", "all")
-                seconds = time.perf_counter() - started
-                assert answer.returncode == 0, answer.stdout
-                peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-                print(f"{num_clips:>6} {look:>10} {seconds:>8.1f} {peak:>8.0f}", flush=True)
+            _measure(project, num_clips, given.only_batch)
+
+
+def _measure(project: Path, num_clips: int, only_batch: bool) -> None:
+    clips = [f"clip {index:05d}" for index in range(num_clips)]
+    shutil.copytree(CLIP, project / "clips" / clips[0])
+    outputs = _outputs_of_one(project)
+    for clip in clips[1:]:
+        shutil.copytree(CLIP, project / "clips" / clip)
+    _show(num_clips, "start", lambda: _start_and_stop(project))
+    if not only_batch:
+        (project / "results" / ".input_checks.json").unlink()
+        _show(num_clips, "bare, new", lambda: _dry_run(project))
+        _show(num_clips, "bare, known", lambda: _dry_run(project))
+    made = time.time()
+    for name in {name.replace(clips[0], clip) for clip in clips for name in outputs}:
+        _touch(project / name, made)
+    _show(num_clips, "all slices", lambda: _batch(project, "start", "--configfile", "my.yaml"))
+    _show(num_clips, "nothing to do", lambda: _batch(project, "resume"))
+    if not only_batch:
+        _show(num_clips, "bare, finished", lambda: _dry_run(project))
+
+
+def _outputs_of_one(project: Path) -> list[str]:
+    """Return the files that one clip becomes, and the report's."""
+    answer = run_snakemake(project, "--summary", "--quiet", "all")
+    assert answer.returncode == 0, answer.stdout
+    return [line.split("\t")[0] for line in answer.stdout.splitlines() if line.startswith("results/")]
+
+
+def _touch(path: Path, made: float) -> None:
+    if path.suffix:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+    os.utime(path, (made, made))
+
+
+def _show(num_clips: int, look: str, run: Callable[[], float]) -> None:
+    """Run something in a process that counts its children's memory alone; print its time, memory and the load."""
+    child = os.fork()
+    if child == 0:
+        try:
+            seconds = run()
+            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+            print(f"{num_clips:>6} {look:>14} {seconds:>8.1f} {peak:>8.0f} {os.getloadavg()[0]:>6.1f}", flush=True)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, look
+
+
+def _dry_run(project: Path) -> float:
+    started = time.perf_counter()
+    answer = run_snakemake(project, "--dry-run", "--quiet", "all")
+    assert answer.returncode == 0, answer.stdout
+    return time.perf_counter() - started
+
+
+def _start_and_stop(project: Path) -> float:
+    """Start a batch, and stop it when its first job begins."""
+    words = ["./batch", "start", "--foreground", "--configfile", "my.yaml"]
+    started = time.perf_counter()
+    driver = subprocess.Popen(words, cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (plan := read_facts(batch_file(project / "results", "plan.json"))).get("to_do"):
+        assert driver.poll() is None, plan
+        time.sleep(0.1)
+    seconds = time.perf_counter() - started
+    driver.send_signal(signal.SIGTERM)
+    driver.wait()
+    return seconds
+
+
+def _batch(project: Path, verb: str, *options: str) -> float:
+    started = time.perf_counter()
+    words = ["./batch", verb, "--foreground", *options]
+    answer = subprocess.run(words, cwd=project, env=ENVIRONMENT, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

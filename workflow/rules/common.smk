@@ -1,42 +1,10 @@
 # Settings, the batch, and the input functions of all rules.
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS and functions of the wildcards.
-import functools
-import gc
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import get_args
 
-import snakemake.scheduling.job_scheduler
-import snakemake.sourcecache
-
-# Planning makes millions of objects that stay: looking for garbage among them takes a quarter of the time.
-gc.set_threshold(500_000, 50, 1000)
-# Snakemake parses the path of the script anew for each job, another sixth; the answer for a path is always the same.
-snakemake.sourcecache.parse_uri = functools.lru_cache(maxsize=None)(snakemake.sourcecache.parse_uri)
-
-
-def look_again(scheduler, delay, waiting=set()):
-    """Wake the scheduler once after so many seconds, however many ask for it meanwhile.
-
-    Snakemake 9.27 starts a timer in each round of its loop, each of which starts another round: one more for ever with
-    each job that ends. After a thousand jobs the driver took a whole core, and a thread for each.
-    """
-    if waiting:
-        return
-    waiting.add(scheduler)
-
-    def wake():
-        waiting.clear()
-        scheduler._open_jobs.release()
-
-    timer = threading.Timer(delay, wake)
-    timer.daemon = True
-    timer.start()
-
-
-snakemake.scheduling.job_scheduler.JobScheduler._schedule_reevalutation = look_again
 sys.path.insert(0, str(workflow.basedir))
 
 from lib.checkpoints import ROOT, check_models, checkpoint_file
