@@ -129,7 +129,7 @@ def test_whatever_happens_each_clip_is_edited_or_set_aside_with_a_reason(project
         source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])  # found only when it is read
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            time.sleep(chance.uniform(2, 8))
+            time.sleep(chance.uniform(3, 15))
             fault = chance.choices(*zip(*FAULTS, strict=True))[0]
             fault(project, chance)
             done[fault.__name__] += 1
@@ -148,10 +148,10 @@ def test_whatever_happens_each_clip_is_edited_or_set_aside_with_a_reason(project
     for number in range(NUM_CLIPS):
         clip = f"clip {number:02d}"
         assert {path.partition("/")[2]: content for path, content in made.items() if path.startswith(clip)} == reference
-    status = read_status(results)
-    assert [clip for clip, state in status.clips.items() if state != "done"] == [CORRUPT]
-    assert [failure.reason for name, failure in status.failures.items() if name.startswith(CORRUPT)]
-    assert CORRUPT in (results / "report" / "index.html").read_text()
+    status, page = read_status(results), (results / "report" / "index.html").read_text()
+    assert not _unfinished(results) and status.clips.get(CORRUPT) != "done"
+    assert CORRUPT in status.clips or status.num_left_out, "failed, or left out by a driver that found it so"
+    assert CORRUPT in page and "unreadable video" in page
 
 
 def _unfinished(results: Path) -> list[str]:
