@@ -16,7 +16,6 @@ from typing import Any
 
 from lib.batch_files import Settings, batch_file, job_prefix, load_settings, read_facts
 from lib.batch_lock import SECONDS_BETWEEN_BEATS, beat, write_driver
-from lib.batch_plan import remember_finished
 from lib.batch_stages import settle_killed
 from lib.checkpoints import ROOT
 from lib.errors import InputError, Problem
@@ -80,8 +79,6 @@ def run_rounds(settings: Settings, facts: dict[str, Any], lock: int, stops: list
         num_tried = len(read_facts(plan_path).get("tried", []))
         code = run_snakemake(settings, facts, lock, stops)
         worst, plan = max(worst, abs(code)), read_facts(plan_path)
-        if code == 0 and plan.get("as_found"):
-            remember_finished(Path(settings.results), plan["as_found"], [])
         num_left = plan.get("num_left", 0)
         if num_left and len(plan["tried"]) == num_tried:  # it failed before it planned anything
             break

@@ -22,7 +22,9 @@ from lib.files import write_json
 from lib.processes import MARK
 
 RESULTS = Path(SETTINGS.results)
-HAS_DRIVER = MARK in os.environ and workflow.is_main_process and not workflow.dryrun
+HAS_DRIVER = MARK in os.environ and workflow.is_main_process
+ROUND_MARK = batch_file(RESULTS, "round")  # the last job of a round makes it, so that there is one in each
+IS_FORCED = not {"-F", "--forceall", "-f", "--force", "-R", "--forcerun"}.isdisjoint(sys.argv)
 LOCKS = []  # held until Snakemake ends
 PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
 RUN = run_fingerprint(SETTINGS.model_dump_json(), ROOT) if HAS_DRIVER else ""
@@ -32,17 +34,16 @@ def plan_round():
     """Choose the clips of this run: all of them, or under a driver the next slice of those not finished."""
     if not HAS_DRIVER:
         return Round(list(CLIPS), [], 0)
+    ROUND_MARK.unlink(missing_ok=True)
     driver, known = read_facts(batch_file(RESULTS, "driver.json")), read_finished(RESULTS)
-    finished = [clip for clip in CLIPS if clip in known and known[clip] == clip_fingerprint(CLIPS[clip], RESULTS, RUN)]
+    unchanged = [clip for clip in CLIPS if clip in known and known[clip] == clip_fingerprint(CLIPS[clip], RESULTS, RUN)]
+    finished = [] if IS_FORCED else unchanged
     earlier = read_facts(batch_file(RESULTS, "plan.json"))
     only = earlier.get("only")
     if only is None and driver.get("only_failed"):
         only = sorted({name.split("/")[0] for name in read_failures(find_stage_files(RESULTS))})
     chosen = choose_round(list(CLIPS), finished, earlier.get("tried", []), only, driver.get("slice_size", len(CLIPS)))
-    # Should Snakemake find nothing to do, it ends without a word to us: then these are the finished ones.
-    as_found = {clip: clip_fingerprint(CLIPS[clip], RESULTS, RUN) for clip in chosen.chosen}
-    as_found[""] = report_fingerprint(EXPECTED, PROBLEMS, RESULTS, RUN)
-    write_plan(chosen, {**earlier, "only": only, "as_found": as_found})
+    write_plan(chosen, {**earlier, "only": only})
     return chosen
 
 
@@ -73,7 +74,7 @@ def begin():
             refuse(error.problems)
     earlier = read_facts(batch_file(RESULTS, "plan.json")) if HAS_DRIVER else {}
     to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule.name == "evaluate"]
-    write_plan(ROUND, {**earlier, "as_found": {}, "to_do": [*earlier.get("to_do", []), *to_do]})
+    write_plan(ROUND, {**earlier, "to_do": [*earlier.get("to_do", []), *to_do]})
 
 
 def end(reported):
@@ -84,7 +85,7 @@ def end(reported):
         if job.is_group() or not job.log or (known := read_failure(job.log[0])) and not is_older(known, plan["begun"]):
             continue
         write_failure(job.log[0], "other", NO_WORD, job.attempt, [])
-    if not HAS_DRIVER:
+    if not HAS_DRIVER or all(job.rule.name != "round" for job in workflow.dag.jobs):  # a run of some files alone
         return
     to_do = {tuple(names) for names in plan["to_do"]}
     missing = {names[0] for names in PLANNED if not is_done(RESULTS, names, plan["begun"] if names in to_do else 0)}
