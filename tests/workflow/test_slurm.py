@@ -12,6 +12,7 @@ import pytest
 
 from lib.batch_files import job_prefix
 from lib.batch_lock import driver_facts
+from lib.slurm_states import correct_states
 from tests.conftest import ROOT
 from tests.slurm_cluster import NUM_GPUS, run
 from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
@@ -116,6 +117,22 @@ def test_a_preempted_training_goes_on_from_its_saved_step(how: str, undisturbed:
     assert {each.number for each in runs} == {job} and len(runs) == 2, runs
     assert "goes on after step" in (project / LOG).read_text()
     assert _same_lora(project, undisturbed) and not overlaps(how)
+
+
+def test_a_job_that_fails_after_a_preemption_has_failed() -> None:
+    """Only the run that was preempted is queued again; else a job that always fails would never end."""
+    script = 'test "$SLURM_RESTART_COUNT" && exit 3; sleep 90'
+    job = run("sbatch", "--parsable", "--requeue", "--gpus=1", "--output=/dev/null", f"--wrap={script}").strip()
+    _wait_for_state(job, "RUNNING")
+    run("sbatch", "--partition=urgent", f"--gpus={NUM_GPUS}", "--output=/dev/null", "--wrap=sleep 1")
+    _wait_for_state(job, "FAILED")
+    assert "Restarts=1" in run("scontrol", "show", "job", job)
+    assert correct_states({job: "FAILED"}, {job: time.monotonic()}) == {job: "FAILED"}
+
+
+def _wait_for_state(job: str, state: str) -> None:
+    command = ("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
+    wait_until(lambda: run(*command).strip() == state, ROOT)
 
 
 def test_a_node_that_drains_and_one_that_dies(undisturbed: Path, tmp_path: Path) -> None:
