@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -34,7 +35,9 @@ SLICE_SIZE = 500
 SECONDS_TO_BEGIN = 10.0
 SECONDS_TO_STOP = 420.0
 SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_BETWEEN_VIEWS = 2.0
 TAIL_LINES = 30
+CLEAR = "\x1b[H\x1b[2J"  # of a terminal: from its first line on
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
     except (InputError, OSError) as error:  # OSError: a disk that is full or gone; it names the file
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # of the one who watches; the driver has a session of its own
+        return 130
 
 
 def start(settings: Settings, foreground: bool, wait: bool = False, only_failed: bool = False) -> int:
@@ -117,10 +122,11 @@ def stop(results: Path) -> int:
 
 def show(results: Path, live: bool) -> int:
     """Print how far a batch is, once or until it ends."""
-    print(describe_status(read_status(results)))
+    clear = CLEAR if live and sys.stdout.isatty() else ""
+    print(f"{clear}{describe_status(read_status(results))}", flush=True)
     while live and driver_facts(results)["lives"]:
-        time.sleep(2)
-        print(f"\n{describe_status(read_status(results))}", flush=True)
+        time.sleep(SECONDS_BETWEEN_VIEWS)
+        print(f"{clear}{datetime.now():%H:%M:%S}  {describe_status(read_status(results))}", flush=True)
     return 0
 
 

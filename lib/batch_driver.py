@@ -4,7 +4,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from lib.batch_files import Settings, batch_file, job_prefix, load_settings, read_facts
-from lib.batch_lock import SECONDS_BETWEEN_BEATS, beat, write_driver
+from lib.batch_lock import SECONDS_BETWEEN_BEATS, beat, this_process, write_driver
 from lib.batch_stages import settle_killed
 from lib.checkpoints import ROOT
 from lib.errors import InputError, Problem
@@ -41,9 +40,7 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
     """
     settings, stops = load_settings(results), _catch_signals()
     facts: dict[str, Any] = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **this_process(),
         "job_prefix": job_prefix(results),
         "configfile": settings.configfile,
         "slice_size": settings.slice_size,

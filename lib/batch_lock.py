@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def take_lock(results: Path) -> int:
         os.close(descriptor)  # a network disk may not carry locks from host to host
         raise _busy(results)
     return descriptor
+
+
+def this_process() -> dict[str, Any]:
+    """Say who drives, for `write_driver`."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
 
 
 def write_driver(results: Path, facts: dict[str, Any]) -> None:

@@ -136,6 +136,10 @@ def _describe_driver(status: BatchStatus) -> str:
     if not driver.get("host") and not driver["lives"]:
         return f"No driver was started on {status.results}."
     who = f"{driver.get('host')}, process {driver.get('pid')}, since {driver.get('started')}"
+    if driver["lives"] and driver.get("is_bare"):
+        return f"A Snakemake that was started without ./batch is at work ({who})."
+    if driver.get("is_bare"):
+        return "No driver is at work."
     if driver["lives"]:
         return f"A driver is at work ({who})."
     if driver.get("ended"):

@@ -114,7 +114,7 @@ def test_a_batch_is_stopped_killed_and_resumed_with_one_driver_at_a_time(project
     assert not any(process.is_running() for process in orphans)
     assert "that an earlier driver had left" in (project / "results" / ".batch" / "driver.log").read_text()
     assert (project / LORA).exists()
-    assert not processes_of(project)
+    wait_for(lambda: not processes_of(project), project)
 
 
 def test_a_bad_clip_fails_alone_in_its_slice_and_is_retried_alone(project: Path) -> None:

@@ -5,7 +5,7 @@ import os
 import time
 
 from lib.batch_files import batch_file, read_facts
-from lib.batch_lock import take_lock
+from lib.batch_lock import take_lock, this_process, write_driver
 from lib.batch_plan import (
     Round,
     choose_round,
@@ -70,6 +70,7 @@ def begin():
     if not HAS_DRIVER:  # else the driver that started this holds the lock
         try:
             LOCKS.append(take_lock(RESULTS))
+            write_driver(RESULTS, {**this_process(), "is_bare": True})
         except InputError as error:
             refuse(error.problems)
     earlier = read_facts(batch_file(RESULTS, "plan.json")) if HAS_DRIVER else {}
