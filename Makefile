@@ -77,4 +77,4 @@ $(VENV)/installed-dev: $(VENV)/installed envs/requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake "$(RESULTS)"
+	rm -rf $(VENV) .snakemake slurm_logs "$(RESULTS)"
