@@ -82,4 +82,4 @@ $(VENV)/installed-dev: $(VENV)/installed envs/requirements-dev.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake "$(RESULTS)"
+	rm -rf $(VENV) .snakemake slurm_logs "$(RESULTS)"

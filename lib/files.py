@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{_nobody_elses()}.partial{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -32,7 +33,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; rename it into place only if the block succeeds."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{_nobody_elses()}.partial")
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -41,6 +42,11 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _nobody_elses() -> str:
+    """Return a name that no other process has: on a cluster, processes of several nodes often share their number."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def write_json(path: str | Path, content: Any) -> None:

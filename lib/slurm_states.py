@@ -41,9 +41,10 @@ def correct_states(states: Mapping[str, str], last_seen: dict[str, float]) -> di
 def requeue_preempted(job: str) -> bool:
     """Queue a job again that heeded SLURM's wish for its place; SLURM does so itself only with those it has to kill."""
     try:
-        shown = _scontrol("show", "job", job)
-        if "Requeue=1" not in shown.stdout or not re.search(r"PreemptTime=\d", shown.stdout):
-            return False
+        shown = _scontrol("show", "job", job).stdout
+        times = dict(re.findall(r"\b(PreemptTime|StartTime)=(\d\S*)", shown))  # ISO 8601: their order is that of time
+        if "Requeue=1" not in shown or times.get("PreemptTime", "") < times.get("StartTime", "9"):
+            return False  # not preempted, or in an earlier run than the one that failed
         return _scontrol("requeue", job).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False

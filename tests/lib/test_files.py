@@ -53,3 +53,13 @@ def test_hash_is_of_the_content(tmp_path: Path) -> None:
     """SHA-256 of "abc", from FIPS 180-2."""
     (tmp_path / "file").write_bytes(b"abc")
     assert file_hash(tmp_path / "file").startswith("ba7816bf8f01cfea")
+
+
+def test_two_writers_of_one_name_never_share_a_temporary_file(tmp_path: Path) -> None:
+    """Jobs on two nodes may have the same process id: the last to end wins, whole."""
+    path = tmp_path / "cache.json"
+    with whole_file(path) as first, whole_file(path) as second:
+        first.write_text("1")
+        second.write_text("2")
+        assert first != second
+    assert path.read_text() == "1" and list(tmp_path.iterdir()) == [path]

@@ -12,6 +12,7 @@ import pytest
 
 from lib.batch_files import job_prefix
 from lib.batch_lock import driver_facts
+from lib.slurm_states import correct_states
 from tests.conftest import ROOT
 from tests.slurm_cluster import NUM_GPUS, run
 from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
@@ -67,7 +68,7 @@ def _same_lora(project: Path, undisturbed: Path) -> bool:
 
 
 def test_the_profile_makes_what_one_machine_makes(undisturbed: Path, tmp_path: Path) -> None:
-    """Three jobs a clip and one for the report, each GPU asked for and none used twice; the same bytes."""
+    """Three jobs a clip, each with one GPU asked for and none used twice; the same bytes as without SLURM."""
     project = copy_without(undisturbed, tmp_path / "batch", "*", ".*")
     driver, busy = start_on_slurm(project, "plain"), [0]
     with watched(project / "results"):
@@ -77,9 +78,7 @@ def test_the_profile_makes_what_one_machine_makes(undisturbed: Path, tmp_path: P
             time.sleep(0.5)
     finish(driver, project)
     jobs = submissions("plain")
-    assert len(jobs) == 3 * len(CLIPS) + 1, jobs
-    for job in jobs:
-        assert ("gres/gpu=1" in job.requested) == ("report" not in job.comment), job
+    assert len(jobs) == 3 * len(CLIPS) and all("gres/gpu=1" in job.requested for job in jobs), jobs
     assert max(busy) == NUM_GPUS
     assert finals(project) == finals(undisturbed)
     for clip in CLIPS:  # logs of SLURM's own, found by clip and stage
@@ -112,12 +111,28 @@ def test_a_preempted_training_goes_on_from_its_saved_step(how: str, undisturbed:
     if how == "requeue":
         run("scontrol", "requeue", job)
     else:
-        run("sbatch", "--partition=urgent", f"--gpus={NUM_GPUS}", "--mem=100", "--wrap=sleep 3")
+        run("sbatch", "--partition=urgent", f"--gpus={NUM_GPUS}", "--mem=100", "--output=/dev/null", "--wrap=sleep 3")
     finish(driver, project)
     runs = submissions(how)
     assert {each.number for each in runs} == {job} and len(runs) == 2, runs
     assert "goes on after step" in (project / LOG).read_text()
     assert _same_lora(project, undisturbed) and not overlaps(how)
+
+
+def test_a_job_that_fails_after_a_preemption_has_failed() -> None:
+    """Only the run that was preempted is queued again; else a job that always fails would never end."""
+    script = 'test "$SLURM_RESTART_COUNT" && exit 3; sleep 90'
+    job = run("sbatch", "--parsable", "--requeue", "--gpus=1", "--output=/dev/null", f"--wrap={script}").strip()
+    _wait_for_state(job, "RUNNING")
+    run("sbatch", "--partition=urgent", f"--gpus={NUM_GPUS}", "--output=/dev/null", "--wrap=sleep 1")
+    _wait_for_state(job, "FAILED")
+    assert "Restarts=1" in run("scontrol", "show", "job", job)
+    assert correct_states({job: "FAILED"}, {job: time.monotonic()}) == {job: "FAILED"}
+
+
+def _wait_for_state(job: str, state: str) -> None:
+    command = ("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}")
+    wait_until(lambda: run(*command).strip() == state, ROOT)
 
 
 def test_a_node_that_drains_and_one_that_dies(undisturbed: Path, tmp_path: Path) -> None:
@@ -152,6 +167,15 @@ def test_a_training_killed_for_its_memory_gets_more(undisturbed: Path, tmp_path:
     assert "exceeded memory limit" in log.read_text()
     assert second.state == "COMPLETED" and "mem=3200M" in second.requested
     assert _same_lora(project, undisturbed)
+
+
+def test_a_job_that_cannot_be_submitted_is_an_error(undisturbed: Path, tmp_path: Path) -> None:
+    """Where SLURM's logs cannot be written, single jobs and groups fail; the driver does not wait for them for ever."""
+    project = copy_without(undisturbed, tmp_path / "batch", "*", ".*")
+    (project / "slurm_logs").touch()
+    driver = start_on_slurm(project, "refused", "--retries", "0")
+    assert driver.wait(60) == 1
+    assert "File exists" in (project / "driver.log").read_text()
 
 
 def test_a_driver_killed_in_mid_run_is_resumed(undisturbed: Path, tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def project(tmp_path: Path) -> Iterator[Path]:
     shutil.copytree(ROOT / "demo" / "clips" / CLIP, project / "clips" / CORRUPT)
     write_settings(project, {"clips": "clips"})
     yield project
+    _resume_node()
     clear(project)
-    run("scontrol", "update", NODE, "state=resume")
 
 
 def _undisturbed(folder: Path) -> dict[str, str]:
@@ -93,7 +93,12 @@ def _kill_process(_: Path, chance: random.Random) -> None:
 def _drain(_: Path, chance: random.Random) -> None:
     run("scontrol", "update", NODE, "state=drain", "reason=chaos")
     time.sleep(chance.uniform(1, 5))
-    run("scontrol", "update", NODE, "state=resume")
+    _resume_node()
+
+
+def _resume_node() -> None:
+    with suppress(AssertionError):  # SLURM refuses what changes nothing
+        run("scontrol", "update", NODE, "state=resume")
 
 
 def _kill_driver(project: Path, _: random.Random) -> None:
@@ -106,10 +111,10 @@ def _kill_driver(project: Path, _: random.Random) -> None:
 
 
 FAULTS: tuple[tuple[Callable[[Path, random.Random], None], int], ...] = (
-    (_cancel, 4),
-    (_requeue, 3),
-    (_kill_process, 4),
-    (_drain, 2),
+    (_cancel, 5),
+    (_requeue, 4),
+    (_kill_process, 5),
+    (_drain, 4),
     (_kill_driver, 1),
 )
 
@@ -124,11 +129,10 @@ def test_whatever_happens_each_clip_is_edited_or_set_aside_with_a_reason(project
         source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])  # found only when it is read
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            time.sleep(chance.uniform(2, 8))
+            time.sleep(chance.uniform(3, 15))
             fault = chance.choices(*zip(*FAULTS, strict=True))[0]
             fault(project, chance)
             done[fault.__name__] += 1
-        run("scontrol", "update", NODE, "state=resume")
         rounds = 0
         while _unfinished(results) and rounds < 3:
             wait_until(lambda: not driver_facts(results)["lives"], project, 300 + SECONDS_A_CLIP * NUM_CLIPS)
@@ -144,10 +148,10 @@ def test_whatever_happens_each_clip_is_edited_or_set_aside_with_a_reason(project
     for number in range(NUM_CLIPS):
         clip = f"clip {number:02d}"
         assert {path.partition("/")[2]: content for path, content in made.items() if path.startswith(clip)} == reference
-    status = read_status(results)
-    assert [clip for clip, state in status.clips.items() if state != "done"] == [CORRUPT]
-    assert [failure.reason for name, failure in status.failures.items() if name.startswith(CORRUPT)]
-    assert CORRUPT in (results / "report" / "index.html").read_text()
+    status, page = read_status(results), (results / "report" / "index.html").read_text()
+    assert not _unfinished(results) and status.clips.get(CORRUPT) != "done"
+    assert CORRUPT in status.clips or status.num_left_out, "failed, or left out by a driver that found it so"
+    assert CORRUPT in page and "unreadable video" in page
 
 
 def _unfinished(results: Path) -> list[str]:

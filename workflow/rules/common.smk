@@ -11,6 +11,7 @@ from lib.checkpoints import ROOT, check_models, checkpoint_file
 from lib.clips import find_clips
 from lib.config import FAMILY_LIMITS, MaskKind, MaskShape, load_config
 from lib.errors import InputError, Problem
+from lib.failures import write_failure
 from lib.lora_files import check_reused_loras, reused_lora
 from lib.machine import check_disk, estimate_bytes, estimate_lora_bytes, has_gpu
 from lib.provenance import STAGE_VERSIONS, package_versions
@@ -108,17 +109,23 @@ def attempt_of(wildcards, attempt):
 
 def clip_of(wildcards):
     """The clip of a job."""
-    if wildcards.clip not in CLIPS:  # a job on a cluster looks anew
-        refuse(
-            [Problem(SETTINGS.clips, f"no usable clip '{wildcards.clip}' any more", "it to stay until the run ends")]
-        )
-    return CLIPS[wildcards.clip]
+    return CLIPS[wildcards.clip] if wildcards.clip in CLIPS else say_lost(wildcards.clip)
 
 
 def edit_of(wildcards):
     """The edit of a job."""
-    clip_of(wildcards)
-    return EDITS[wildcards.clip, wildcards.edit]
+    names = (wildcards.clip, wildcards.edit)
+    return EDITS[names] if names in EDITS else say_lost(wildcards.clip)
+
+
+def say_lost(clip):
+    """End a job on a cluster, which looks anew, where its clip is not what it was when the driver planned it."""
+    found = [str(problem) for problem in BATCH.problems if problem.clip == clip]
+    lost = Problem(SETTINGS.clips, f"no usable clip '{clip}' any more", "it to stay until the run ends")
+    reason = "; ".join(found or [str(lost)])
+    log = Path(SETTINGS.results, "logs", clip, "extract_frames.log")
+    write_failure(log, "input", reason, workflow.execution_settings.attempt, [])
+    raise WorkflowError(reason)
 
 
 def captions_of_clip(wildcards):
