@@ -10,11 +10,12 @@ ABLATION = mask_lora unlocked naive_lora base base_masked all_ones all_zeros tig
 	locked_composited
 EVALUATION ?= evaluation
 CONFIGFILE ?=
+BENCHMARK ?=
 PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint evaluate ablation evaluate-masks schema benchmark-planning chaos install install-dev clean
+.PHONY: demo test lint evaluate ablation evaluate-masks benchmark schema benchmark-planning chaos install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -43,6 +44,10 @@ ablation: install
 # How well automatic masks hold the true edit, case by case, in 240 held-out scenes.
 evaluate-masks: install
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m demo.mask_evaluation --output "$(EVALUATION)/masks"
+
+# Seconds and GPU memory of the 14B model, with random weights, in each memory mode; BENCHMARK="--tiny" for a CPU.
+benchmark: install
+	$(VENV)/bin/python -m lib.benchmark $(BENCHMARK)
 
 # How long planning a large batch takes.
 benchmark-planning: install-dev

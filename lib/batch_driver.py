@@ -61,7 +61,9 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
         code = 1
     batch_file(results, BALLAST).unlink(missing_ok=True)
     settle_killed(results, nothing_runs=True)
-    outcome = f"stopped by {stops[0]}" if stops else "finished" if code == 0 else "not all was made, see the report"
+    planned = batch_file(results, "plan.json").exists()
+    failed = "not all was made, see the report" if planned else "nothing was started, see the driver's log"
+    outcome = f"stopped by {stops[0]}" if stops else "finished" if code == 0 else failed
     ended = datetime.now(UTC).isoformat(timespec="seconds")
     write_driver(results, {**facts, "ended": ended, "exit_code": code, "outcome": outcome})
     say(outcome)

@@ -34,6 +34,9 @@ def take_lock(results: Path) -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise _busy(results) from None
+    except OSError as error:
+        found = f"a disk without file locks ({error.strerror})"
+        raise InputError([Problem(f"results folder {results}", found, "one with them (Lustre: -o flock)")]) from None
     if _beats_elsewhere(read_facts(batch_file(results, "driver.json")), results):
         os.close(descriptor)  # a network disk may not carry locks from host to host
         raise _busy(results)

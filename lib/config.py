@@ -57,8 +57,15 @@ class ModelSection(Section):
         "auto", description="of the frozen weights; auto: bfloat16 on a GPU, float32 on the CPU"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU when there is one")
-    gradient_checkpointing: bool = Field(
-        True, description="recompute activations in the backward pass: less memory, about a third slower"
+    memory: Literal["auto", "fast", "balanced", "low"] = Field(
+        "auto",
+        description="how the GPU's memory is used; fast: keep as much as fits, balanced: compute activations again,"
+        " low: bring weights from host memory block by block; auto: the first that fits",
+    )
+    weights: Literal["native", "fp8", "fp8_products"] = Field(
+        "native",
+        description="how the frozen transformer's weights are kept; fp8: in 8 bits, half the memory;"
+        " fp8_products: multiplied so too",
     )
     download: bool = Field(False, description="allow models to be fetched from the hub; otherwise local only")
 

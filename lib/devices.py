@@ -24,3 +24,12 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
         torch.use_deterministic_algorithms(True, warn_only=True)
     precision = dtype if dtype != "auto" else "bfloat16" if kind == "cuda" else "float32"
     return torch.device(kind), {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that a GPU has free for this process; None: the device is the CPU."""
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    granted = int(total * torch.cuda.get_per_process_memory_fraction(torch.cuda.current_device()))
+    return min(free + torch.cuda.memory_reserved(device), granted)

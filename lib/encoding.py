@@ -1,5 +1,6 @@
 """Run the heavy encoders once: tensors for training and generation, kept as safetensors."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -173,6 +174,13 @@ def load_encoded(path: Path, device: torch.device) -> Encoded:
             group, name = key.split("/")
             encoded.setdefault(group, {})[name] = opened.get_tensor(key)
     return encoded
+
+
+def largest_latents(path: Path) -> tuple[int, ...]:
+    """Return the shape of the largest latents in a file, (1, channels, latent frames, height, width), unread."""
+    with safe_open(path, framework="pt") as opened:
+        shapes = [tuple(opened.get_slice(key).get_shape()) for key in opened.keys() if LATENTS in key]  # noqa: SIM118
+    return max(shapes, key=math.prod)
 
 
 def load_samples(source: Path, edit: Path | None, device: torch.device) -> dict[str, list[Sample]]:

@@ -15,8 +15,8 @@ STAGE_VERSIONS = {
     "caption": 1,
     "segment_masks": 2,
     "encode": 1,
-    "train_lora": 2,
-    "generate": 1,
+    "train_lora": 3,
+    "generate": 2,
     "evaluate": 2,
     "report": 1,
 }

@@ -99,6 +99,7 @@ def start_training(parameters: Sequence[nn.Parameter], optimizer: Optimizer, see
         lr=optimizer.learning_rate,
         betas=(optimizer.beta1, optimizer.beta2),
         weight_decay=optimizer.weight_decay,
+        fused=parameters[0].is_cuda,  # one kernel for all matrices
     )
     return LoopState(parameters, adamw, torch.Generator("cpu").manual_seed(seed))
 

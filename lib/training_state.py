@@ -94,9 +94,10 @@ def _fill(state: LoopState, tensors: Mapping[str, torch.Tensor]) -> None:
                 name.rpartition(".")[0]: tensor for name, tensor in tensors.items() if name.endswith(f".{index}")
             }
             parameter.copy_(of_parameter.pop(PARAMETER))
-            # AdamW counts its steps on the CPU, where its moments follow the parameter.
+            # AdamW's moments follow the parameter; its count of steps stays on the CPU unless it is fused.
+            follows = bool(state.adamw.defaults["fused"])
             state.adamw.state[parameter] = {
-                name: tensor if tensor.ndim == 0 else tensor.to(parameter.device)
+                name: tensor.to(parameter.device) if tensor.ndim or follows else tensor
                 for name, tensor in of_parameter.items()
             }
 

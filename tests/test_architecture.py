@@ -28,11 +28,13 @@ LAYERS = [
     {"region_flow", "ground_motion", "path_gaps", "region_paths", "prompted_trackers"},
     {"mask_shapes", "mask_facts", "mask_sheet"},
     {"captions", "masks", "mask_stage", "conditioning"},
+    {"host_memory", "fp8", "saved_outputs", "weight_stream", "kept_inputs", "block_runs", "memory_modes"},
     {"flow_matching", "lora", "models", "stage_model"},
     {"encoding", "training_state", "training", "sampling", "generation"},
     {"boundary_metrics", "metrics", "evaluation"},
     {"report_results", "report_media", "report_sections", "report"},
     {"batch_plan", "batch_status", "batch_driver", "batch"},
+    {"random_models", "benchmark"},
 ]
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
 ADAPTER_CHECKPOINTS = {"wan": TINY_WAN}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from lib.memory_modes import MemoryUse
 from lib.models.base import VideoModel
 
 COMPONENTS = frozenset({"vae", "encoders", "transformer"})
@@ -19,7 +20,7 @@ def load_model(
     family: str = "wan",
     device: torch.device,
     dtype: torch.dtype,
-    gradient_checkpointing: bool = False,
+    memory: MemoryUse | None = None,
     download: bool = False,
 ) -> VideoModel:
     """Load only what a stage needs of a video model, frozen.
@@ -31,7 +32,7 @@ def load_model(
         device: where the weights go.
         dtype: of the transformer and the text encoder; the VAE and the image encoder stay in float32, since
             they run once and their rounding would be learned.
-        gradient_checkpointing: recompute activations in the backward pass.
+        memory: how the transformer and the text encoder are to use it; None: all resident, nothing recomputed.
         download: allow the hub; otherwise local files only.
 
     Raises:
@@ -45,7 +46,7 @@ def load_model(
         components,
         device=device,
         dtype=dtype,
-        gradient_checkpointing=gradient_checkpointing,
+        memory=memory or MemoryUse("fast"),
         download=download,
     )
     return model

@@ -3,17 +3,30 @@
 Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that pipeline.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from diffusers.models.modeling_utils import ModelMixin
 from diffusers.pipelines.wan.pipeline_wan_i2v import prompt_clean
 from diffusers.video_processor import VideoProcessor
 from torch import nn
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
 
+from lib.block_runs import Execution, set_up_blocks
 from lib.conditioning import reduce_to_cells
+from lib.devices import free_memory
+from lib.memory_modes import (
+    GIB,
+    MemoryMode,
+    MemoryUse,
+    Needs,
+    choose_execution,
+    estimate_bytes,
+    stream_encoder,
+    tile_vae,
+)
 from lib.models.base import Conditioning
 
 MAX_PROMPT_TOKENS = 512
@@ -32,9 +45,10 @@ class WanModel:
     frame_stride = 4
     size_multiple = 16
 
-    def __init__(self, device: torch.device, components: dict[str, Any]) -> None:
+    def __init__(self, device: torch.device, components: dict[str, Any], memory: MemoryMode = "fast") -> None:
         self.device = device
         self._components = components
+        self._memory = memory
 
     @property
     def transformer(self) -> nn.Module:
@@ -52,7 +66,7 @@ class WanModel:
         """Encode with the VAE's mode, not a sample: (1, 3, F, H, W) -> (1, 16, 1 + (F - 1) / 4, H / 8, W / 8)."""
         batch, channels, frames, height, width = video.shape
         assert channels == 3 and frames % self.frame_stride == 1
-        vae = self._component("vae")
+        vae = self._vae(width, height)
         latents: torch.Tensor = vae.encode(video.to(self.device, vae.dtype)).latent_dist.mode().float()
         mean, std = self._latent_statistics(vae)
         return (latents - mean) * (1.0 / std)
@@ -60,7 +74,8 @@ class WanModel:
     @torch.no_grad()
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         """Decode with the VAE: (1, 16, f, h, w) -> (1, 3, 1 + 4 (f - 1), 8 h, 8 w)."""
-        vae = self._component("vae")
+        cell_size = self._cell_size()
+        vae = self._vae(latents.shape[-1] * cell_size, latents.shape[-2] * cell_size)
         mean, std = self._latent_statistics(vae)
         latents = latents.to(self.device, vae.dtype) / (1.0 / std) + mean
         video: torch.Tensor = vae.decode(latents, return_dict=False)[0].float()
@@ -145,6 +160,16 @@ class WanModel:
         mean = torch.tensor(vae.config.latents_mean, device=self.device).view(shape)
         return mean, torch.tensor(vae.config.latents_std, device=self.device).view(shape)
 
+    def _vae(self, width: int, height: int) -> Any:
+        """Return the VAE, set up for frames of this size."""
+        vae = self._component("vae")
+        if tile_vae(self._memory, width, height, free_memory(self.device)):
+            print(f"the VAE works tile by tile: {width}x{height} pixels at once do not fit")
+            vae.enable_tiling()
+        else:
+            vae.disable_tiling()
+        return vae
+
     def _cell_size(self) -> int:
         return int(self._component("vae").config.scale_factor_spatial)
 
@@ -208,36 +233,84 @@ def load(
     *,
     device: torch.device,
     dtype: torch.dtype,
-    gradient_checkpointing: bool,
+    memory: MemoryUse,
     download: bool,
 ) -> WanModel:
     """Load components of a WanImageToVideoPipeline folder or hub id; safetensors only, never remote code."""
-    local = not download
     loaded: dict[str, Any] = {}
     if "vae" in components:
-        loaded["vae"] = AutoencoderKLWan.from_pretrained(
-            name, subfolder="vae", torch_dtype=torch.float32, use_safetensors=True, local_files_only=local
-        )
+        loaded["vae"] = _freeze(_from_folder(AutoencoderKLWan, name, "vae", torch.float32, download), device)
     if "encoders" in components:
-        loaded["tokenizer"] = AutoTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
-        loaded["image_processor"] = AutoImageProcessor.from_pretrained(
-            name, subfolder="image_processor", local_files_only=local
-        )
-        loaded["text_encoder"] = UMT5EncoderModel.from_pretrained(
-            name, subfolder="text_encoder", dtype=dtype, use_safetensors=True, local_files_only=local
-        )
-        loaded["image_encoder"] = CLIPVisionModel.from_pretrained(
-            name, subfolder="image_encoder", dtype=torch.float32, use_safetensors=True, local_files_only=local
-        )
+        loaded |= _load_encoders(name, device, dtype, memory, download)
     if "transformer" in components:
-        transformer = WanTransformer3DModel.from_pretrained(
-            name, subfolder="transformer", torch_dtype=dtype, use_safetensors=True, local_files_only=local
-        )
-        transformer.rope = PlacedRotaryEmbedding(transformer.rope)
-        if gradient_checkpointing:
-            transformer.enable_gradient_checkpointing()
-        loaded["transformer"] = transformer
-    for component in loaded.values():
-        if isinstance(component, nn.Module):
-            component.requires_grad_(False).eval().to(device)
-    return WanModel(device, loaded)
+        loaded["transformer"] = _load_transformer(name, device, dtype, memory, download)
+    return WanModel(device, loaded, memory.mode)
+
+
+def _load_encoders(
+    name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool
+) -> dict[str, Any]:
+    local = not download
+    tokenizer = AutoTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
+    image_processor = AutoImageProcessor.from_pretrained(name, subfolder="image_processor", local_files_only=local)
+    text_encoder = _from_folder(UMT5EncoderModel, name, "text_encoder", dtype, download)
+    if stream_encoder(memory.mode, text_encoder.num_parameters() * dtype.itemsize, free_memory(device)):
+        print("the text encoder's weights come from host memory, block by block")
+        how = Execution(saved="inputs", stream_weights=True)
+        set_up_blocks(text_encoder.requires_grad_(False).encoder.block, how, device)
+    image_encoder = _from_folder(CLIPVisionModel, name, "image_encoder", torch.float32, download)
+    return {
+        "tokenizer": tokenizer,
+        "image_processor": image_processor,
+        "text_encoder": _freeze(text_encoder, device),
+        "image_encoder": _freeze(image_encoder, device),
+    }
+
+
+def _load_transformer(
+    name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool
+) -> WanTransformer3DModel:
+    """Load the denoiser in the memory mode asked for; what is streamed never is on the device as a whole."""
+    config = WanTransformer3DModel.load_config(name, subfolder="transformer", local_files_only=not download)
+    needs = transformer_needs(config, memory.latents_shape, dtype)
+    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_memory(device))
+    expected = estimate_bytes(execution, needs, memory.training) / GIB
+    print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
+    straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
+    transformer = _from_folder(WanTransformer3DModel, name, "transformer", dtype, download, **straight)
+    return place_transformer(transformer.requires_grad_(False), execution, device)
+
+
+def place_transformer(
+    transformer: WanTransformer3DModel, execution: Execution, device: torch.device
+) -> WanTransformer3DModel:
+    """Put a frozen transformer on a device, as its blocks are to be run."""
+    transformer.rope = PlacedRotaryEmbedding(transformer.rope)
+    set_up_blocks(transformer.blocks, execution, device)
+    return transformer.eval().to(device)
+
+
+def transformer_needs(config: Mapping[str, Any], latents_shape: Sequence[int], dtype: torch.dtype) -> Needs:
+    """Count what a WanTransformer3DModel needs for latents (batch, channels, frames, height, width)."""
+    batch, _, frames, height, width = latents_shape
+    step, rows, columns = config["patch_size"]
+    tokens = batch * (frames // step) * (height // rows) * (width // columns)
+    channels = config["num_attention_heads"] * config["attention_head_dim"]
+    attention, added = 4 * channels**2, 2 * channels * (config["added_kv_proj_dim"] or 0)
+    block = 2 * attention + added + 2 * channels * config["ffn_dim"]
+    other = 7 * channels**2 + channels * (config["text_dim"] + (config["image_dim"] or 0))
+    itemsize = dtype.itemsize
+    counts = (config["num_layers"], block * itemsize, other * itemsize, tokens * channels * itemsize)
+    return Needs(*counts, num_parameters=config["num_layers"] * block + other)
+
+
+def _from_folder(kind: Any, name: str, folder: str, dtype: torch.dtype, download: bool, **options: Any) -> Any:
+    """Load a component of diffusers or transformers, which name the type differently."""
+    typed = {"torch_dtype" if issubclass(kind, ModelMixin) else "dtype": dtype}
+    return kind.from_pretrained(
+        name, subfolder=folder, use_safetensors=True, local_files_only=not download, **typed, **options
+    )
+
+
+def _freeze(module: Any, device: torch.device) -> Any:
+    return module.requires_grad_(False).eval().to(device)

@@ -32,7 +32,7 @@ def _project(folder: Path) -> Path:
 def _start(project: Path) -> subprocess.Popen[bytes]:
     """Start the run in a session of its own."""
     with (project / "driver.log").open("w") as log:
-        command = snakemake_command("--cores", "2", str(VIDEO))
+        command = snakemake_command("--cores", "2", "--retries", "0", str(VIDEO))
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, cwd=project, stdout=log, stderr=log, start_new_session=True, env=environment)
 

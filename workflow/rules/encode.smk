@@ -25,7 +25,7 @@ rule encode_source:
         settings=settings_of("model.name", "model.family", "model.dtype", "training.recoloured_copies"),
         windows=windows_of,
         trigger_word=SETTINGS.caption.trigger_word,
-        machine=settings_of("model.device", "model.download"),
+        machine=settings_of("model.device", "model.download", "model.memory"),
         version=STAGE_VERSIONS["encode"],
     message:
         "encode source: {wildcards.clip}, {wildcards.mask}"
@@ -84,7 +84,7 @@ rule encode_edit:
         reference_sample=lambda wildcards: SETTINGS.training.reference_sample if edit_of(wildcards).references else None,
         own_prompt=lambda wildcards: edit_of(wildcards).prompt,
         trigger_word=SETTINGS.caption.trigger_word,
-        machine=settings_of("model.device", "model.download"),
+        machine=settings_of("model.device", "model.download", "model.memory"),
         version=STAGE_VERSIONS["encode"],
     message:
         "encode edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"

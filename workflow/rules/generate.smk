@@ -30,6 +30,7 @@ rule generate:
             "model.name",
             "model.family",
             "model.dtype",
+            "model.weights",
             "sampling.num_steps",
             "sampling.guidance",
             "sampling.shift",
@@ -43,7 +44,7 @@ rule generate:
         windows=windows_of,
         seed=lambda wildcards: (SETTINGS.sampling.seed if edit_of(wildcards).seed is None else edit_of(wildcards).seed),
         crf=SETTINGS.video.crf,
-        machine=settings_of("model.device", "model.download"),
+        machine=settings_of("model.device", "model.download", "model.memory"),
         version=STAGE_VERSIONS["generate"],
     message:
         "generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"

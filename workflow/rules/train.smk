@@ -5,6 +5,7 @@ TRAINING = settings_of(
     "model.name",
     "model.family",
     "model.dtype",
+    "model.weights",
     "training.rank",
     "training.alpha",
     "training.layers",
@@ -46,7 +47,7 @@ rule train_lora_decouple:
         },
         # A longer clip has more to learn: as many steps for each of its windows.
         num_steps=lambda wildcards: SETTINGS.training.decouple_steps * len(windows_of(wildcards)),
-        machine=settings_of("model.device", "model.download", "model.gradient_checkpointing"),
+        machine=settings_of("model.device", "model.download", "model.memory"),
         version=STAGE_VERSIONS["train_lora"],
     message:
         "train LoRA, decouple: {wildcards.clip}, {wildcards.mask}"
@@ -94,7 +95,7 @@ use rule train_lora_decouple as train_lora_appearance with:
         },
         num_steps=lambda wildcards: SETTINGS.training.appearance_steps
         + SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1),
-        machine=settings_of("model.device", "model.download", "model.gradient_checkpointing"),
+        machine=settings_of("model.device", "model.download", "model.memory"),
         version=STAGE_VERSIONS["train_lora"],
     message:
         "train LoRA, appearance: {wildcards.clip}, {wildcards.edit}, {wildcards.lora}"

@@ -1,7 +1,7 @@
 """Generate an edited video from its encoded first frame, source background and mask."""
 
 from lib.edited_frames import correct_edited
-from lib.encoding import load_encoded
+from lib.encoding import largest_latents, load_encoded
 from lib.files import read_json, whole_file, write_json
 from lib.generation import EditedClip, Sampling, generate_video
 from lib.lora import load_lora
@@ -17,7 +17,8 @@ settings = {**params.settings, **params.machine, **own, "seed": params.seed}
 with stage_log(
     snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}", snakemake.resources.attempt
 ):
-    model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads)
+    size = largest_latents(inputs.encoded)
+    model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads, size)
     for lora in inputs.lora:
         load_lora(model.transformer, lora, scale=params.lora_scale)
     given = {key.removeprefix("sampling."): value for key, value in settings.items()}

@@ -1,6 +1,6 @@
 """Fine-tune a LoRA: stage decouple on the clip, stage appearance on an edit's references as well."""
 
-from lib.encoding import load_samples
+from lib.encoding import largest_latents, load_samples
 from lib.files import write_json
 from lib.provenance import describe
 from lib.stage_log import stage_log
@@ -13,7 +13,8 @@ settings = {**params.settings, **params.machine, "num_steps": params.num_steps}
 with stage_log(
     snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}", snakemake.resources.attempt
 ):
-    model, device = load_stage_model(settings, {"transformer"}, snakemake.threads)
+    size = largest_latents(inputs.source)
+    model, device = load_stage_model(settings, {"transformer"}, snakemake.threads, size, training=True)
     samples = load_samples(inputs.source, inputs.get("edit"), device)
     training = {key.removeprefix("training."): value for key, value in params.settings.items()}
     counts = tuple(len(of_kind) for of_kind in samples.values())

@@ -1,0 +1,263 @@
+"""Speed and memory of the real architecture with random weights: `python -m lib.benchmark`, or `make benchmark`.
+
+Each row is a way to run the transformer: seconds a LoRA step and a forward pass, the GPU's peak memory in each, and how
+near they come to the floor that this GPU's own matrix product and attention rates set.
+"""
+
+import argparse
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+import torch.nn.functional as F
+
+from lib.block_runs import Execution
+from lib.devices import free_memory, prepare_torch
+from lib.lora import attach_lora
+from lib.memory_modes import GIB, Needs, WeightStore, choose_execution, estimate_bytes
+from lib.models.base import Sample
+from lib.models.wan import PlacedRotaryEmbedding, WanModel, place_transformer, transformer_needs
+from lib.random_models import WAN_14B, random_sample, random_transformer
+from lib.training import Objective, Optimizer, start_training, train
+
+MODES = ("plain", "fast", "balanced", "low")
+OPTIMIZER = Optimizer(1e-4, 0.0, 0.9, 0.99, 0.01, 1.0)
+LAYERS = ("self_attention", "cross_attention", "feed_forward")
+RANK = 16
+TINY = {"num_attention_heads": 2, "attention_head_dim": 64, "ffn_dim": 512, "num_layers": 3, "added_kv_proj_dim": 128}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a GPU reaches on large problems, in FLOP per second."""
+
+    matrix: float
+    attention: float
+    attention_backward: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much to run, and on what.
+
+    Attributes:
+        num_forwards, num_steps: after the first, which compiles; 0: none.
+        device, dtype: of the model.
+    """
+
+    num_forwards: int
+    num_steps: int
+    device: torch.device
+    dtype: torch.dtype
+
+
+def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tuple[int, int, int], work: Work) -> Row:
+    """Build the model, run it so, and return a row of the table.
+
+    Args:
+        mode: of MODES; `plain` is diffusers' model with its own gradient checkpointing and peft, not compiled.
+        weights: see `lib.block_runs.Execution`.
+        config: of the transformer.
+        clip: frames, height and width in pixels.
+        work: what to run.
+    """
+    device = work.device
+    _forget(device)
+    sample = random_sample(config, *clip, device, work.dtype)
+    needs = transformer_needs(config, sample.latents.shape, work.dtype)
+    execution = None if mode == "plain" else _execution(mode, weights, needs, work)
+    started = time.perf_counter()
+    model = _build(execution, config, device, work.dtype)
+    row: Row = {"mode": mode, "weights": weights, "clip": f"{clip[0]}x{clip[2]}x{clip[1]}"}
+    row |= {"saved": execution.saved if execution else "inputs", "build_s": time.perf_counter() - started}
+    for name, count, run in (("forward", work.num_forwards, _forward), ("step", work.num_steps, _train)):
+        if count:
+            _forget(device, compiled=False)
+            seconds = run(model, sample, count + 1, mode)
+            row |= {f"{name}_s": statistics.median(seconds[1:]), f"first_{name}_s": seconds[0]}
+            row |= {f"{name}_{key}": value for key, value in _peaks(device).items()}
+            if execution:
+                row[f"{name}_expected_gib"] = estimate_bytes(execution, needs, name == "step") / GIB
+    return row
+
+
+def floors(config: Mapping[str, Any], tokens: int, rates: Rates) -> tuple[float, float]:
+    """Return the seconds that a forward pass and a LoRA step take at these rates, with nothing computed twice.
+
+    A step's linear layers cost twice the forward's, since frozen weights take no gradient; attention 3.5 times.
+    """
+    width, wide = config["num_attention_heads"] * config["attention_head_dim"], config["ffn_dim"]
+    linear = config["num_layers"] * 2 * tokens * (6 * width**2 + 2 * width * wide)  # but keys of the few text tokens
+    attention = config["num_layers"] * 4 * tokens**2 * width
+    forward = linear / rates.matrix + attention / rates.attention
+    return forward, forward + linear / rates.matrix + 2.5 * attention / rates.attention_backward
+
+
+def measure_rates(config: Mapping[str, Any], tokens: int, device: torch.device, dtype: torch.dtype) -> Rates:
+    """Time the two products that matter, at this model's and this clip's size."""
+    width, wide, heads = (config[key] for key in ("attention_head_dim", "ffn_dim", "num_attention_heads"))
+    left = torch.randn(tokens, width * heads, device=device, dtype=dtype)
+    right = torch.randn(wide, width * heads, device=device, dtype=dtype)
+    query = torch.randn(1, heads, tokens, width, device=device, dtype=dtype, requires_grad=True)
+    output = F.scaled_dot_product_attention(query, query, query)
+    work = 4 * tokens**2 * width * heads
+    with torch.no_grad():
+        matrix = 2 * tokens * width * heads * wide / _seconds(lambda: left @ right.t(), device)
+        attention = work / _seconds(lambda: F.scaled_dot_product_attention(query, query, query), device)
+    gradient = torch.randn_like(output)
+    backward = _seconds(lambda: torch.autograd.grad(output, query, gradient, retain_graph=True), device)
+    return Rates(matrix, attention, 2.5 * work / backward)
+
+
+def _seconds(work: Callable[[], Any], device: torch.device, repeats: int = 10) -> float:
+    for _ in range(2):
+        work()
+    _wait(device)
+    started = time.perf_counter()
+    for _ in range(repeats):
+        work()
+    _wait(device)
+    return (time.perf_counter() - started) / repeats
+
+
+def _execution(mode: str, weights: WeightStore, needs: Needs, work: Work) -> Execution:
+    """Return how a mode runs the blocks, the same for steps and for forward passes."""
+    training = work.num_steps > 0
+    return choose_execution(mode, weights, needs, training, free_memory(work.device))[1]  # type: ignore[arg-type]
+
+
+def _build(
+    execution: Execution | None, config: Mapping[str, Any], device: torch.device, dtype: torch.dtype
+) -> WanModel:
+    streams = execution is not None and execution.stream_weights
+    transformer = random_transformer(config, device, dtype, torch.device("cpu") if streams else device)
+    if execution is None:
+        transformer.rope = PlacedRotaryEmbedding(transformer.rope)
+        transformer.enable_gradient_checkpointing()
+    else:
+        place_transformer(transformer, execution, device)
+    return WanModel(device, {"transformer": transformer})
+
+
+def _forward(model: WanModel, sample: Sample, count: int, _: str) -> list[float]:
+    """Time forward passes without a LoRA."""
+    sigma, seconds = torch.tensor([0.5], device=model.device), []
+    with torch.no_grad():
+        for _step in range(count):
+            started = time.perf_counter()
+            model.predict_velocity(sample.latents, sigma, sample.conditioning)
+            _wait(model.device)
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def _train(model: WanModel, sample: Sample, count: int, mode: str) -> list[float]:
+    """Time steps of the product's own training loop."""
+    targets = model.lora_target_modules(LAYERS)
+    parameters = attach_lora(model.transformer, targets, RANK, float(RANK), 0, widen_inputs=mode == "plain")
+    seconds: list[float] = []
+    state = start_training(parameters, OPTIMIZER, 0)
+    train(model, state, [sample], [0] * count, OPTIMIZER, Objective(1.0, 1.0), lambda *step: seconds.append(step[2]))
+    return seconds
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _forget(device: torch.device, compiled: bool = True) -> None:
+    """Let go of unused memory, and of what was compiled for another model."""
+    if compiled:
+        torch._dynamo.reset()
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def _peaks(device: torch.device) -> dict[str, float]:
+    """Return the most memory in use, and taken from the GPU, since the last `_forget`; nothing for a CPU."""
+    if device.type != "cuda":
+        return {}
+    return {
+        "peak_gib": torch.cuda.max_memory_allocated(device) / GIB,
+        "reserved_gib": torch.cuda.max_memory_reserved(device) / GIB,
+    }
+
+
+def show(rows: Sequence[Row], floor: tuple[float, float]) -> str:
+    """Write rows as a Markdown table; seconds, GiB, and the floor's share of the time."""
+    lines = [
+        "| mode | weights | clip | keeps | s/step | of floor | peak GiB | s/forward | of floor | peak GiB | first |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [row["mode"], row["weights"], row["clip"], row["saved"]]
+        for name, best in (("step", floor[1]), ("forward", floor[0])):
+            seconds = row.get(f"{name}_s")
+            cells += ["-"] * 3 if seconds is None else [f"{seconds:.3g}", f"{best / seconds:.0%}", _gib(row, name)]
+        lines.append(f"| {' | '.join([*cells, format(row.get('first_step_s', 0), '.1f')])} |")
+    return "\n".join(lines)
+
+
+def _gib(row: Row, name: str) -> str:
+    peak = row.get(f"{name}_peak_gib")
+    return "-" if peak is None else f"{peak:.1f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(prog="python -m lib.benchmark", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--weights", nargs="+", choices=get_args(WeightStore), default=["native"])
+    parser.add_argument("--frames", type=int, default=49)
+    parser.add_argument("--size", default="832x480", help="width x height, pixels")
+    parser.add_argument("--steps", type=int, default=3, help="training steps timed in each mode, after the first")
+    parser.add_argument("--forwards", type=int, default=3)
+    parser.add_argument("--blocks", type=int, default=WAN_14B["num_layers"], help="fewer, for a shorter look")
+    parser.add_argument("--tiny", action="store_true", help="a toy of the same architecture, for a CPU")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--memory-limit", type=float, help="GiB of the GPU that may be used")
+    parser.add_argument("--json", type=Path, help="where all figures go as well")
+    given = parser.parse_args(arguments)
+    device, dtype = prepare_torch(given.device, "auto", torch.get_num_threads())
+    if given.memory_limit and device.type == "cuda":
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, given.memory_limit * GIB / total))
+    config = {**WAN_14B, **(TINY if given.tiny else {"num_layers": given.blocks})}
+    width, height = (int(side) for side in given.size.split("x"))
+    clip = (given.frames, height, width)
+    tokens = (1 + (given.frames - 1) // 4) * (height // 16) * (width // 16)
+    rates = measure_rates(config, tokens, device, dtype)
+    floor = floors(config, tokens, rates)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    print(f"{name}, torch {torch.__version__}, {dtype}; {tokens} tokens a clip")
+    print(f"floor: {floor[1]:.3g} s/step, {floor[0]:.3g} s/forward")
+    print(f"rates, TFLOP/s: {', '.join(f'{key} {value / 1e12:.3g}' for key, value in vars(rates).items())}", flush=True)
+    rows: list[Row] = []
+    work = Work(given.forwards, given.steps, device, dtype)
+    for mode in given.modes:
+        stores: list[WeightStore] = given.weights if mode != "plain" else ["native"]
+        for weights in stores:
+            try:
+                rows.append(measure(mode, weights, config, clip, work))
+                print(show(rows[-1:], floor).splitlines()[-1], flush=True)
+            except torch.OutOfMemoryError as error:
+                print(f"{mode}, {weights}: out of memory ({str(error).splitlines()[0]})", flush=True)
+            if given.json:
+                facts = {"device": name, "torch": torch.__version__, "rates": vars(rates), "floor": floor, "rows": rows}
+                given.json.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    print(f"\n{show(rows, floor)}")
+
+
+if __name__ == "__main__":
+    main()
