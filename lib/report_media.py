@@ -23,7 +23,7 @@ def add_media(source: Path, page_folder: Path, *names: str) -> str | None:
     Returns:
         The percent-encoded address for the page, or None if there is no such file.
     """
-    if not source.is_file():
+    if not source.is_file() or source.stat().st_size == 0:  # empty: a log that Snakemake made of a job that never began
         return None
     target = page_folder.joinpath("media", *names)
     if not _is_current(target, source):

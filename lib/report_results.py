@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lib.config import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
-from lib.failures import KILLED, Failure, read_failure
+from lib.failures import KILLED, Failure, failure_path, read_failure
 from lib.files import read_json
 from lib.stage_log import FAILED, FINISHED
 
@@ -115,9 +115,14 @@ def read_stages(results: Path, clips: Sequence[str]) -> dict[str, list[Stage]]:
     logs = results / "logs"
     stages = {}
     for clip in clips:
-        found = [_read_stage(log, results) for log in sorted((logs / clip).rglob("*.log"))]
+        found = [_read_stage(log, results) for log in sorted((logs / clip).rglob("*.log")) if _began(log)]
         stages[clip] = sorted(found, key=lambda stage: stage.ended)
     return stages
+
+
+def _began(log: Path) -> bool:
+    """Tell a stage's log from the empty one that Snakemake leaves of each job of a group that failed before it."""
+    return log.stat().st_size > 0 or failure_path(log).exists()
 
 
 def read_losses(path: Path) -> tuple[list[int], list[float]]:
@@ -163,14 +168,15 @@ def _read_stage(log: Path, results: Path) -> Stage:
     tail = _read_tail(log)
     last = tail[-1].strip() if tail else ""
     finished = SECONDS.match(last)
-    reason = None if finished else last.removeprefix(FAILED) if last.startswith(FAILED) else KILLED
+    failure = None if finished else read_failure(log)
+    said = last.removeprefix(FAILED) if last.startswith(FAILED) else failure.reason if failure else KILLED
     return Stage(
         name=name.as_posix(),
         log=log,
         seconds=float(finished[1]) if finished else None,
         max_memory=_read_max_memory(results / "benchmarks" / name.with_name(f"{name.name}.tsv")),
-        reason=reason,
-        failure=None if finished else read_failure(log),
+        reason=None if finished else said,
+        failure=failure,
         tail=[] if finished else tail,
         ended=log.stat().st_mtime,
     )

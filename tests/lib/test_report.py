@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 
+from lib.failures import write_failure
 from lib.report import write_metrics_table, write_report
 from lib.report_results import KILLED, read_edited_videos
 from lib.report_sections import format_duration
@@ -91,6 +92,17 @@ def test_latest_failing_stage_is_named(results: Path) -> None:
     write_log(results, f"{DOG}/extract_frames", "failed: no such file")
     failure = read_edited_videos(results, EXPECTED)[3].failure
     assert failure is not None and failure.name == f"{DOG}/extract_frames"
+
+
+def test_a_group_that_failed_is_told_by_the_job_that_said_why(results: Path) -> None:
+    """Snakemake leaves an empty log of each job of a group, also of those that were never begun."""
+    for name in (f"{DOG}/extract_frames", f"{DOG}/hat & scarf?/mask_lora/evaluate"):
+        (results / "logs" / f"{name}.log").write_text("")
+    (results / "logs" / DOG / "hat & scarf?" / "mask_lora" / "generate.log").unlink()
+    write_failure(results / "logs" / DOG / "extract_frames.log", "input", "an unreadable video", 1, [])
+    failure = read_edited_videos(results, EXPECTED)[3].failure
+    assert failure is not None and failure.name == f"{DOG}/extract_frames"
+    assert failure.reason == "an unreadable video"
 
 
 def test_failure_with_another_mask_is_not_ours(results: Path) -> None:

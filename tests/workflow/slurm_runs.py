@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,8 +99,9 @@ def clear(project: Path) -> None:
     known = project / "results" / ".batch" / "driver.json"
     pids = [json.loads(known.read_text())["pid"]] if known.exists() else []
     for process in [*psutil.Process().children(), *(psutil.Process(pid) for pid in pids if psutil.pid_exists(pid))]:
-        if any("snakemake" in word or "lib.batch" in word for word in process.cmdline()):
-            process.kill()
+        with suppress(psutil.Error):  # it has just ended
+            if any("snakemake" in word or "lib.batch" in word for word in process.cmdline()):
+                process.kill()
     run("scancel", "--user=root")
     wait_until(lambda: not run("squeue", "--noheader"), project, 60)
 

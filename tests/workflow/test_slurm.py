@@ -73,8 +73,8 @@ def test_the_profile_makes_what_one_machine_makes(undisturbed: Path, tmp_path: P
     driver, busy = start_on_slurm(project, "plain"), [0]
     with watched(project / "results"):
         while driver.poll() is None:
-            given = run("squeue", "--noheader", "--states=running,completing", "--format=%i|%b")
-            busy.append(given.count("gpu"))
+            given = run("squeue", "--noheader", "--states=running,completing", "--Format=tres-alloc:200")
+            busy.append(given.count("gres/gpu=1"))
             time.sleep(0.5)
     finish(driver, project)
     jobs = submissions("plain")
