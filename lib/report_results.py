@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lib.config import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.failures import KILLED, Failure, failure_path, read_failure
 from lib.files import read_json
+from lib.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.stage_log import FAILED, FINISHED
 
 Status = Literal["done", "failed", "not run"]

@@ -12,14 +12,27 @@ import pytest
 import torch
 import yaml
 
-from lib.config import FAMILY_LIMITS, Config, LoraLayers, json_schema
+from lib.config import FAMILY_LIMITS, Config, json_schema
+from lib.config_sections import LoraLayers
 from lib.models import ADAPTERS, load_model
 from lib.models.base import VideoModel
 from tests.conftest import ROOT, TINY_WAN
 
 # Lower layers first: a module may import from its own layer and those before it.
 LAYERS = [
-    {"errors", "files", "provenance", "recolouring", "failures", "gpu_claims", "stage_marks", "stage_log", "windows"},
+    {
+        "config_sections",
+        "errors",
+        "files",
+        "methods",
+        "provenance",
+        "recolouring",
+        "failures",
+        "gpu_claims",
+        "stage_marks",
+        "stage_log",
+        "windows",
+    },
     {"batch_files", "batch_lock", "batch_stages", "processes", "slurm_jobs", "slurm_states"},
     {"config", "checkpoints", "lora_files", "machine", "devices", "sound", "video_io", "optical_flow"},
     {"frames", "detector", "boxes", "edit_difference", "scene_cuts", "object_links", "yoloe_tracker", "sam2_tracker"},

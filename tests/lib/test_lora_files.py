@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from lib.config import LoraLayers
+from lib.config_sections import LoraLayers
 from lib.errors import InputError
 from lib.lora import attach_lora, load_lora, save_lora
 from lib.lora_files import METADATA_KEY, check_lora

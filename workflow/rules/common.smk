@@ -9,7 +9,8 @@ sys.path.insert(0, str(workflow.basedir))
 
 from lib.checkpoints import ROOT, check_models, checkpoint_file
 from lib.clips import find_clips
-from lib.config import FAMILY_LIMITS, MaskKind, MaskShape, load_config
+from lib.config import FAMILY_LIMITS, load_config
+from lib.config_sections import MaskKind, MaskShape
 from lib.errors import InputError, Problem
 from lib.failures import write_failure
 from lib.lora_files import check_reused_loras, reused_lora
