@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from demo.make_clips import write_source
+from demo.world.colour_drift import drift_colours
 from demo.world.edits import EditedScene, number_edit, number_pair
 from demo.world.rendering import render
 from demo.world.scenes import COLOURS, Figure
@@ -143,14 +144,6 @@ def with_read_source(truth: Truth, source: NDArray[np.uint8]) -> Truth:
     return replace(truth, source=source, edited=np.where(truth.region[..., None], truth.edited, source))
 
 
-def drift_colours(picture: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
-    """Change the colours of a whole picture (height, width, 3) as image tools do by the way; by a scene's number."""
-    generator = np.random.default_rng((number, DRIFT_STREAM))
-    gain = generator.uniform(1 - MOST_GAIN, 1 + MOST_GAIN, 3)
-    bias = generator.uniform(-MOST_BIAS, MOST_BIAS, 3)
-    return (picture * gain + bias).round().clip(0, 255).astype(np.uint8)
-
-
 def write_batch(scenes: Sequence[HeldOutScene], edits: Sequence[str], folder: Path, drifted: bool = False) -> Path:
     """Write the scenes' clips and the sheet that lists them; files that would not change are left alone.
 
@@ -187,7 +180,8 @@ def _write_scene(scene: HeldOutScene, folder: Path, drifted: bool) -> None:
     write_source(scratch / "source.mp4", render(scene.edit.source)[0], scene.edit.source.fps, None)
     for name, edit in scene.edits.items():
         edited = render(edit.edited)[0]
-        first_frame = drift_colours(edited[0], scene.number) if drifted else edited[0]
+        generator = np.random.default_rng((scene.number, DRIFT_STREAM))
+        first_frame = drift_colours(edited[0], generator, MOST_GAIN, MOST_BIAS) if drifted else edited[0]
         Image.fromarray(first_frame).save(scratch / _first_frame(scene, name))
         for index in edit.references:
             Image.fromarray(edited[index]).save(scratch / f"{index:05d}.png")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from demo.make_clips import write_source
 from demo.mask_evaluation.cases import MaskScene, Video
+from demo.world.colour_drift import drift_colours
 from demo.world.random_scenes import SPLITS
 from lib.edit_difference import Picture
 from lib.frames import extract_frames
@@ -17,7 +18,7 @@ DISTURBANCES = ("none", "shift", "jpeg", "gain")
 STREAM = 200  # of the random numbers; demo.mask_evaluation.cases has lower ones
 MOST_SHIFTED = 2  # pixels
 JPEG_QUALITY = 85
-MOST_GAIN, MOST_BIAS = 0.05, 0.05  # about 1 and 0, in a 0..1 range
+MOST_GAIN, MOST_BIAS = 0.05, 12.75  # about 1; levels of 255
 FPS = 24
 
 
@@ -53,9 +54,7 @@ def disturb_picture(name: str, picture: Picture, generator: np.random.Generator)
         Image.fromarray(picture).save(saved, "JPEG", quality=JPEG_QUALITY)
         return np.asarray(Image.open(saved))
     if name == "gain":
-        gain = generator.uniform(1 - MOST_GAIN, 1 + MOST_GAIN, 3)
-        bias = generator.uniform(-MOST_BIAS, MOST_BIAS, 3) * 255
-        return (picture * gain + bias).round().clip(0, 255).astype(np.uint8)
+        return drift_colours(picture, generator, MOST_GAIN, MOST_BIAS)
     return picture
 
 
