@@ -123,6 +123,8 @@ def test_whatever_happens_each_clip_is_edited_or_set_aside_with_a_reason(project
     """Nothing is run twice at once, no half file is ever seen, and what the faults left undone a retry does."""
     reference, results = _undisturbed(tmp_path / "undisturbed"), project / "results"
     chance, done = random.Random(SEED), Counter[str]()
+    faults, weights = zip(*FAULTS, strict=True)
+    each_once = chance.sample(faults, len(faults))
     with watched(results):
         run_batch(project, "start", "--slurm", "--configfile", "my.yaml", "--", *IN_HASTE)
         source = project / "clips" / CORRUPT / "source.mp4"
@@ -130,7 +132,7 @@ def test_whatever_happens_each_clip_is_edited_or_set_aside_with_a_reason(project
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             time.sleep(chance.uniform(3, 15))
-            fault = chance.choices(*zip(*FAULTS, strict=True))[0]
+            fault = each_once.pop() if each_once else chance.choices(faults, weights)[0]
             fault(project, chance)
             done[fault.__name__] += 1
         rounds = 0
