@@ -294,7 +294,8 @@ def _write(
     form: _Format,
 ) -> None:
     height, width = size
-    options = {"movflags": "faststart"} if Path(path).suffix == ".mp4" else {}
+    # Matroska names each file by a random number unless it is told to be exact: the same video must be the same bytes.
+    options = {"movflags": "faststart"} if Path(path).suffix == ".mp4" else {"fflags": "+bitexact"}
     with av.open(str(path), "w", options=options) as container:
         rate = _nominal_rate(times)
         stream: Any = container.add_stream(form.codec, rate=rate, options=form.options)

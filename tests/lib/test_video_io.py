@@ -105,9 +105,11 @@ def test_sound_is_cut_to_the_frames_without_clicks(tmp_path: Path) -> None:
 
 def test_same_video_is_written_as_the_same_bytes(tmp_path: Path) -> None:
     """Same pictures, same file: no time stamps, no dependence on chance."""
-    for name in ("first.mp4", "second.mp4"):
-        write_viewable(tmp_path / name, smooth_video(), NTSC, crf=15)
-    assert (tmp_path / "first.mp4").read_bytes() == (tmp_path / "second.mp4").read_bytes()
+    for name in ("first", "second"):
+        write_viewable(tmp_path / f"{name}.mp4", smooth_video(), NTSC, crf=15)
+        write_lossless(tmp_path / f"{name}.mkv", smooth_video(), NTSC)
+    for suffix in (".mp4", ".mkv"):
+        assert (tmp_path / f"first{suffix}").read_bytes() == (tmp_path / f"second{suffix}").read_bytes()
 
 
 def test_rotation_metadata_is_applied(tmp_path: Path) -> None:
