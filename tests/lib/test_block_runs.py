@@ -1,7 +1,9 @@
 """Every way to run a transformer's blocks gives the same numbers, and keeps what it says it keeps."""
 
 import shutil
+import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +18,8 @@ NUM_BLOCKS, WIDTH, NUM_TOKENS = 8, 256, 3 * 4 * 4
 OUTPUT_SIZE = NUM_TOKENS * WIDTH  # numbers in one activation of the tiny model
 CPU = torch.device("cpu")
 TARGETS = ["attn1.to_q", "attn1.to_out.0", "attn2.to_v", "ffn.net.0.proj", "ffn.net.2"]
-NEEDS_COMPILER = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+HAS_COMPILER = shutil.which("g++") and (Path(sysconfig.get_paths()["include"]) / "Python.h").exists()
+NEEDS_COMPILER = pytest.mark.skipif(not HAS_COMPILER, reason="torch.compile needs g++ and Python's headers on a CPU")
 
 
 def _transformer(execution: Execution) -> tuple[nn.Module, list[nn.Parameter]]:
