@@ -15,8 +15,7 @@ rule segment_masks:
         overlay="<results>/{clip}/{edit}/edit_mask_overlay.mp4",
         sheet="<results>/{clip}/{edit}/edit_mask.png",
     log:
-        text="<logs>/{clip}/{edit}/segment_masks.log",
-        sheet="<logs>/{clip}/{edit}/segment_masks.png",  # kept where the edit is held back
+        "<logs>/{clip}/{edit}/segment_masks.log",
     benchmark:
         "<benchmarks>/{clip}/{edit}/segment_masks.tsv"
     conda:
@@ -61,8 +60,7 @@ use rule segment_masks as segment_masks_shape with:
         overlay="<results>/{clip}/{edit}/masks/{shape}_overlay.mp4",
         sheet="<results>/{clip}/{edit}/masks/{shape}.png",
     log:
-        text="<logs>/{clip}/{edit}/segment_masks_shape.{shape}.log",
-        sheet="<logs>/{clip}/{edit}/segment_masks_shape.{shape}.png",
+        "<logs>/{clip}/{edit}/segment_masks_shape.{shape}.log",
     benchmark:
         "<benchmarks>/{clip}/{edit}/segment_masks_shape.{shape}.tsv"
     message:

@@ -1,5 +1,7 @@
 """Find what an edit changes and follow it; or take the user's own masks."""
 
+from pathlib import Path
+
 from lib.files import read_json, whole_file, write_json
 from lib.frames import read_references, read_user_mask
 from lib.mask_sheet import draw_sheet, overlay
@@ -10,7 +12,7 @@ from lib.stage_log import stage_log
 from lib.video_io import VideoInfo, read_first_frame, read_video, write_image, write_mask, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
-with stage_log(snakemake.log.text, f"segment_masks: {wildcards.clip}, {wildcards.edit}", snakemake.resources.attempt):
+with stage_log(snakemake.log[0], f"segment_masks: {wildcards.clip}, {wildcards.edit}", snakemake.resources.attempt):
     clip, video = read_json(inputs.facts), read_video(inputs.video)
     edited = {0: read_first_frame(inputs.first_frame), **read_references(inputs.references, clip["indices"])}
     own = (inputs.masks, params.mask_indices, clip["indices"], clip["crop"])
@@ -20,9 +22,11 @@ with stage_log(snakemake.log.text, f"segment_masks: {wildcards.clip}, {wildcards
     mask, facts = segment(video, edited, user_mask, *how)
     refuse_empty(mask, wildcards.clip, wildcards.edit)
     sheet = draw_sheet(video, edited, settings["mask.difference_threshold"], mask, facts)
+    beside_log = Path(snakemake.log[0]).with_suffix(".png")  # no log of the rule's: a retry would empty it
     if settings["mask.below_confidence"] == "hold":
-        write_image(snakemake.log.sheet, sheet)
-        hold_back(facts, snakemake.log.sheet, wildcards.clip, wildcards.edit)
+        write_image(beside_log, sheet)
+        hold_back(facts, str(beside_log), wildcards.clip, wildcards.edit)
+    beside_log.unlink(missing_ok=True)  # not held back: the sheet stands with the mask
     write_image(outputs.sheet, sheet)
     with whole_file(outputs.mask) as path:
         write_mask(path, mask, clip["times"])
