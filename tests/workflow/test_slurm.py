@@ -95,8 +95,8 @@ def test_a_cancelled_training_is_run_again_with_more(undisturbed: Path, tmp_path
     run("scancel", live_job("cancelled"))
     finish(driver, project)
     first, second = submissions("cancelled")
-    assert first.state.startswith("CANCELLED") and "mem=48000M" in first.requested
-    assert second.state == "COMPLETED" and "mem=96000M" in second.requested
+    assert first.state.startswith("CANCELLED") and "mem=60000M" in first.requested
+    assert second.state == "COMPLETED" and "mem=120000M" in second.requested
     assert "goes on after step" in (project / LOG).read_text()
     assert _same_lora(project, undisturbed) and not overlaps("cancelled")
 
