@@ -14,12 +14,13 @@ from pathlib import Path
 import yaml
 
 from lib.batch_driver import drive
-from lib.batch_files import LAST, Settings, batch_file, load_settings, read_facts, save_settings
+from lib.batch_files import LAST, Settings, batch_file, load_settings, save_settings
 from lib.batch_lock import driver_facts, take_lock
 from lib.batch_status import describe_status, read_status
 from lib.checkpoints import ROOT
 from lib.config import load_config
 from lib.errors import InputError, Problem
+from lib.files import read_json_or_nothing
 
 DESCRIPTION = """Start, watch, stop and resume a batch.
 
@@ -181,7 +182,7 @@ def _configured_results(configfile: str | None) -> str:
 
 def _find_results(given: argparse.Namespace) -> Path:
     """Return the results folder named, or that of the last start from this folder."""
-    named = given.results or read_facts(Path.cwd() / LAST).get("results") or _configured_results(None)
+    named = given.results or read_json_or_nothing(Path.cwd() / LAST).get("results") or _configured_results(None)
     return Path(named).absolute()
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lib.batch_files import Settings, batch_file, job_prefix, load_settings, read_facts
+from lib.batch_files import Settings, batch_file, job_prefix, load_settings
 from lib.batch_lock import SECONDS_BETWEEN_BEATS, beat, this_process, write_driver
 from lib.batch_stages import settle_killed
 from lib.checkpoints import ROOT
 from lib.errors import InputError, Problem
+from lib.files import read_json_or_nothing
 from lib.processes import MARK, end_jobs, end_session
 from lib.slurm_jobs import cancel_jobs, live_jobs, wait_for_jobs
 
@@ -47,7 +48,7 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
         "only_failed": only_failed,
         "command": snakemake_command(settings),
     }
-    session = read_facts(batch_file(results, "driver.json")).get("session")
+    session = read_json_or_nothing(batch_file(results, "driver.json")).get("session")
     write_driver(results, facts)
     batch_file(results, "stop").unlink(missing_ok=True)
     try:
@@ -75,9 +76,9 @@ def run_rounds(settings: Settings, facts: dict[str, Any], lock: int, stops: list
     plan_path = batch_file(settings.results, "plan.json")
     worst, num_left = 0, 1
     while num_left and not stops:
-        num_tried = len(read_facts(plan_path).get("tried", []))
+        num_tried = len(read_json_or_nothing(plan_path).get("tried", []))
         code = run_snakemake(settings, facts, lock, stops)
-        worst, plan = max(worst, abs(code)), read_facts(plan_path)
+        worst, plan = max(worst, abs(code)), read_json_or_nothing(plan_path)
         num_left = plan.get("num_left", 0)
         if num_left and len(plan["tried"]) == num_tried:  # it failed before it planned anything
             break

@@ -5,10 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from lib.errors import InputError, Problem
-from lib.files import read_json, write_json
+from lib.files import read_json_or_nothing, write_json
 
 FOLDER = ".batch"
 LAST = Path(".snakemake") / "last_batch.json"  # in the working directory: the results folder of the last start
@@ -62,18 +61,9 @@ def load_settings(results: str | Path) -> Settings:
     Raises:
         InputError: there was none, or it cannot be read.
     """
-    known = read_facts(batch_file(results, "settings.json"))
+    known = read_json_or_nothing(batch_file(results, "settings.json"))
     try:
         return Settings(**known)
     except TypeError:
         expected = "a folder that `./batch start` made; name it with --results"
         raise InputError([Problem(f"results folder {results}", "no batch that was started there", expected)]) from None
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """Read one of the driver's JSON files; one that is missing or cut off reads as empty."""
-    try:
-        content = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

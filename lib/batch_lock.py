@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lib.batch_files import batch_file, read_facts
+from lib.batch_files import batch_file
 from lib.errors import InputError, Problem
-from lib.files import write_json
+from lib.files import read_json_or_nothing, write_json
 
 SECONDS_BETWEEN_BEATS = 30.0
 SECONDS_OF_SILENCE = 180.0  # after which a driver on another host, whose lock is free, is taken for dead
@@ -37,7 +37,7 @@ def take_lock(results: Path) -> int:
     except OSError as error:
         found = f"a disk without file locks ({error.strerror})"
         raise InputError([Problem(f"results folder {results}", found, "one with them (Lustre: -o flock)")]) from None
-    if _beats_elsewhere(read_facts(batch_file(results, "driver.json")), results):
+    if _beats_elsewhere(read_json_or_nothing(batch_file(results, "driver.json")), results):
         os.close(descriptor)  # a network disk may not carry locks from host to host
         raise _busy(results)
     return descriptor
@@ -61,7 +61,7 @@ def beat(results: Path) -> None:
 
 def driver_facts(results: Path) -> dict[str, Any]:
     """Return what the last driver said of itself, and as `lives` whether it does."""
-    facts = read_facts(batch_file(results, "driver.json"))
+    facts = read_json_or_nothing(batch_file(results, "driver.json"))
     return {**facts, "lives": _lock_is_held(results) or _beats_elsewhere(facts, results)}
 
 
@@ -87,7 +87,7 @@ def _beats_elsewhere(facts: dict[str, Any], results: Path) -> bool:
 
 
 def _busy(results: Path) -> InputError:
-    facts = read_facts(batch_file(results, "driver.json"))
+    facts = read_json_or_nothing(batch_file(results, "driver.json"))
     who = f"{facts.get('host', 'this host')}, process {facts.get('pid', 'unknown')}, since {facts.get('started')}"
     expected = "one driver for a results folder; look with `./batch status`, end it with `./batch stop`"
     if facts.get("host") not in (None, socket.gethostname()):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lib.batch_files import batch_file, read_facts
-from lib.files import write_json
+from lib.batch_files import batch_file
+from lib.files import read_json_or_nothing, write_json
 from lib.provenance import STAGE_VERSIONS
 
 if TYPE_CHECKING:  # it brings PyAV and Pillow, which `./batch status` can do without
@@ -92,7 +92,7 @@ def report_fingerprint(expected: Any, problems: Any, results: Path, run: str) ->
 
 def read_finished(results: Path) -> dict[str, str]:
     """Return the fingerprints of what was finished, by clip; that of the report under an empty name."""
-    return {name: str(value) for name, value in read_facts(batch_file(results, FINISHED)).items()}
+    return {name: str(value) for name, value in read_json_or_nothing(batch_file(results, FINISHED)).items()}
 
 
 def remember_finished(results: Path, fingerprints: Mapping[str, str], forget: Iterable[str]) -> None:

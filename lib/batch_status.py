@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from lib.batch_files import batch_file, read_facts
+from lib.batch_files import batch_file
 from lib.batch_lock import driver_facts
 from lib.batch_stages import RunningStage, find_stage_files, read_failures, read_running
 from lib.failures import Failure
+from lib.files import read_json_or_nothing
 from lib.stage_log import format_seconds
 
 State = Literal["done", "running", "waiting", "failed"]
@@ -49,7 +50,7 @@ class BatchStatus:
 
 def read_status(results: Path) -> BatchStatus:
     """Read how far a batch is."""
-    plan, driver = read_facts(batch_file(results, "plan.json")), driver_facts(results)
+    plan, driver = read_json_or_nothing(batch_file(results, "plan.json")), driver_facts(results)
     expected = [tuple(names) for names in plan.get("expected", [])]
     to_do = {tuple(names) for names in plan.get("to_do", [])}
     begun = plan.get("begun", 0.0)

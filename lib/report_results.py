@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lib.failures import KILLED, Failure, failure_path, read_failure
-from lib.files import read_json
+from lib.files import read_json_or_nothing
 from lib.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.stage_log import FAILED, FINISHED
 
@@ -85,18 +85,9 @@ class EditedVideo:
         return sum(times) if times else None
 
 
-def read_or_nothing(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a file that is missing, cut off or something else reads as empty."""
-    try:
-        content = read_json(path)
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of a method's metrics.json; none if it is missing."""
-    rows: dict[str, dict[str, Any]] = read_or_nothing(folder / "metrics.json").get("rows", {})
+    rows: dict[str, dict[str, Any]] = read_json_or_nothing(folder / "metrics.json").get("rows", {})
     return rows
 
 
@@ -145,7 +136,7 @@ def _read_edited_video(results: Path, clip: str, edit: str, method: str, stages:
     # The last one: a job that fails later in the data flow than another has left its log from an earlier run.
     failure = None if done else next((stage for stage in reversed(stages) if stage.reason), None)
     status: Status = "done" if done else "failed" if failure else "not run"
-    provenance = read_or_nothing(folder / "edited.json")
+    provenance = read_json_or_nothing(folder / "edited.json")
     return EditedVideo(clip, edit, method, folder, status, rows, provenance, stages, failure)
 
 

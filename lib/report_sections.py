@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib.files import read_json_or_nothing
 from lib.report_media import add_media, add_thumbnail
-from lib.report_results import EditedVideo, read_losses, read_or_nothing
+from lib.report_results import EditedVideo, read_losses
 
 MAX_LOSS_POINTS = 400  # more cannot be told apart on the page
 CONTROL_ROWS = {"vae_round_trip": "VAE round trip", "source_copy": "Unedited copy"}
@@ -76,8 +77,8 @@ def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], resul
     """
     clip, edit = videos[0].clip, videos[0].edit
     clip_folder, edit_folder = results / clip, results / clip / edit
-    source = read_or_nothing(clip_folder / "source_video.json")
-    mask = read_or_nothing(edit_folder / "edit_mask.json")
+    source = read_json_or_nothing(clip_folder / "source_video.json")
+    mask = read_json_or_nothing(edit_folder / "edit_mask.json")
     return {
         "clip": clip,
         "edit": edit,
@@ -155,10 +156,10 @@ def _add_from(folder: Path, name: str, page: Path, *names: str) -> str | None:
 
 def _list_captions(edit_folder: Path) -> list[dict[str, str]]:
     """Return the prompts; the edit's is the one it was generated with, which may be the user's own."""
-    captions = read_or_nothing(edit_folder / "caption.json")
+    captions = read_json_or_nothing(edit_folder / "caption.json")
     prompts = {"Source": captions.get("source", {}).get("prompt"), "Edit": captions.get("edited", {}).get("prompt")}
     for path in sorted((edit_folder / "encoded").glob("*.json"))[:1]:
-        prompts["Edit"] = read_or_nothing(path).get("settings", {}).get("prompt", prompts["Edit"])
+        prompts["Edit"] = read_json_or_nothing(path).get("settings", {}).get("prompt", prompts["Edit"])
     return [{"label": label, "text": prompt} for label, prompt in prompts.items() if prompt]
 
 
@@ -221,7 +222,7 @@ def _list_facts(
 ) -> list[tuple[str, dict[str, Any]]]:
     facts = [(f"Edited video · {video.method}", video.provenance) for video in videos]
     for video in videos:
-        details = read_or_nothing(video.folder / "metrics.json")
+        details = read_json_or_nothing(video.folder / "metrics.json")
         facts.append((f"First frame · {video.method}", details.get("first_frame", {})))
         facts.append((f"Joins of windows · {video.method}", details.get("joins", {})))
     stages = {stage.name: stage for video in videos for stage in video.stages}

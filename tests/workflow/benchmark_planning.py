@@ -24,7 +24,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.batch_files import batch_file, read_facts
+from lib.batch_files import batch_file
+from lib.files import read_json_or_nothing
 from tests.conftest import ROOT
 from tests.workflow.project import ENVIRONMENT, copy_project, run_snakemake, write_settings
 
@@ -109,7 +110,7 @@ def _start_and_stop(project: Path) -> float:
     words = ["./batch", "start", "--foreground", "--configfile", "my.yaml"]
     started = time.perf_counter()
     driver = subprocess.Popen(words, cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (plan := read_facts(batch_file(project / "results", "plan.json"))).get("to_do"):
+    while not (plan := read_json_or_nothing(batch_file(project / "results", "plan.json"))).get("to_do"):
         assert driver.poll() is None, plan
         time.sleep(0.1)
     seconds = time.perf_counter() - started

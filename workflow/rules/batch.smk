@@ -4,7 +4,8 @@ import dataclasses
 import os
 import time
 
-from lib.batch_files import batch_file, read_facts
+from lib.batch_files import batch_file
+from lib.files import read_json_or_nothing
 from lib.batch_lock import take_lock, this_process, write_driver
 from lib.batch_plan import (
     Round,
@@ -35,10 +36,10 @@ def plan_round():
     if not HAS_DRIVER:
         return Round(list(CLIPS), [], 0)
     ROUND_MARK.unlink(missing_ok=True)
-    driver, known = read_facts(batch_file(RESULTS, "driver.json")), read_finished(RESULTS)
+    driver, known = read_json_or_nothing(batch_file(RESULTS, "driver.json")), read_finished(RESULTS)
     unchanged = [clip for clip in CLIPS if clip in known and known[clip] == clip_fingerprint(CLIPS[clip], RESULTS, RUN)]
     finished = [] if IS_FORCED else unchanged
-    earlier = read_facts(batch_file(RESULTS, "plan.json"))
+    earlier = read_json_or_nothing(batch_file(RESULTS, "plan.json"))
     only = earlier.get("only")
     if only is None and driver.get("only_failed"):
         only = sorted({name.split("/")[0] for name in read_failures(find_stage_files(RESULTS))})
@@ -73,7 +74,7 @@ def begin():
             write_driver(RESULTS, {**this_process(), "is_bare": True})
         except InputError as error:
             refuse(error.problems)
-    earlier = read_facts(batch_file(RESULTS, "plan.json")) if HAS_DRIVER else {}
+    earlier = read_json_or_nothing(batch_file(RESULTS, "plan.json")) if HAS_DRIVER else {}
     to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule.name == "evaluate"]
     write_plan(ROUND, {**earlier, "to_do": [*earlier.get("to_do", []), *to_do]})
 
@@ -81,7 +82,7 @@ def begin():
 def end(reported):
     """Turn what killed jobs left into failures; under a driver, note which clips are finished."""
     settle_killed(RESULTS, nothing_runs=False)
-    plan = read_facts(batch_file(RESULTS, "plan.json"))
+    plan = read_json_or_nothing(batch_file(RESULTS, "plan.json"))
     for job in workflow.scheduler.failed:  # some end before their script can say why: no node, no environment, no input
         if job.is_group() or not job.log or (known := read_failure(job.log[0])) and not is_older(known, plan["begun"]):
             continue
