@@ -21,7 +21,7 @@ Saved = Literal["everything", "most", "linear", "attention", "inputs"]
 
 everything: what autograd would; most: the outputs of self-attention and of all linear layers; linear: but for the
 widest, the feed-forward's first; attention: only self-attention's; inputs: only what the block was given. Of one block
-of the 14B model at 49 frames of 832x480: 3.5, 2.2, 1.7, 0.4 and 0.2 GiB.
+of the 14B model at 49 frames of 832x480: from `most` on 2.1, 1.6, 0.4 and 0.2 GiB; `everything` does not fit an H200.
 """
 
 

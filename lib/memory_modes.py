@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lib.block_runs import Execution, Saved
+from lib.machine import GIB
 
 MemoryMode = Literal["auto", "fast", "balanced", "low"]
 WeightStore = Literal["native", "fp8", "fp8_products"]
 
-GIB = 2**30
 SAVED_OUTPUTS: dict[Saved, float] = {"everything": 40.0, "most": 10.8, "linear": 8.1, "attention": 2.1, "inputs": 1.0}
 """Outputs of a block's width kept per block; measured on an H200, see docs/speed.md."""
 

@@ -21,7 +21,8 @@ from demo.benchmark.random_models import WAN_14B, random_sample, random_transfor
 from lib.block_runs import Execution
 from lib.devices import free_memory, prepare_torch
 from lib.lora import attach_lora
-from lib.memory_modes import GIB, Needs, WeightStore, choose_execution, estimate_bytes
+from lib.machine import GIB
+from lib.memory_modes import Needs, WeightStore, choose_execution, estimate_bytes
 from lib.models.base import Sample
 from lib.models.wan import PlacedRotaryEmbedding, WanModel, place_transformer, transformer_needs
 from lib.training import Objective, Optimizer, start_training, train

@@ -17,8 +17,8 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT
 from lib.block_runs import Execution, set_up_blocks
 from lib.conditioning import reduce_to_cells
 from lib.devices import free_memory
+from lib.machine import GIB
 from lib.memory_modes import (
-    GIB,
     MemoryMode,
     MemoryUse,
     Needs,
