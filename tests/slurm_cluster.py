@@ -32,9 +32,10 @@ SlurmctldPidFile={folder}/slurmctld.own-pid
 SlurmdPidFile={folder}/slurmd.own-pid
 SlurmctldPort=16817
 SlurmdPort=16818
-ReturnToService=2
+ReturnToService=1
 MailProg=/bin/true
 MpiDefault=none
+# A node that a test puts down stays down (ReturnToService=1); one that was only slow to answer comes back.
 # cred_expire above is how long a job that was queued again waits, two minutes otherwise.
 # No cgroups in a container: processes are found by their parents, memory is sampled and enforced every two seconds.
 ProctrackType=proctrack/linuxproc
