@@ -16,7 +16,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT
 
 from lib.block_runs import Execution, set_up_blocks
 from lib.conditioning import reduce_to_cells
-from lib.devices import free_memory
+from lib.devices import free_memory, speed_up_convolutions
 from lib.machine import GIB
 from lib.memory_modes import (
     MemoryMode,
@@ -239,7 +239,8 @@ def load(
     """Load components of a WanImageToVideoPipeline folder or hub id; safetensors only, never remote code."""
     loaded: dict[str, Any] = {}
     if "vae" in components:
-        loaded["vae"] = _freeze(_from_folder(AutoencoderKLWan, name, "vae", torch.float32, download), device)
+        vae = _from_folder(AutoencoderKLWan, name, "vae", torch.float32, download)
+        loaded["vae"] = speed_up_convolutions(_freeze(vae, device))
     if "encoders" in components:
         loaded |= _load_encoders(name, device, dtype, memory, download)
     if "transformer" in components:

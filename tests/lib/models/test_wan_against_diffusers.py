@@ -7,6 +7,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
 from PIL import Image
 
 from lib.conditioning import make_condition_video, make_keep_mask
+from lib.devices import speed_up_convolutions
 from lib.models.base import VideoModel
 from lib.sampling import denoise, draw_noise
 from lib.video_io import to_model_video
@@ -18,8 +19,10 @@ PROMPT, NEGATIVE = "a red star moving to the right", "blurred"
 
 @pytest.fixture(scope="module")
 def pipeline() -> WanImageToVideoPipeline:
-    """The plain pipeline on the same checkpoint, float32."""
-    return WanImageToVideoPipeline.from_pretrained(TINY_WAN, torch_dtype=torch.float32, local_files_only=True)
+    """The plain pipeline on the same checkpoint, float32; its convolutions run in the library that ours run in."""
+    pipeline = WanImageToVideoPipeline.from_pretrained(TINY_WAN, torch_dtype=torch.float32, local_files_only=True)
+    speed_up_convolutions(pipeline.vae)
+    return pipeline
 
 
 @pytest.fixture(scope="module")
