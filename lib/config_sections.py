@@ -191,6 +191,11 @@ class SamplingSection(Section):
     lock_latents: bool = Field(
         False, description="put the source's latents back outside the mask at each sampling step"
     )
+    cache_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="for drafts: a denoising step whose first block changes less than this share takes the rest of"
+        " the step before (First Block Cache); 0: every step is computed whole",
+    )
     composite: bool = Field(False, description="put the source's pixels back outside the mask after decoding")
     feather: Annotated[float, Field(ge=0)] = Field(
         4.0, description="softness of the composite's edge, inside the mask; deviation in pixels at 480p"

@@ -28,6 +28,7 @@ class Sampling:
         lock_latents: put the source's latents back outside the mask at each step.
         composite: put the source's pixels back outside the mask after decoding.
         feather: softness of the composite's edge, pixels at 480p.
+        cache_threshold: see `lib.models.base.VideoModel.begin_sampling`; 0: every step is computed whole.
     """
 
     num_steps: int
@@ -37,6 +38,7 @@ class Sampling:
     lock_latents: bool
     composite: bool
     feather: float
+    cache_threshold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def generate_video(
         title = "denoising step" if len(windows) == 1 else f"window {number + 1} of {len(windows)}, denoising step"
         show = Progress(title, sampling.num_steps).show
         sigmas = sigma_schedule(sampling.num_steps, sampling.shift)
+        model.begin_sampling(sampling.cache_threshold)
         latents = denoise(model, noise, sigmas, conditioning, encoded["negative"], sampling.guidance, show, lock)
         video = to_decoded_video(model.decode_latents(latents))
         if sampling.composite:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from lib.config_sections import MaskKind, Section
 
@@ -21,6 +21,9 @@ class MethodSection(Section):
     lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(None, description="as in sampling, before edit.yaml")
     lock_latents: bool | None = Field(None, description="as in sampling")
     composite: bool | None = Field(None, description="as in sampling")
+    num_steps: PositiveInt | None = Field(None, description="as in sampling")
+    guidance: Annotated[float, Field(ge=1)] | None = Field(None, description="as in sampling")
+    cache_threshold: Annotated[float, Field(ge=0, lt=1)] | None = Field(None, description="as in sampling")
 
 
 UNLOCKED = {"lock_latents": False, "composite": False}
@@ -42,4 +45,5 @@ BUILT_IN_METHODS: dict[str, dict[str, Any]] = {
     "locked": {"lock_latents": True, "composite": False},
     "composited": {"lock_latents": False, "composite": True},
     "locked_composited": {"lock_latents": True, "composite": True},
+    "draft": {"num_steps": 10, "cache_threshold": 0.1},
 }

@@ -59,7 +59,7 @@ def denoise(
         batch_sigma = sigma.to(latents.device).expand(latents.shape[0])
         velocity = model.predict_velocity(latents, batch_sigma, conditioning)
         if guidance > 1:
-            unguided = model.predict_velocity(latents, batch_sigma, {**conditioning, **negative})
+            unguided = model.predict_velocity(latents, batch_sigma, {**conditioning, **negative}, guided=False)
             velocity = unguided + guidance * (velocity - unguided)
         latents = euler_step(latents, velocity, sigma, next_sigma)
         if lock is not None:

@@ -84,8 +84,21 @@ class VideoModel(Protocol):
         """Return (1, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
         ...
 
+    def begin_sampling(self, cache_threshold: float) -> None:
+        """Prepare for the denoising steps of one video.
+
+        Args:
+            cache_threshold: a step that changes the first block's share of the output by less than this, relative to
+                the step before, takes what the other blocks added there; 0: all blocks are computed in every step.
+        """
+        ...
+
     def predict_velocity(
-        self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
+        self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True
     ) -> torch.Tensor:
-        """Predict the velocity, float32, of noisy latents at sigma (batch,)."""
+        """Predict the velocity, float32, of noisy latents at sigma (batch,).
+
+        Args:
+            guided: whether this is the pass with the prompt, or guidance's other; each has a cache of its own.
+        """
         ...

@@ -4,10 +4,11 @@ Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from diffusers import AutoencoderKLWan, FirstBlockCacheConfig, WanTransformer3DModel
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.pipelines.wan.pipeline_wan_i2v import prompt_clean
 from diffusers.video_processor import VideoProcessor
@@ -127,8 +128,17 @@ class WanModel:
         """Read the packed mask: a cell is regenerated if it is in any of the frames that share it."""
         return 1 - conditioning["packed_mask"].amin(dim=1, keepdim=True)
 
+    def begin_sampling(self, cache_threshold: float) -> None:
+        """Switch diffusers' First Block Cache on or off, empty."""
+        transformer = self.transformer
+        assert isinstance(transformer, WanTransformer3DModel)
+        if transformer.is_cache_enabled:
+            transformer.disable_cache()
+        if cache_threshold:
+            transformer.enable_cache(FirstBlockCacheConfig(cache_threshold))
+
     def predict_velocity(
-        self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
+        self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True
     ) -> torch.Tensor:
         """Run the transformer on channels noisy 16, mask 4, condition latents 16."""
         dtype = conditioning["prompt_embeds"].dtype
@@ -136,14 +146,21 @@ class WanModel:
         assert isinstance(rope, PlacedRotaryEmbedding)
         rope.positions = conditioning.get(FRAME_POSITIONS)
         channels = [noisy_latents, conditioning["packed_mask"], conditioning["condition_latents"]]
-        velocity: torch.Tensor = self.transformer(
-            hidden_states=torch.cat(channels, dim=1).to(dtype),
-            timestep=sigma * NUM_TIMESTEPS,
-            encoder_hidden_states=conditioning["prompt_embeds"],
-            encoder_hidden_states_image=conditioning["image_embeds"].to(dtype),
-            return_dict=False,
-        )[0]
+        with self._cached_pass("guided" if guided else "unguided"):
+            velocity: torch.Tensor = self.transformer(
+                hidden_states=torch.cat(channels, dim=1).to(dtype),
+                timestep=sigma * NUM_TIMESTEPS,
+                encoder_hidden_states=conditioning["prompt_embeds"],
+                encoder_hidden_states_image=conditioning["image_embeds"].to(dtype),
+                return_dict=False,
+            )[0]
         return velocity.float()
+
+    def _cached_pass(self, name: str) -> AbstractContextManager[None]:
+        transformer = self.transformer
+        assert isinstance(transformer, WanTransformer3DModel)
+        cached: AbstractContextManager[None] = transformer.cache_context(name)
+        return cached if transformer.is_cache_enabled else nullcontext()
 
     def _encode_image(self, first_frame: torch.Tensor) -> torch.Tensor:
         """Encode frame 0 with CLIP: the last but one hidden states (1, patches + 1, width)."""

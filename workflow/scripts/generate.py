@@ -12,7 +12,8 @@ from lib.stage_model import load_stage_model
 from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, write_lossless, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
-own = {f"sampling.{key}": params[key] for key in ("lora_scale", "lock_latents", "composite")}
+OF_METHOD = ("lora_scale", "lock_latents", "composite", "num_steps", "guidance", "cache_threshold")
+own = {f"sampling.{key}": params[key] for key in OF_METHOD}
 settings = {**params.settings, **params.machine, **own, "seed": params.seed}
 with stage_log(
     snakemake.log[0], f"generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}", snakemake.resources.attempt
