@@ -32,6 +32,11 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
     return torch.device(kind), {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
+def describe_device(device: torch.device) -> str:
+    """Name a device for the record: a GPU's model too, on which results depend."""
+    return str(device) if device.type == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})"
+
+
 def free_memory(device: torch.device) -> int | None:
     """Return the bytes that a GPU has free for this process; None: the device is the CPU."""
     if device.type != "cuda":

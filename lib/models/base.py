@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -33,6 +33,9 @@ class VideoModel(Protocol):
 
     device: torch.device
     """Where its weights are, and what it is given goes."""
+
+    execution: dict[str, Any]
+    """How the transformer is run, for the record: `mode` and the fields of `lib.block_runs.Execution`."""
 
     @property
     def transformer(self) -> nn.Module:

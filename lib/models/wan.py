@@ -5,6 +5,7 @@ Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -46,8 +47,15 @@ class WanModel:
     frame_stride = 4
     size_multiple = 16
 
-    def __init__(self, device: torch.device, components: dict[str, Any], memory: MemoryMode = "fast") -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        components: dict[str, Any],
+        memory: MemoryMode = "fast",
+        execution: dict[str, Any] | None = None,
+    ) -> None:
         self.device = device
+        self.execution = execution or {}
         self._components = components
         self._memory = memory
 
@@ -255,14 +263,15 @@ def load(
 ) -> WanModel:
     """Load components of a WanImageToVideoPipeline folder or hub id; safetensors only, never remote code."""
     loaded: dict[str, Any] = {}
+    execution: dict[str, Any] = {}
     if "vae" in components:
         vae = _from_folder(AutoencoderKLWan, name, "vae", torch.float32, download)
         loaded["vae"] = speed_up_convolutions(_freeze(vae, device))
     if "encoders" in components:
         loaded |= _load_encoders(name, device, dtype, memory, download)
     if "transformer" in components:
-        loaded["transformer"] = _load_transformer(name, device, dtype, memory, download)
-    return WanModel(device, loaded, memory.mode)
+        loaded["transformer"], execution = _load_transformer(name, device, dtype, memory, download)
+    return WanModel(device, loaded, memory.mode, execution)
 
 
 def _load_encoders(
@@ -287,8 +296,12 @@ def _load_encoders(
 
 def _load_transformer(
     name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool
-) -> WanTransformer3DModel:
-    """Load the denoiser in the memory mode asked for; what is streamed never is on the device as a whole."""
+) -> tuple[WanTransformer3DModel, dict[str, Any]]:
+    """Load the denoiser in the memory mode asked for; what is streamed never is on the device as a whole.
+
+    Returns:
+        the denoiser, and how it is run; see `lib.models.base.VideoModel.execution`.
+    """
     config = WanTransformer3DModel.load_config(name, subfolder="transformer", local_files_only=not download)
     needs = transformer_needs(config, memory.latents_shape, dtype)
     mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_memory(device))
@@ -296,7 +309,8 @@ def _load_transformer(
     print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
     straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
     transformer = _from_folder(WanTransformer3DModel, name, "transformer", dtype, download, **straight)
-    return place_transformer(transformer.requires_grad_(False), execution, device)
+    placed = place_transformer(transformer.requires_grad_(False), execution, device)
+    return placed, {"mode": mode, **asdict(execution)}
 
 
 def place_transformer(

@@ -81,6 +81,7 @@ def test_every_file_says_what_made_it(results: Path, clip: str) -> None:
     folder = results / clip / CLIPS[clip] / "mask_lora"
     made = json.loads((folder / "edited.json").read_text())
     assert made["settings"]["seed"] == 0 and made["versions"]["torch"]
+    assert made["device"] == "cpu" and made["execution"]["mode"] == "fast"
     assert all(len(digest) == 64 for digest in {**made["inputs"], **made["outputs"]}.values())
     rows = json.loads((folder / "metrics.json").read_text())["rows"]
     assert set(rows) == {"edited", "vae_round_trip", "source_copy"}

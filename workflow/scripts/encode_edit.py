@@ -1,6 +1,7 @@
 """Encode what an edit is generated from, and its references for stage 2."""
 
 from lib.captions import make_prompt
+from lib.devices import describe_device
 from lib.edited_frames import correct_edited
 from lib.encoding import encode_edit, save_encoded
 from lib.files import read_json, write_json
@@ -25,5 +26,5 @@ with stage_log(
     prompts = (make_prompt(params.trigger_word, caption), settings["sampling.negative_prompt"])
     how = (*prompts, wildcards.mask, params.reference_sample or "still", settings["sampling.image_context"])
     save_encoded(encode_edit(model, video, edited.pop(0), edited, mask, *how, params.window), outputs.encoded)
-    made = describe("encode", {**settings, "prompt": prompts[0]}, inputs, outputs[:1], str(device))
+    made = describe("encode", {**settings, "prompt": prompts[0]}, inputs, outputs[:1], describe_device(device))
     write_json(outputs.provenance, made)

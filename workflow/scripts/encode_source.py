@@ -1,5 +1,6 @@
 """Encode a clip for stage 1."""
 
+from lib.devices import describe_device
 from lib.encoding import encode_source, save_encoded
 from lib.files import read_json, write_json
 from lib.masks import union_masks
@@ -18,5 +19,5 @@ with stage_log(snakemake.log[0], f"encode_source: {wildcards.clip}, {wildcards.m
     how = (wildcards.mask, *copies, snakemake.params.windows)
     encoded = encode_source(model, read_video(inputs.video), union, prompt, *how)
     save_encoded(encoded, outputs.encoded)
-    made = describe("encode", {**settings, "prompt": prompt}, inputs, outputs[:1], str(device))
+    made = describe("encode", {**settings, "prompt": prompt}, inputs, outputs[:1], describe_device(device))
     write_json(outputs.provenance, made)

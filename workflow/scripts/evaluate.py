@@ -1,6 +1,7 @@
 """Measure an edited video, beside the VAE round trip and the unedited copy of the source."""
 
 from lib.checkpoints import resolve_path
+from lib.devices import describe_device
 from lib.edited_frames import correct_edited
 from lib.evaluation import describe_first_frame, describe_joins, evaluate_rows
 from lib.files import read_json, whole_file, write_json
@@ -29,6 +30,6 @@ with stage_log(
     details = {
         "first_frame": describe_first_frame(edited, source, first_frame, used, dilated),
         "joins": describe_joins(rows["edited"], params.windows),
-        "provenance": describe("evaluate", settings, inputs, [], str(device)),
+        "provenance": describe("evaluate", settings, inputs, [], describe_device(device)),
     }
     write_json(outputs.metrics, {"rows": rows, **details})

@@ -1,5 +1,6 @@
 """Generate an edited video from its encoded first frame, source background and mask."""
 
+from lib.devices import describe_device
 from lib.edited_frames import correct_edited
 from lib.encoding import largest_latents, load_encoded
 from lib.files import read_json, whole_file, write_json
@@ -33,4 +34,5 @@ with stage_log(
         write_lossless(path, video, facts["times"], sound)
     with whole_file(outputs.video) as path:
         write_viewable(path, video, facts["times"], params.crf, sound, VideoInfo(**facts["source"]))
-    write_json(outputs.provenance, describe("generate", settings, inputs, outputs[:2], str(device)))
+    made = describe("generate", settings, inputs, outputs[:2], describe_device(device))
+    write_json(outputs.provenance, {**made, "execution": model.execution})

@@ -1,5 +1,6 @@
 """Fine-tune a LoRA: stage decouple on the clip, stage appearance on an edit's references as well."""
 
+from lib.devices import describe_device
 from lib.encoding import largest_latents, load_samples
 from lib.files import write_json
 from lib.provenance import describe
@@ -28,4 +29,5 @@ with stage_log(
     files = (inputs.get("lora"), outputs.lora, outputs.curve, same)
     flat = [sample for of_kind in samples.values() for sample in of_kind]
     train_lora(model, flat, schedule, adapter, optimizer, objective, training["seed"], *files)
-    write_json(outputs.provenance, describe("train_lora", settings, inputs, outputs[:2], str(device)))
+    made = describe("train_lora", settings, inputs, outputs[:2], describe_device(device))
+    write_json(outputs.provenance, {**made, "execution": model.execution})
