@@ -15,7 +15,7 @@ PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint evaluate ablation evaluate-masks benchmark schema benchmark-planning chaos install install-dev clean
+.PHONY: demo test lint evaluate ablation evaluate-masks benchmark benchmark-clip schema benchmark-planning chaos install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -48,6 +48,10 @@ evaluate-masks: install
 # Seconds and GPU memory of the 14B model, with random weights, in each memory mode; BENCHMARK="--tiny" for a CPU.
 benchmark: install
 	$(VENV)/bin/python -m demo.benchmark $(BENCHMARK)
+
+# The seconds of each part of one clip, from loading 46 GB of random weights to the decoded video.
+benchmark-clip: install
+	$(VENV)/bin/python -m demo.benchmark.whole_clip --work "$(EVALUATION)/whole-clip" $(BENCHMARK)
 
 # How long planning a large batch takes.
 benchmark-planning: install-dev

@@ -54,6 +54,7 @@ def random_transformer(
         with torch.device(device):
             block = _cast(WanTransformerBlock(*shape), dtype)
         transformer.blocks.append(block.to(home))
+    transformer.register_to_config(num_layers=config["num_layers"])
     return transformer.requires_grad_(False).eval()
 
 
