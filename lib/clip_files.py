@@ -4,7 +4,7 @@ Only what the layout itself says is judged here; `lib.clips` judges what the fil
 """
 
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,12 +79,8 @@ class ClipFiles:
     problems: tuple[Problem, ...] = ()
 
 
-def read_folder(clips: Path, only: Collection[str] | None = None) -> tuple[list[ClipFiles], list[Problem]]:
-    """Find the clips of a folder, and the problems that belong to no clip.
-
-    Args:
-        only: names of clips to look into; None: all.
-    """
+def read_folder(clips: Path) -> tuple[list[ClipFiles], list[Problem]]:
+    """Find the clips of a folder, and the problems that belong to no clip."""
     try:
         entries, links = list_folder(clips, clips)
     except OSError as error:
@@ -94,9 +90,6 @@ def read_folder(clips: Path, only: Collection[str] | None = None) -> tuple[list[
         if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
             expected = f"each video in a folder of its own: {path.stem}/source{path.suffix}"
             problems.append(Problem(path.name, "a video beside the clips' folders", expected))
-    if only is not None:
-        entries = [path for path in entries if path.name in only]
-        links = [link for link in links if link.place in only]
     found = [_read_clip(path, clips) for path in entries if path.is_dir()]
     found += [ClipFiles(link.place, link.place, problems=(link,)) for link in links]
     if not found and not problems:

@@ -1,7 +1,7 @@
 """From a folder of clips, or a sheet, to the clips and edits of a run; every input problem is found here."""
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,7 +81,6 @@ def find_clips(
     window_overlap: int = 1,
     frame_stride: int = 1,
     cache: Path | None = None,
-    only: Collection[str] | None = None,
 ) -> Batch:
     """Find the clips of a folder or sheet; leave out, with all its problems, what cannot be run.
 
@@ -91,7 +90,6 @@ def find_clips(
         max_windows, window_overlap, frame_stride: how many frames more of a longer clip; see
             `lib.windows.usable_frames`.
         cache: where to remember what the files hold; None: look into each file again.
-        only: names of clips to look at, among those that were checked together before; None: all.
     """
 
     def use_frames(available: int) -> list[int]:
@@ -101,11 +99,10 @@ def find_clips(
 
     if clips.is_dir():
         base = clips
-        found, problems = read_folder(clips, only)
+        found, problems = read_folder(clips)
     elif clips.is_file() and clips.suffix.lower() in SHEET_SUFFIXES:
         base = clips.parent
         found, problems = read_sheet(clips)
-        found = [files for files in found if only is None or files.name in only]
     else:
         found_there = "another kind of file" if clips.exists() else "no such file or folder"
         expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"

@@ -1051,23 +1051,3 @@ def test_the_import_is_light() -> None:
     code = "import sys, lib.clips; print([name for name in ('torch', 'pandas', 'jsonschema') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_one_clip_can_be_looked_at_alone(clips: Path, add: Callable[..., Path]) -> None:
-    """A cluster's job finds of its own clip what the driver found, opens no other's files, and leaves the cache be."""
-    cache = clips.parent / "cache.json"
-    for clip in ("bus", "car"):
-        add(clip)
-    whole, remembered = look(clips, cache), cache.read_bytes()
-    (clips / "bus" / "source.mp4").write_bytes(b"no video any more")
-    alone = find_clips(clips, num_frames=5, start=2, stride=3, only={"car"})
-    assert alone == Batch(whole.clips[1:], ())
-    assert cache.read_bytes() == remembered
-
-
-def test_one_clip_of_a_sheet_can_be_looked_at_alone(sheet: Callable[..., Path]) -> None:
-    """The same for a sheet."""
-    path = sheet({**ROW, "clip": "bus", "source": "gone.mp4"}, {**ROW, "clip": "car"})
-    assert [problem.clip for problem in look(path).problems] == ["bus"]
-    alone = find_clips(path, num_frames=5, start=2, stride=3, only={"car"})
-    assert alone == Batch(look(path).clips, ())

@@ -30,16 +30,6 @@ try:
 except InputError as error:
     refuse(error.problems)
 
-
-def clips_to_look_at():
-    """Names of the clips that a cluster's job works on: the driver has checked the others. None: all."""
-    jobs = workflow.dag_settings.target_jobs if workflow.remote_exec else []
-    if not jobs or any("clip" not in job.wildcards for job in jobs):
-        return None
-    return {job.wildcards["clip"] for job in jobs}
-
-
-OWN_CLIPS = clips_to_look_at()
 BATCH = find_clips(
     Path(SETTINGS.clips),
     num_frames=SETTINGS.video.num_frames,
@@ -48,8 +38,7 @@ BATCH = find_clips(
     max_windows=SETTINGS.video.max_windows,
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FAMILY_LIMITS[SETTINGS.model.family][0],
-    cache=Path(SETTINGS.results) / ".input_checks.json" if OWN_CLIPS is None else None,
-    only=OWN_CLIPS,
+    cache=Path(SETTINGS.results) / ".input_checks.json",
 )
 CLIPS = {clip.name: clip for clip in BATCH.clips}
 EDITS = {(clip.name, edit.name): edit for clip in BATCH.clips for edit in clip.edits}
