@@ -148,6 +148,9 @@ class TrainingSection(Section):
         description="what stage 2 shows of a reference; still: that frame alone, as in the paper; placed: after the"
         " edited first frame and at its own time, so that the LoRA learns when the look comes",
     )
+    reference_draws: PositiveInt = Field(
+        1, description="noise levels at which one step of stage 2 sees a reference, in one batch"
+    )
     rank: PositiveInt = Field(16, description="LoRA rank")
     alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")
     layers: list[LoraLayers] = Field(

@@ -183,8 +183,15 @@ def largest_latents(path: Path) -> tuple[int, ...]:
     return max(shapes, key=math.prod)
 
 
-def load_samples(source: Path, edit: Path | None, device: torch.device) -> dict[str, list[Sample]]:
+def load_samples(
+    source: Path, edit: Path | None, device: torch.device, reference_draws: int = 1
+) -> dict[str, list[Sample]]:
     """Load what a LoRA is trained on, by kind.
+
+    Args:
+        source, edit: files of `encode_source` and `encode_edit`.
+        device: where the tensors go.
+        reference_draws: `Sample.draws` of references.
 
     Returns:
         `source`, the clip's windows; `recoloured`, their copies; `reference`, the edit's references by their
@@ -195,11 +202,11 @@ def load_samples(source: Path, edit: Path | None, device: torch.device) -> dict[
     for name in sorted(groups):
         kind = name.partition("_")[0]
         if kind in kinds:
-            kinds[kind].append(_as_sample(groups[name]))
+            kinds[kind].append(_as_sample(groups[name], reference_draws if kind == REFERENCE else 1))
     return kinds
 
 
-def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:
+def _as_sample(group: Mapping[str, torch.Tensor], draws: int = 1) -> Sample:
     """Split a group into the latents to learn and the conditioning."""
     conditioning: Conditioning = {name: tensor for name, tensor in group.items() if name != LATENTS}
-    return Sample(group[LATENTS], conditioning)
+    return Sample(group[LATENTS], conditioning, draws)

@@ -113,7 +113,7 @@ def train(
     objective: Objective,
     on_step: Callable[[int, float, float], None],
 ) -> None:
-    """Fit the state's parameters by flow matching, one sample a step.
+    """Fit the state's parameters by flow matching, one sample a step, at as many noise levels as it draws.
 
     Args:
         model: with its transformer and LoRA loaded.
@@ -132,10 +132,12 @@ def train(
         started = time.perf_counter()
         state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
         sample = samples[schedule[step - 1]]
-        sigma = shift_sigmas(torch.rand(1, generator=state.generator), objective.sigma_shift).to(sample.latents.device)
-        noise = torch.randn(sample.latents.shape, generator=state.generator).to(sample.latents.device)
-        velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
-        target = target_velocity(sample.latents, noise)
+        latents = sample.latents.expand(sample.draws, -1, -1, -1, -1)
+        uniform = torch.rand(sample.draws, generator=state.generator)
+        sigma = shift_sigmas(uniform, objective.sigma_shift).to(latents.device)
+        noise = torch.randn(latents.shape, generator=state.generator).to(latents.device)
+        velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, sample.conditioning)
+        target = target_velocity(latents, noise)
         loss = _weighted_loss(velocity, target, _cell_weights(model, sample, objective.region_weight))
         state.adamw.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -154,7 +156,7 @@ def _cell_weights(model: VideoModel, sample: Sample, region_weight: float) -> to
     if region_weight == 1:
         return None
     cells = model.regenerated_cells(sample.conditioning)  # (1, 1, latent frames, height, width)
-    return (1 + (region_weight - 1) * cells).expand_as(sample.latents)
+    return (1 + (region_weight - 1) * cells).expand(sample.draws, *sample.latents.shape[1:])
 
 
 def _weighted_loss(velocity: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

@@ -13,10 +13,17 @@ Conditioning = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Sample:
-    """Clean latents (1, channels, latent frames, height, width) and what the model is shown with them."""
+    """What a training step is about.
+
+    Attributes:
+        latents: clean, (1, channels, latent frames, height, width).
+        conditioning: what the model is shown with them.
+        draws: of noise and sigma, in one batch of a step.
+    """
 
     latents: torch.Tensor
     conditioning: Conditioning
+    draws: int = 1
 
 
 class VideoModel(Protocol):
@@ -102,6 +109,7 @@ class VideoModel(Protocol):
         """Predict the velocity, float32, of noisy latents at sigma (batch,).
 
         Args:
+            conditioning: of batch 1, the same for all.
             guided: whether this is the pass with the prompt, or guidance's other; each has a cache of its own.
         """
         ...

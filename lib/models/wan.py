@@ -149,17 +149,18 @@ class WanModel:
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True
     ) -> torch.Tensor:
         """Run the transformer on channels noisy 16, mask 4, condition latents 16."""
+        batch = len(noisy_latents)
         dtype = conditioning["prompt_embeds"].dtype
         rope = self.transformer.rope
         assert isinstance(rope, PlacedRotaryEmbedding)
         rope.positions = conditioning.get(FRAME_POSITIONS)
-        channels = [noisy_latents, conditioning["packed_mask"], conditioning["condition_latents"]]
+        shown = [_repeated(conditioning[name], batch) for name in ("packed_mask", "condition_latents")]
         with self._cached_pass("guided" if guided else "unguided"):
             velocity: torch.Tensor = self.transformer(
-                hidden_states=torch.cat(channels, dim=1).to(dtype),
+                hidden_states=torch.cat([noisy_latents, *shown], dim=1).to(dtype),
                 timestep=sigma * NUM_TIMESTEPS,
-                encoder_hidden_states=conditioning["prompt_embeds"],
-                encoder_hidden_states_image=conditioning["image_embeds"].to(dtype),
+                encoder_hidden_states=_repeated(conditioning["prompt_embeds"], batch),
+                encoder_hidden_states_image=_repeated(conditioning["image_embeds"].to(dtype), batch),
                 return_dict=False,
             )[0]
         return velocity.float()
@@ -201,6 +202,11 @@ class WanModel:
     def _component(self, name: str) -> Any:
         assert name in self._components, f"{name} was not loaded; this stage asked for {sorted(self._components)}"
         return self._components[name]
+
+
+def _repeated(tensor: torch.Tensor, batch: int) -> torch.Tensor:
+    """See a tensor of batch 1 as a larger batch."""
+    return tensor.expand(batch, *tensor.shape[1:])
 
 
 class PlacedRotaryEmbedding(nn.Module):

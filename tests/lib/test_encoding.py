@@ -65,7 +65,8 @@ def test_recoloured_copies_go_with_the_source(tiny_wan: VideoModel, edit_mask: n
     alone = load_samples(tmp_path / "source.safetensors", None, cpu)
     assert torch.equal(alone["source"][0].latents, plain["latents"])
     assert [len(of_kind) for of_kind in alone.values()] == [1, 2, 0]
-    both = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
+    both = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu, reference_draws=4)
+    assert [sample.draws for of_kind in both.values() for sample in of_kind] == [1, 1, 1, 4]
     assert [len(of_kind) for of_kind in both.values()] == [1, 2, 1]
     assert both["reference"][0].latents.shape[2] == 1
 

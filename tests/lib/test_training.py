@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from lib.errors import InputError, InterruptionError
+from lib.flow_matching import add_noise, target_velocity
 from lib.memory_modes import MemoryMode, MemoryUse
 from lib.models import load_model
 from lib.models.base import Sample, VideoModel
@@ -114,6 +115,24 @@ def test_rate_falls_over_the_last_steps_only() -> None:
     falling = replace(OPTIMIZER, learning_rate=1.0, decay_share=0.5)
     assert [falling.rate(step, 8) for step in range(1, 9)] == [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
     assert {OPTIMIZER.rate(step, 8) for step in range(1, 9)} == {OPTIMIZER.learning_rate}
+
+
+def test_draws_of_a_sample_share_a_step(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """A step of three draws has the mean loss of three noise levels, each predicted by itself."""
+    sample = replace(_sample(tiny_wan, 1), draws=3)
+    generator = torch.Generator().manual_seed(7)
+    sigmas = torch.rand(3, generator=generator)
+    noises = torch.randn(3, *sample.latents.shape[1:], generator=generator)
+    alone = []
+    for sigma, noise in zip(sigmas.split(1), noises.split(1), strict=True):
+        noisy = add_noise(sample.latents, noise, sigma)
+        with torch.no_grad():
+            velocity = tiny_wan.predict_velocity(noisy, sigma, sample.conditioning)
+        alone.append((velocity - target_velocity(sample.latents, noise)).square().mean().item())
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    train_lora(tiny_wan, [sample], [0], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+    assert json.loads((tmp_path / "curve.jsonl").read_text())["loss"] == pytest.approx(sum(alone) / 3, rel=1e-5)
+    assert max(alone) - min(alone) > 1e-3, "else one draw could pass for three"
 
 
 @pytest.mark.parametrize("mode", ["balanced", "low"])

@@ -92,6 +92,7 @@ use rule train_lora_decouple as train_lora_appearance with:
             **TRAINING,
             "learning_rate": SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate,
             "references_share": 1 - SETTINGS.training.appearance_source_share,
+            "training.reference_draws": SETTINGS.training.reference_draws,
         },
         num_steps=lambda wildcards: SETTINGS.training.appearance_steps
         + SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1),

@@ -16,8 +16,8 @@ with stage_log(
 ):
     size = largest_latents(inputs.source)
     model, device = load_stage_model(settings, {"transformer"}, snakemake.threads, size, True, snakemake.log[0])
-    samples = load_samples(inputs.source, inputs.get("edit"), device)
     training = {key.removeprefix("training."): value for key, value in params.settings.items()}
+    samples = load_samples(inputs.source, inputs.get("edit"), device, training.get("reference_draws", 1))
     counts = tuple(len(of_kind) for of_kind in samples.values())
     shares = (training["recoloured_share"], training.get("references_share", 0.0))
     schedule = make_schedule(params.num_steps, counts, *shares)
