@@ -86,6 +86,9 @@ def write_checkpoint(folder: Path, config: Config) -> None:
     _change(folder / "tokenizer" / "tokenizer_config.json", TOKENIZER)
     _change(folder / "image_processor" / "preprocessor_config.json", {"size": {"height": side, "width": side}})
     shutil.copy(TINY / "model_index.json", folder)  # last: a folder that has it is whole
+    del blocks, vae, image_encoder, text_encoder
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # the stages' processes need the memory
 
 
 def _change(path: Path, values: Mapping[str, Any]) -> None:
