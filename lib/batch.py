@@ -32,7 +32,7 @@ DESCRIPTION = """Start, watch, stop and resume a batch.
 
 Options of Snakemake's own go behind `--`: ./batch start -- --cores 8 --resources gpu=2
 """
-SLICE_SIZE = 500
+SLICE_SIZE = 1000
 SECONDS_TO_BEGIN = 10.0
 SECONDS_TO_STOP = 420.0
 SECONDS_BETWEEN_LOOKS = 0.2

@@ -90,7 +90,7 @@ def test_a_clip_is_finished_until_anything_of_it_changes(tmp_path: Path) -> None
 
 
 def _settings(results: Path, **changes: object) -> Settings:
-    known = {"configfile": None, "own_results": None, "slurm": False, "slice_size": 500, "options": []}
+    known = {"configfile": None, "own_results": None, "slurm": False, "slice_size": 1000, "options": []}
     return Settings(**{"results": str(results), "folder": str(results.parent), **known, **changes})  # type: ignore[arg-type]
 
 

@@ -37,13 +37,14 @@ def plan_round():
         return Round(list(CLIPS), [], 0)
     ROUND_MARK.unlink(missing_ok=True)
     driver, known = read_json_or_nothing(batch_file(RESULTS, "driver.json")), read_finished(RESULTS)
-    unchanged = [clip for clip in CLIPS if clip in known and known[clip] == clip_fingerprint(CLIPS[clip], RESULTS, RUN)]
-    finished = [] if IS_FORCED else unchanged
     earlier = read_json_or_nothing(batch_file(RESULTS, "plan.json"))
+    tried = earlier.get("tried", [])
+    looked_at = [] if IS_FORCED else [clip for clip in known.keys() - set(tried) if clip in CLIPS]
+    finished = [clip for clip in looked_at if known[clip] == clip_fingerprint(CLIPS[clip], RESULTS, RUN)]
     only = earlier.get("only")
     if only is None and driver.get("only_failed"):
         only = sorted({name.split("/")[0] for name in read_failures(find_stage_files(RESULTS))})
-    chosen = choose_round(list(CLIPS), finished, earlier.get("tried", []), only, driver.get("slice_size", len(CLIPS)))
+    chosen = choose_round(list(CLIPS), finished, tried, only, driver.get("slice_size", len(CLIPS)))
     write_plan(chosen, {**earlier, "only": only})
     return chosen
 
