@@ -17,6 +17,7 @@ from torch import nn
 from lib.errors import InputError, Problem
 from lib.files import whole_file
 from lib.lora_files import METADATA_KEY, PREFIX
+from lib.models.base import VideoModel
 
 
 def attach_lora(
@@ -86,6 +87,34 @@ def load_lora(transformer: Any, path: Path, trainable: bool = False, scale: floa
             layer.set_scale("default", scale)
     _compute_in_type_of_inputs(transformer)
     return parameters
+
+
+def load_for_generation(model: VideoModel, path: Path, scale: float) -> None:
+    """Load an adapter that is not trained any more; merge it where a big model keeps whole weights on a GPU.
+
+    Args:
+        model: with its transformer loaded.
+        path, scale: see `load_lora`.
+
+    Raises:
+        InputError: see `load_lora`.
+    """
+    load_lora(model.transformer, path, scale=scale)
+    how = model.execution
+    if how["compiled"] and how["weights"] == "native" and not how["stream_weights"]:
+        merge_lora(model.transformer)
+
+
+@torch.no_grad()
+def merge_lora(transformer: nn.Module) -> None:
+    """Add the loaded adapter to the weights, so that a forward pass costs no more than without it.
+
+    At 14B the adapter's thin products, apart, read and write each layer's output once more. Merged weights are rounded
+    once more to their type: not for weights in 8 bits, whose rounding would swallow the adapter.
+    """
+    for layer in transformer.modules():
+        if isinstance(layer, LoraLayer):
+            layer.merge()
 
 
 class _CastingLinear(nn.Linear):

@@ -25,7 +25,7 @@ from lib.checkpoints import ROOT
 from lib.devices import prepare_torch
 from lib.encoding import encode_edit, encode_source, largest_latents, load_encoded, load_samples, save_encoded
 from lib.generation import EditedClip, Sampling, generate_video
-from lib.lora import load_lora
+from lib.lora import load_for_generation
 from lib.machine import GIB
 from lib.stage_model import load_stage_model
 from lib.training import Adapter, Objective, Optimizer, train_lora
@@ -131,7 +131,7 @@ def run_stage(stage: str, given: argparse.Namespace, started: float) -> dict[str
     else:
         size = largest_latents(folder / "edit.safetensors")
         model, device = load_stage_model(settings, {"vae", "transformer"}, torch.get_num_threads(), size)
-        load_lora(model.transformer, folder / "lora.safetensors")
+        load_for_generation(model, folder / "lora.safetensors", 1.0)
         mark("loading the transformer and the VAE")
         sampling = Sampling(given.denoising_steps, given.guidance, 5.0, 0, False, False, 4.0, given.cache_threshold)
         encoded = load_encoded(folder / "edit.safetensors", device)

@@ -5,7 +5,7 @@ from lib.edited_frames import correct_edited
 from lib.encoding import largest_latents, load_encoded
 from lib.files import read_json, whole_file, write_json
 from lib.generation import EditedClip, Sampling, generate_video
-from lib.lora import load_lora
+from lib.lora import load_for_generation
 from lib.provenance import describe
 from lib.sound import read_sound
 from lib.stage_log import stage_log
@@ -22,7 +22,7 @@ with stage_log(
     size = largest_latents(inputs.encoded)
     model, device = load_stage_model(settings, {"vae", "transformer"}, snakemake.threads, size, log=snakemake.log[0])
     for lora in inputs.lora:
-        load_lora(model.transformer, lora, scale=params.lora_scale)
+        load_for_generation(model, lora, params.lora_scale)
     given = {key.removeprefix("sampling."): value for key, value in settings.items()}
     sampling = Sampling(*[given[key] for key in Sampling.__annotations__])
     source, mask = read_video(inputs.video), read_mask(inputs.mask)
