@@ -16,7 +16,7 @@ STAGE_VERSIONS = {
     "segment_masks": 2,
     "encode": 1,
     "train_lora": 3,
-    "generate": 2,
+    "generate": 3,
     "evaluate": 2,
     "report": 1,
 }

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import WanImageToVideoPipeline, WanTransformer3DModel
+from peft.tuners.lora import LoraLayer
 
 from lib.errors import InputError
-from lib.lora import attach_lora, load_lora, merge_lora, save_lora
+from lib.lora import attach_lora, load_for_generation, load_lora, merge_lora, save_lora
 from lib.models import load_model
 from tests.conftest import TINY_WAN
 
@@ -134,3 +135,26 @@ def test_a_lora_of_strength_zero_merges_to_nothing(tmp_path: Path) -> None:
     load_lora(transformer, tmp_path / "lora.safetensors", scale=0.0)
     merge_lora(transformer)
     assert torch.equal(transformer(**_inputs(transformer)).sample, plain(**_inputs(plain)).sample)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_merged"),
+    [
+        ({}, False),
+        ({"compiled": True}, True),
+        ({"compiled": True, "stream_weights": True}, False),
+        ({"compiled": True, "weights": "fp8"}, False),
+        ({"compiled": True, "weights": "fp8_products"}, False),
+    ],
+)
+def test_only_whole_weights_that_stay_are_merged(changes: dict[str, object], is_merged: bool, tmp_path: Path) -> None:
+    """Merging is for a big model on a GPU; never into weights in 8 bits or in host memory. It says the same."""
+    path = tmp_path / "lora.safetensors"
+    expected = _trained_lora(_transformer(), path)
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    model.execution = {**model.execution, **changes}
+    load_for_generation(model, path, 1.0)
+    layers = [layer for layer in model.transformer.modules() if isinstance(layer, LoraLayer)]
+    assert layers and all(layer.merged == is_merged for layer in layers)
+    with torch.no_grad():
+        torch.testing.assert_close(model.transformer(**_inputs(model.transformer)).sample, expected)
