@@ -19,6 +19,8 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
         num_threads: CPU threads granted by the scheduler; sums depend on it, so it is always set.
     """
     torch.set_num_threads(num_threads)
+    # A checkpoint's files are read side by side. diffusers looks at this once, when it is imported: after this call.
+    os.environ.setdefault("HF_ENABLE_PARALLEL_LOADING", "YES")
     if device != "cpu":
         claim_gpu(os.environ, count_gpus())
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
@@ -28,6 +30,7 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path.home() / ".cache" / "first-frame-video-editing"))
         os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # less lost between allocations
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only finds bugs
     precision = dtype if dtype != "auto" else "bfloat16" if kind == "cuda" else "float32"
     return torch.device(kind), {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 

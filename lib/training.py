@@ -220,7 +220,7 @@ def train_lora(
             row = {"step": step, "sample": schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
             state.curve.append(json.dumps(row))
             progress.show(step, loss)
-            if stops or step % STEPS_BETWEEN_SAVES == 0:
+            if stops or (step % STEPS_BETWEEN_SAVES == 0 and step < len(schedule)):
                 save_state(kept, state, training)
             if stops:
                 done = f"step {step} of {len(schedule)}"

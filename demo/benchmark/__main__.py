@@ -1,7 +1,8 @@
 """Speed and memory of the real architecture with random weights: `python -m demo.benchmark`, or `make benchmark`.
 
 Each row is a way to run the transformer: seconds a LoRA step and a forward pass, the GPU's peak memory in each, and how
-near they come to the floor that this GPU's own matrix product and attention rates set.
+near they come to the floor that this GPU's own matrix product and attention rates set. Those rates are measured twice:
+for a moment, and for seconds on end, in which most GPUs slow down to stay within their power limit.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,15 +23,19 @@ from lib.block_runs import Execution
 from lib.devices import free_memory, prepare_torch
 from lib.lora import attach_lora
 from lib.machine import GIB
-from lib.memory_modes import Needs, WeightStore, choose_execution, estimate_bytes
+from lib.memory_modes import MemoryUse, Needs, WeightStore, choose_execution, estimate_bytes
 from lib.models.base import Sample
-from lib.models.wan import PlacedRotaryEmbedding, WanModel, place_transformer, transformer_needs
+from lib.models.wan import WanModel
+from lib.models.wan_loading import choose_attention, place_transformer, transformer_needs
+from lib.models.wan_rotary import PlacedRotaryEmbedding
 from lib.training import Objective, Optimizer, start_training, train
 
 MODES = ("plain", "fast", "balanced", "low")
 OPTIMIZER = Optimizer(1e-4, 0.0, 0.9, 0.99, 0.01, 1.0)
 LAYERS = ("self_attention", "cross_attention", "feed_forward")
 RANK = 16
+MOMENT, ON_END = 0.05, 2.0  # seconds for which a rate is measured
+CALLS_BETWEEN_LOOKS = 10  # at the clock
 TINY = {"num_attention_heads": 2, "attention_head_dim": 64, "ffn_dim": 512, "num_layers": 3, "added_kv_proj_dim": 128}
 
 Row = dict[str, Any]
@@ -44,6 +49,9 @@ class Rates:
     attention: float
     attention_backward: float
 
+    def __str__(self) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {rate / 1e12:.3g}" for name, rate in vars(self).items())
+
 
 @dataclass(frozen=True)
 class Work:
@@ -51,11 +59,13 @@ class Work:
 
     Attributes:
         num_forwards, num_steps: after the first, which compiles; 0: none.
+        draws: noise levels that a training step sees the clip at, in one batch.
         device, dtype: of the model.
     """
 
     num_forwards: int
     num_steps: int
+    draws: int
     device: torch.device
     dtype: torch.dtype
 
@@ -72,13 +82,17 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
     """
     device = work.device
     _forget(device)
-    sample = random_sample(config, *clip, device, work.dtype)
-    needs = transformer_needs(config, sample.latents.shape, work.dtype)
+    sample = replace(random_sample(config, *clip, device, work.dtype), draws=work.draws)
+    latents_shape = (work.draws, *sample.latents.shape[1:])
+    needs = transformer_needs(config, latents_shape, work.dtype)
     execution = None if mode == "plain" else _execution(mode, weights, needs, work)
     started = time.perf_counter()
     model = _build(execution, config, device, work.dtype)
-    row: Row = {"mode": mode, "weights": weights, "clip": f"{clip[0]}x{clip[2]}x{clip[1]}"}
+    row: Row = {"mode": mode, "weights": weights, "clip": f"{clip[0]}x{clip[2]}x{clip[1]}", "draws": work.draws}
     row |= {"saved": execution.saved if execution else "inputs", "build_s": time.perf_counter() - started}
+    if execution:
+        memory = MemoryUse("auto", weights, latents_shape, work.num_steps > 0)
+        row["attention"] = choose_attention(model.transformer, memory, work.dtype, device)
     for name, count, run in (("forward", work.num_forwards, _forward), ("step", work.num_steps, _train)):
         if count:
             _forget(device, compiled=False)
@@ -102,8 +116,10 @@ def floors(config: Mapping[str, Any], tokens: int, rates: Rates) -> tuple[float,
     return forward, forward + linear / rates.matrix + 2.5 * attention / rates.attention_backward
 
 
-def measure_rates(config: Mapping[str, Any], tokens: int, device: torch.device, dtype: torch.dtype) -> Rates:
-    """Time the two products that matter, at this model's and this clip's size."""
+def measure_rates(
+    config: Mapping[str, Any], tokens: int, device: torch.device, dtype: torch.dtype, duration: float
+) -> Rates:
+    """Time the two products that matter, at this model's and this clip's size, each for so many seconds."""
     width, wide, heads = (config[key] for key in ("attention_head_dim", "ffn_dim", "num_attention_heads"))
     left = torch.randn(tokens, width * heads, device=device, dtype=dtype)
     right = torch.randn(wide, width * heads, device=device, dtype=dtype)
@@ -111,21 +127,24 @@ def measure_rates(config: Mapping[str, Any], tokens: int, device: torch.device, 
     output = F.scaled_dot_product_attention(query, query, query)
     work = 4 * tokens**2 * width * heads
     with torch.no_grad():
-        matrix = 2 * tokens * width * heads * wide / _seconds(lambda: left @ right.t(), device)
-        attention = work / _seconds(lambda: F.scaled_dot_product_attention(query, query, query), device)
+        matrix = 2 * tokens * width * heads * wide / _seconds(lambda: left @ right.t(), device, duration)
+        attention = work / _seconds(lambda: F.scaled_dot_product_attention(query, query, query), device, duration)
     gradient = torch.randn_like(output)
-    backward = _seconds(lambda: torch.autograd.grad(output, query, gradient, retain_graph=True), device)
+    backward = _seconds(lambda: torch.autograd.grad(output, query, gradient, retain_graph=True), device, duration)
     return Rates(matrix, attention, 2.5 * work / backward)
 
 
-def _seconds(work: Callable[[], Any], device: torch.device, repeats: int = 10) -> float:
+def _seconds(work: Callable[[], Any], device: torch.device, duration: float) -> float:
+    """Return the mean time of a call over so many seconds, after two calls that do not count."""
     for _ in range(2):
         work()
     _wait(device)
-    started = time.perf_counter()
-    for _ in range(repeats):
-        work()
-    _wait(device)
+    repeats, started = 0, time.perf_counter()
+    while time.perf_counter() - started < duration or repeats < 1:
+        for _ in range(CALLS_BETWEEN_LOOKS):
+            work()
+        _wait(device)
+        repeats += CALLS_BETWEEN_LOOKS
     return (time.perf_counter() - started) / repeats
 
 
@@ -224,6 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", default="832x480", help="width x height, pixels")
     parser.add_argument("--steps", type=int, default=3, help="training steps timed in each mode, after the first")
     parser.add_argument("--forwards", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=1, help="noise levels of a step, in one batch")
     parser.add_argument("--blocks", type=int, default=WAN_14B["num_layers"], help="fewer, for a shorter look")
     parser.add_argument("--tiny", action="store_true", help="a toy of the same architecture, for a CPU")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
@@ -238,14 +258,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     width, height = (int(side) for side in given.size.split("x"))
     clip = (given.frames, height, width)
     tokens = (1 + (given.frames - 1) // 4) * (height // 16) * (width // 16)
-    rates = measure_rates(config, tokens, device, dtype)
+    rates = measure_rates(config, tokens, device, dtype, MOMENT)
     floor = floors(config, tokens, rates)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     print(f"{name}, torch {torch.__version__}, {dtype}; {tokens} tokens a clip")
     print(f"floor: {floor[1]:.3g} s/step, {floor[0]:.3g} s/forward")
-    print(f"rates, TFLOP/s: {', '.join(f'{key} {value / 1e12:.3g}' for key, value in vars(rates).items())}", flush=True)
+    print(f"rates, TFLOP/s: {rates}", flush=True)
+    held = measure_rates(config, tokens, device, dtype, ON_END) if device.type == "cuda" else rates
+    held_floor = floors(config, tokens, held)
+    print(
+        f"for {ON_END:g} s on end: {held}; floor {held_floor[1]:.3g} s/step, {held_floor[0]:.3g} s/forward", flush=True
+    )
     rows: list[Row] = []
-    work = Work(given.forwards, given.steps, device, dtype)
+    facts = {"device": name, "torch": torch.__version__, "rates": vars(rates), "floor": floor}
+    facts |= {"held_rates": vars(held), "held_floor": held_floor}
+    work = Work(given.forwards, given.steps, given.draws, device, dtype)
     for mode in given.modes:
         stores: list[WeightStore] = given.weights if mode != "plain" else ["native"]
         for weights in stores:
@@ -255,8 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             except torch.OutOfMemoryError as error:
                 print(f"{mode}, {weights}: out of memory ({str(error).splitlines()[0]})", flush=True)
             if given.json:
-                facts = {"device": name, "torch": torch.__version__, "rates": vars(rates), "floor": floor, "rows": rows}
-                given.json.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+                given.json.write_text(json.dumps({**facts, "rows": rows}, indent=1), encoding="utf-8")
     print(f"\n{show(rows, floor)}")
 
 

@@ -7,22 +7,17 @@ once, 46 GB for the 14B model. The table has each part's seconds and share.
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKLWan
-from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
-from demo.benchmark.random_models import WAN_14B, random_transformer
 from lib.checkpoints import ROOT
-from lib.devices import prepare_torch
 from lib.encoding import encode_edit, encode_source, largest_latents, load_encoded, load_samples, save_encoded
 from lib.generation import EditedClip, Sampling, generate_video
 from lib.lora import load_for_generation
@@ -30,69 +25,9 @@ from lib.machine import GIB
 from lib.stage_model import load_stage_model
 from lib.training import Adapter, Objective, Optimizer, train_lora
 
+NUM_BLOCKS = 40  # of the 14B model
 STAGES = ("encode", "train", "generate")
 TINY = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
-CHECKPOINT: Mapping[str, Mapping[str, Any]] = {
-    "transformer": WAN_14B,
-    "text_encoder": {
-        "d_model": 4096,
-        "d_ff": 10240,
-        "d_kv": 64,
-        "num_layers": 24,
-        "num_heads": 64,
-        "vocab_size": 256384,
-        "feed_forward_proj": "gated-gelu",
-    },
-    "image_encoder": {
-        "hidden_size": 1280,
-        "intermediate_size": 5120,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 16,
-        "image_size": 224,
-        "patch_size": 14,
-        "projection_dim": 1024,
-        "hidden_act": "gelu",
-    },
-    "vae": {},  # the class's own defaults
-}
-"""The parts of Wan-AI/Wan2.1-I2V-14B-480P-Diffusers."""
-
-Config = Mapping[str, Mapping[str, Any]]
-# What differs from the demo model's tokenizer and image processor.
-TOKENIZER = {"model_max_length": 512}
-
-
-def write_checkpoint(folder: Path, config: Config) -> None:
-    """Write a checkpoint of random weights; tokenizer and image processor are the demo model's, but for their sizes.
-
-    Args:
-        folder: left as it is if it holds a whole checkpoint.
-        config: of each part, as CHECKPOINT.
-    """
-    if (folder / "model_index.json").exists():
-        return
-    device, _ = prepare_torch("auto", "auto", torch.get_num_threads())
-    blocks = random_transformer(config["transformer"], device, torch.bfloat16, torch.device("cpu"))
-    blocks.save_pretrained(folder / "transformer")
-    with device:
-        vae = AutoencoderKLWan(**config["vae"])
-        image_encoder = CLIPVisionModel(CLIPVisionConfig(**config["image_encoder"]))
-        text_encoder = UMT5EncoderModel(UMT5Config(**config["text_encoder"])).to(torch.bfloat16)
-    for name, part in (("vae", vae), ("image_encoder", image_encoder), ("text_encoder", text_encoder)):
-        part.save_pretrained(folder / name)
-    for name in ("tokenizer", "image_processor", "scheduler"):
-        shutil.copytree(TINY / name, folder / name, dirs_exist_ok=True)
-    side = config["image_encoder"]["image_size"]
-    _change(folder / "tokenizer" / "tokenizer_config.json", TOKENIZER)
-    _change(folder / "image_processor" / "preprocessor_config.json", {"size": {"height": side, "width": side}})
-    shutil.copy(TINY / "model_index.json", folder)  # last: a folder that has it is whole
-    del blocks, vae, image_encoder, text_encoder
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # the stages' processes need the memory
-
-
-def _change(path: Path, values: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **values}), encoding="utf-8")
 
 
 def run_stage(stage: str, given: argparse.Namespace, started: float) -> dict[str, float]:
@@ -200,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and what is made")
     parser.add_argument("--tiny", action="store_true", help="the demo's model and a small clip, for a CPU")
-    parser.add_argument("--blocks", type=int, default=WAN_14B["num_layers"], help="fewer, for a shorter look")
+    parser.add_argument("--blocks", type=int, default=NUM_BLOCKS, help="fewer, for a shorter look")
     parser.add_argument("--frames", type=int, default=49)
     parser.add_argument("--size", default="832x480", help="width x height, pixels")
     parser.add_argument("--steps", type=int, default=100, help="of training")
@@ -226,7 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     given.work.mkdir(parents=True, exist_ok=True)
     if not given.tiny:
-        transformer = {**WAN_14B, "num_layers": given.blocks}
+        # Here, since a stage's process, which takes its time from the start, has no need of these modules.
+        from demo.benchmark.checkpoint import CHECKPOINT, write_checkpoint
+
+        transformer = {**CHECKPOINT["transformer"], "num_layers": given.blocks}
         write_checkpoint(given.model, {**CHECKPOINT, "transformer": transformer})
     parts: list[tuple[str, str, float]] = []
     for stage in given.stages:

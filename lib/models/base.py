@@ -42,7 +42,7 @@ class VideoModel(Protocol):
     """Where its weights are, and what it is given goes."""
 
     execution: dict[str, Any]
-    """How the transformer is run, for the record: `mode` and the fields of `lib.block_runs.Execution`."""
+    """How the transformer is run, for the record: `mode`, the fields of `lib.block_runs.Execution` and `attention`."""
 
     @property
     def transformer(self) -> nn.Module:

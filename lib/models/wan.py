@@ -3,33 +3,22 @@
 Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that pipeline.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan, FirstBlockCacheConfig, WanTransformer3DModel
-from diffusers.models.modeling_utils import ModelMixin
+from diffusers import FirstBlockCacheConfig, WanTransformer3DModel
 from diffusers.pipelines.wan.pipeline_wan_i2v import prompt_clean
 from diffusers.video_processor import VideoProcessor
 from torch import nn
-from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
 
-from lib.block_runs import Execution, set_up_blocks
 from lib.conditioning import reduce_to_cells
-from lib.devices import free_memory, speed_up_convolutions
-from lib.machine import GIB
-from lib.memory_modes import (
-    MemoryMode,
-    MemoryUse,
-    Needs,
-    choose_execution,
-    estimate_bytes,
-    stream_encoder,
-    tile_vae,
-)
+from lib.devices import free_memory
+from lib.memory_modes import MemoryMode, MemoryUse, tile_vae
 from lib.models.base import Conditioning
+from lib.models.wan_loading import load_encoders, load_transformer, load_vae
+from lib.models.wan_rotary import PlacedRotaryEmbedding
 
 MAX_PROMPT_TOKENS = 512
 FRAME_POSITIONS = "frame_positions"  # in a Conditioning: where in the clip its latent frames stand
@@ -209,38 +198,6 @@ def _repeated(tensor: torch.Tensor, batch: int) -> torch.Tensor:
     return tensor.expand(batch, *tensor.shape[1:])
 
 
-class PlacedRotaryEmbedding(nn.Module):
-    """Wan's rotary position embedding, for latent frames that stand anywhere in a clip.
-
-    Attributes:
-        positions: place in the clip of each latent frame of the next forward pass, (latent frames,) int64; None: side
-            by side from the start, as in pre-training.
-    """
-
-    def __init__(self, original: Any) -> None:
-        super().__init__()
-        self.original = original
-        self.positions: torch.Tensor | None = None
-
-    def forward(self, hidden_states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return cosines and sines, each (1, tokens, 1, head width), for latents (batch, channels, f, h, w)."""
-        cosines, sines = self.original(hidden_states)
-        if self.positions is None:
-            return cosines, sines
-        return (
-            _place(cosines, self.original.freqs_cos[self.positions], self.original.t_dim),
-            _place(sines, self.original.freqs_sin[self.positions], self.original.t_dim),
-        )
-
-
-def _place(rotation: torch.Tensor, in_time: torch.Tensor, width: int) -> torch.Tensor:
-    """Replace the first `width` channels of a rotation, those that tell time, by rows of the table, one a frame."""
-    _, tokens, _, channels = rotation.shape
-    frames = rotation.reshape(1, len(in_time), -1, 1, channels).clone()
-    frames[..., :width] = in_time[:, :width].view(1, -1, 1, 1, width)
-    return frames.view(1, tokens, 1, channels)
-
-
 def pack_keep_mask(keep_mask: torch.Tensor, cell_size: int, frame_stride: int) -> torch.Tensor:
     """Pack a keep_mask as Wan reads it: latent resolution, frame 0 repeated, frames folded to channels.
 
@@ -271,84 +228,9 @@ def load(
     loaded: dict[str, Any] = {}
     execution: dict[str, Any] = {}
     if "vae" in components:
-        vae = _from_folder(AutoencoderKLWan, name, "vae", torch.float32, download)
-        loaded["vae"] = speed_up_convolutions(_freeze(vae, device))
+        loaded["vae"] = load_vae(name, device, download)
     if "encoders" in components:
-        loaded |= _load_encoders(name, device, dtype, memory, download)
+        loaded |= load_encoders(name, device, dtype, memory, download)
     if "transformer" in components:
-        loaded["transformer"], execution = _load_transformer(name, device, dtype, memory, download)
+        loaded["transformer"], execution = load_transformer(name, device, dtype, memory, download)
     return WanModel(device, loaded, memory.mode, execution)
-
-
-def _load_encoders(
-    name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool
-) -> dict[str, Any]:
-    local = not download
-    tokenizer = AutoTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
-    image_processor = AutoImageProcessor.from_pretrained(name, subfolder="image_processor", local_files_only=local)
-    text_encoder = _from_folder(UMT5EncoderModel, name, "text_encoder", dtype, download)
-    if stream_encoder(memory.mode, text_encoder.num_parameters() * dtype.itemsize, free_memory(device)):
-        print("the text encoder's weights come from host memory, block by block")
-        how = Execution(saved="inputs", stream_weights=True)
-        set_up_blocks(text_encoder.requires_grad_(False).encoder.block, how, device)
-    image_encoder = _from_folder(CLIPVisionModel, name, "image_encoder", torch.float32, download)
-    return {
-        "tokenizer": tokenizer,
-        "image_processor": image_processor,
-        "text_encoder": _freeze(text_encoder, device),
-        "image_encoder": _freeze(image_encoder, device),
-    }
-
-
-def _load_transformer(
-    name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool
-) -> tuple[WanTransformer3DModel, dict[str, Any]]:
-    """Load the denoiser in the memory mode asked for; what is streamed never is on the device as a whole.
-
-    Returns:
-        the denoiser, and how it is run; see `lib.models.base.VideoModel.execution`.
-    """
-    config = WanTransformer3DModel.load_config(name, subfolder="transformer", local_files_only=not download)
-    needs = transformer_needs(config, memory.latents_shape, dtype)
-    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_memory(device))
-    expected = estimate_bytes(execution, needs, memory.training) / GIB
-    print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
-    straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
-    transformer = _from_folder(WanTransformer3DModel, name, "transformer", dtype, download, **straight)
-    placed = place_transformer(transformer.requires_grad_(False), execution, device)
-    return placed, {"mode": mode, **asdict(execution)}
-
-
-def place_transformer(
-    transformer: WanTransformer3DModel, execution: Execution, device: torch.device
-) -> WanTransformer3DModel:
-    """Put a frozen transformer on a device, as its blocks are to be run."""
-    transformer.rope = PlacedRotaryEmbedding(transformer.rope)
-    set_up_blocks(transformer.blocks, execution, device)
-    return transformer.eval().to(device)
-
-
-def transformer_needs(config: Mapping[str, Any], latents_shape: Sequence[int], dtype: torch.dtype) -> Needs:
-    """Count what a WanTransformer3DModel needs for latents (batch, channels, frames, height, width)."""
-    batch, _, frames, height, width = latents_shape
-    step, rows, columns = config["patch_size"]
-    tokens = batch * (frames // step) * (height // rows) * (width // columns)
-    channels = config["num_attention_heads"] * config["attention_head_dim"]
-    attention, added = 4 * channels**2, 2 * channels * (config["added_kv_proj_dim"] or 0)
-    block = 2 * attention + added + 2 * channels * config["ffn_dim"]
-    other = 7 * channels**2 + channels * (config["text_dim"] + (config["image_dim"] or 0))
-    itemsize = dtype.itemsize
-    counts = (config["num_layers"], block * itemsize, other * itemsize, tokens * channels * itemsize)
-    return Needs(*counts, num_parameters=config["num_layers"] * block + other)
-
-
-def _from_folder(kind: Any, name: str, folder: str, dtype: torch.dtype, download: bool, **options: Any) -> Any:
-    """Load a component of diffusers or transformers, which name the type differently."""
-    typed = {"torch_dtype" if issubclass(kind, ModelMixin) else "dtype": dtype}
-    return kind.from_pretrained(
-        name, subfolder=folder, use_safetensors=True, local_files_only=not download, **typed, **options
-    )
-
-
-def _freeze(module: Any, device: torch.device) -> Any:
-    return module.requires_grad_(False).eval().to(device)

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from demo.benchmark import checkpoint
 from demo.benchmark.__main__ import TINY as TINY_TRANSFORMER
+from demo.benchmark.checkpoint import CHECKPOINT, write_checkpoint
 from demo.benchmark.random_models import WAN_14B
-from demo.benchmark.whole_clip import CHECKPOINT, draw_clip, main, write_checkpoint
+from demo.benchmark.whole_clip import NUM_BLOCKS, draw_clip, main
 from lib.conditioning import make_condition_video, make_keep_mask
 from lib.models import COMPONENTS, load_model
 from lib.video_io import to_model_video
@@ -25,8 +27,13 @@ def test_each_part_of_each_stage_has_its_seconds(tmp_path: Path, capfd: pytest.C
     assert (tmp_path / "lora.safetensors").exists()
 
 
-def test_the_checkpoint_loads_as_a_published_one(tmp_path: Path) -> None:
-    """The folder's layout and classes are those of the 14B model, at a toy's size; it is written once."""
+@pytest.mark.parametrize("shard_size", ["5GB", "500KB"])
+def test_the_checkpoint_loads_as_a_published_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_size: str
+) -> None:
+    """Layout and classes are those of the 14B model, at a toy's size, in one file or more, written once."""
+    monkeypatch.setattr(checkpoint, "SHARD_SIZE", shard_size)
+    assert WAN_14B["num_layers"] == NUM_BLOCKS
     width = 32
     config = {
         **CHECKPOINT,
@@ -42,6 +49,7 @@ def test_the_checkpoint_loads_as_a_published_one(tmp_path: Path) -> None:
         "vae": {"base_dim": 8},
     }
     write_checkpoint(tmp_path, config)
+    assert (len(list((tmp_path / "transformer").glob("*.safetensors"))) > 1) == (shard_size != "5GB")
     written = (tmp_path / "model_index.json").stat().st_mtime_ns
     write_checkpoint(tmp_path, config)
     assert (tmp_path / "model_index.json").stat().st_mtime_ns == written

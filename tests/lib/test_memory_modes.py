@@ -7,7 +7,7 @@ from demo.benchmark.random_models import WAN_14B, random_transformer
 from lib.block_runs import Execution
 from lib.machine import GIB
 from lib.memory_modes import Needs, choose_execution, estimate_bytes, stream_encoder, tile_vae
-from lib.models.wan import transformer_needs
+from lib.models.wan_loading import transformer_needs
 
 LATENTS_480P = (1, 16, 13, 60, 104)  # 49 frames of 832x480
 LOW = Execution(True, "inputs", stream_weights=True, offload_inputs=True)
