@@ -17,7 +17,7 @@ from lib.flow_matching import add_noise, shift_sigmas, target_velocity
 from lib.lora import attach_lora, load_lora, save_lora
 from lib.models.base import Sample, VideoModel
 from lib.stage_log import Progress
-from lib.training_state import LoopState, restore_state, save_state, state_path, stop_signals
+from lib.training_state import LoopState, restore_state, state_path, state_writer, stop_signals
 
 STEPS_BETWEEN_SAVES = 25  # of the state: what a kill -9 costs at most; two minutes of the 14B model
 
@@ -214,14 +214,14 @@ def train_lora(
     if restore_state(kept, state, training):
         print(f"goes on after step {len(state.curve)} of {len(schedule)}, where an earlier run was stopped")
     progress = Progress("step", len(schedule), len(state.curve))
-    with stop_signals() as stops:
+    with stop_signals() as stops, state_writer(kept, training) as save:
 
         def record(step: int, loss: float, seconds: float) -> None:
             row = {"step": step, "sample": schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
             state.curve.append(json.dumps(row))
             progress.show(step, loss)
             if stops or (step % STEPS_BETWEEN_SAVES == 0 and step < len(schedule)):
-                save_state(kept, state, training)
+                save(state, bool(stops))
             if stops:
                 done = f"step {step} of {len(schedule)}"
                 raise InterruptionError(f"stopped by {stops[0]} after {done}; a new run goes on from there")

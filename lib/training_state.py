@@ -3,7 +3,8 @@
 import hashlib
 import json
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,22 +50,48 @@ def fingerprint(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def save_state(path: Path, state: LoopState, training: str) -> None:
-    """Write a state, whole or not at all.
+@contextmanager
+def state_writer(path: Path, training: str) -> Iterator[Callable[[LoopState, bool], None]]:
+    """Yield a function that writes a state, whole or not at all, beside the training: at 14B it has a gigabyte.
+
+    It takes the state, after a whole step, and whether to return only when it is written. It raises what went wrong
+    with the write before, as the end of the block does with the last one.
 
     Args:
         path: of `state_path`.
-        state: after a whole step.
         training: of `fingerprint`.
     """
+    under_way: list[Future[None]] = []
+
+    def wait() -> None:
+        if under_way:
+            under_way.pop().result()
+
+    with ThreadPoolExecutor(1) as thread:
+
+        def save(state: LoopState, until_written: bool) -> None:
+            wait()
+            under_way.append(thread.submit(_write, path, *_snapshot(state, training)))
+            if until_written:
+                wait()
+
+        yield save
+        wait()
+
+
+def _snapshot(state: LoopState, training: str) -> tuple[dict[str, torch.Tensor], str]:
+    """Copy to host memory all that the next step changes."""
     tensors = {GENERATOR: state.generator.get_state()}
     for index, parameter in enumerate(state.parameters):
         tensors[f"{PARAMETER}.{index}"] = parameter.detach()
         tensors |= {f"{name}.{index}": value for name, value in state.adamw.state[parameter].items()}
-    copied = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"state": json.dumps({"training": training, "curve": state.curve})}
+    copied = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    return copied, json.dumps({"training": training, "curve": state.curve})
+
+
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], known: str) -> None:
     with whole_file(path) as temporary:
-        save_file(copied, temporary, metadata=metadata)
+        save_file(dict(tensors), temporary, metadata={"state": known})
 
 
 def restore_state(path: Path, state: LoopState, training: str) -> bool:

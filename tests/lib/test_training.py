@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from lib.errors import InputError, InterruptionError
 from lib.flow_matching import add_noise, target_velocity
+from lib.lora import attach_lora
 from lib.memory_modes import MemoryMode, MemoryUse
 from lib.models import load_model
 from lib.models.base import Sample, VideoModel
-from lib.training import Adapter, Objective, Optimizer, make_schedule, train_lora
+from lib.training import Adapter, Objective, Optimizer, make_schedule, start_training, train, train_lora
 from tests.conftest import TINY_WAN
 
 OPTIMIZER = Optimizer(learning_rate=2e-3, decay_share=0.0, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
@@ -250,8 +252,9 @@ def test_a_state_that_does_not_fit_is_not_taken_up(
 
 
 def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill that no handler sees loses the steps since the last save alone."""
+    """A kill that no handler sees loses the steps since the last save alone; a save holds no later step's numbers."""
     monkeypatch.setattr("lib.training.STEPS_BETWEEN_SAVES", 3)
+    monkeypatch.setattr("lib.training_state.save_file", _save_late)
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     sample = _sample(model, 1)
     broken = Sample(sample.latents * float("nan"), sample.conditioning)  # ends the run as abruptly as a kill
@@ -260,4 +263,33 @@ def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pyte
         train_lora(model, [sample, broken], [0, 0, 0, 0, 1], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
     with safe_open(tmp_path / ".lora.state.safetensors", framework="pt") as opened:
         curve = json.loads(opened.metadata()["state"])["curve"]
+        weights = {name: opened.get_tensor(name) for name in opened.keys() if name.startswith("parameter")}  # noqa: SIM118
     assert [json.loads(line)["step"] for line in curve] == [1, 2, 3]
+    expected = _parameters_after(3)
+    assert all(torch.equal(weights[f"parameter.{index}"], wanted) for index, wanted in enumerate(expected))
+
+
+def _save_late(*arguments: Any, **options: Any) -> None:
+    """Write when the next steps are done."""
+    time.sleep(0.5)
+    save_file(*arguments, **options)
+
+
+def _parameters_after(num_steps: int) -> list[torch.Tensor]:
+    """Train as the test above does, but no further."""
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    targets = model.lora_target_modules(LAYERS)
+    parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
+    state = start_training(parameters, OPTIMIZER, 7)
+    train(model, state, [_sample(model, 1)], [0] * num_steps, OPTIMIZER, OBJECTIVE, lambda *_: None)
+    return [parameter.detach() for parameter in parameters]
+
+
+def test_a_state_that_cannot_be_written_fails_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """States are written beside the training, but an error in that is not lost."""
+    monkeypatch.setattr("lib.training.STEPS_BETWEEN_SAVES", 2)
+    folder = tmp_path / "lora"
+    folder.mkdir()
+    (folder / ".lora.state.safetensors").mkdir()  # what is in its place cannot be replaced by a file
+    with pytest.raises(IsADirectoryError):
+        _train(folder)
