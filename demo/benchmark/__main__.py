@@ -104,7 +104,7 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
     return row
 
 
-def floors(config: Mapping[str, Any], tokens: int, rates: Rates) -> tuple[float, float]:
+def floors(config: Mapping[str, Any], tokens: int, rates: Rates, draws: int = 1) -> tuple[float, float]:
     """Return the seconds that a forward pass and a LoRA step take at these rates, with nothing computed twice.
 
     A step's linear layers cost twice the forward's, since frozen weights take no gradient; attention 3.5 times.
@@ -113,7 +113,7 @@ def floors(config: Mapping[str, Any], tokens: int, rates: Rates) -> tuple[float,
     linear = config["num_layers"] * 2 * tokens * (6 * width**2 + 2 * width * wide)  # but keys of the few text tokens
     attention = config["num_layers"] * 4 * tokens**2 * width
     forward = linear / rates.matrix + attention / rates.attention
-    return forward, forward + linear / rates.matrix + 2.5 * attention / rates.attention_backward
+    return forward, draws * (forward + linear / rates.matrix + 2.5 * attention / rates.attention_backward)
 
 
 def measure_rates(
@@ -259,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     clip = (given.frames, height, width)
     tokens = (1 + (given.frames - 1) // 4) * (height // 16) * (width // 16)
     rates = measure_rates(config, tokens, device, dtype, MOMENT)
-    floor = floors(config, tokens, rates)
+    floor = floors(config, tokens, rates, given.draws)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     print(f"{name}, torch {torch.__version__}, {dtype}; {tokens} tokens a clip")
     print(f"floor: {floor[1]:.3g} s/step, {floor[0]:.3g} s/forward")
