@@ -10,7 +10,7 @@ from torch import nn
 
 from lib.fp8 import store_in_fp8
 from lib.kept_inputs import KeptInputs
-from lib.saved_outputs import KEPT_KINDS, checkpointed
+from lib.saved_outputs import KEPT_KINDS, checkpointed, keeping
 from lib.weight_stream import WeightStream
 
 MAX_GRAPHS = 32  # compiled for one block: with and without gradients, for whole clips and for references
@@ -73,11 +73,18 @@ def set_up_blocks(blocks: Sequence[nn.Module], execution: Execution, device: tor
 def _forward(forward: Block, execution: Execution) -> Block:
     """Return a block's forward as it saves, compiled or not; `inputs` is dealt with outside of it."""
     if execution.saved in KEPT_KINDS:
-        forward = partial(checkpointed, forward, KEPT_KINDS[execution.saved])
+        forward = partial(checkpointed, forward, keeping(KEPT_KINDS[execution.saved]))
     if execution.compiled:
         torch._dynamo.config.recompile_limit = MAX_GRAPHS
-        forward = torch.compile(forward, dynamic=False)
+        forward = partial(_with_gradient, torch.compile(forward, dynamic=False))
     return forward
+
+
+def _with_gradient(forward: Block, block: nn.Module, hidden_states: torch.Tensor, *others: Any) -> torch.Tensor:
+    """Let the first block's input take a gradient too: one that needs none would be compiled for apart."""
+    if torch.is_grad_enabled() and not hidden_states.requires_grad:
+        hidden_states = hidden_states.detach().requires_grad_()
+    return forward(block, hidden_states, *others)
 
 
 @dataclass(frozen=True)

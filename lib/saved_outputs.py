@@ -1,7 +1,9 @@
 """Which outputs inside a block are kept for the backward pass, so that only cheap ones are computed again."""
 
+import hashlib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,23 +24,37 @@ MULTIPLY = {aten.mm.default: 0, aten.addmm.default: 1, aten._scaled_mm.default: 
 THIN = 8  # times narrower than its other side is a matrix of a LoRA
 
 KEPT_KINDS = {
-    "attention": frozenset({"attention", "thin"}),
-    "linear": frozenset({"attention", "thin", "linear"}),
-    "most": frozenset({"attention", "thin", "linear", "widening"}),
+    "attention": ("attention", "thin"),
+    "linear": ("attention", "thin", "linear"),
+    "most": ("attention", "thin", "linear", "widening"),
 }
-"""Per `lib.block_runs.Saved`, what is kept: kinds of `_kind`."""
+"""Per `lib.block_runs.Saved`, what is kept: kinds of `_kind`. No sets: their order, another in each process, would make
+what was compiled before look like something else."""
 
 
-def checkpointed(forward: Callable[..., torch.Tensor], kept: frozenset[str], *arguments: Any) -> torch.Tensor:
-    """Run a block so that autograd keeps its input and outputs of some kinds; see PyTorch's selective checkpointing."""
+Contexts = Callable[[], tuple[Any, Any]]
+"""Makes the two contexts, of forward pass and recomputation, that torch.utils.checkpoint asks for."""
+
+
+def keeping(kept: tuple[str, ...]) -> Contexts:
+    """Return the contexts in which outputs of some kinds, of `_kind`, are kept and all others computed again."""
+    contexts = partial(create_selective_checkpoint_contexts, partial(_policy, kept))
+    # By this PyTorch tells whether a block that was compiled before, in another process too, keeps the same: without it
+    # each training traces its blocks anew, which takes longer than all else that compiling does with a filled cache.
+    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    contexts.cache_hash = f"{source} {kept}"  # type: ignore[attr-defined]
+    return contexts
+
+
+def checkpointed(forward: Callable[..., torch.Tensor], contexts: Contexts, *arguments: Any) -> torch.Tensor:
+    """Run a block so that autograd keeps its input and what the contexts say; see PyTorch's selective checkpointing."""
     if not torch.is_grad_enabled():
         return forward(*arguments)
-    contexts = partial(create_selective_checkpoint_contexts, partial(_policy, kept))
     output: torch.Tensor = checkpoint(forward, *arguments, use_reentrant=False, context_fn=contexts)
     return output
 
 
-def _policy(kept: frozenset[str], _: Any, operator: Any, *arguments: Any, **__: Any) -> CheckpointPolicy:
+def _policy(kept: tuple[str, ...], _: Any, operator: Any, *arguments: Any, **__: Any) -> CheckpointPolicy:
     keeps = _kind(operator, arguments) in kept
     return CheckpointPolicy.MUST_SAVE if keeps else CheckpointPolicy.PREFER_RECOMPUTE
 
