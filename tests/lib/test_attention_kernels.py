@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from lib import attention_kernels
-from lib.attention_kernels import KERNELS, PYTORCHS_OWN, choose_kernel, fastest_kernel
+from lib.attention_kernels import FEWEST_TOKENS, KERNELS, PYTORCHS_OWN, choose_kernel, fastest_kernel
 
 
 @pytest.mark.parametrize(
     ("cudnn", "flash", "chosen"),
-    [(0.5, 2.0, "_native_cudnn"), (2.0, 0.9, "_native_flash"), (0.97, 2.0, PYTORCHS_OWN), (2.0, 2.0, PYTORCHS_OWN)],
+    [(0.5, 2.0, "_native_cudnn"), (2.0, 0.85, "_native_flash"), (0.92, 2.0, PYTORCHS_OWN), (2.0, 2.0, PYTORCHS_OWN)],
 )
 def test_another_kernel_must_be_clearly_faster(cudnn: float, flash: float, chosen: str) -> None:
-    """Within five percent PyTorch's own choice stays: two runs on one machine must take the same kernel."""
+    """Within a tenth PyTorch's own choice stays: two runs on one machine must take the same kernel."""
     assert choose_kernel({PYTORCHS_OWN: 1.0, "_native_cudnn": cudnn, "_native_flash": flash}) == chosen
 
 
@@ -21,6 +21,12 @@ def test_kernels_that_a_device_lacks_are_passed_over(training: bool, monkeypatch
     """A CPU has flash attention but not cuDNN's; it is timed for real, and what comes out is a kernel that runs."""
     tried: dict[str, float] = {}
     monkeypatch.setattr(attention_kernels, "choose_kernel", lambda seconds: tried.update(seconds) or PYTORCHS_OWN)
+    monkeypatch.setattr(attention_kernels, "FEWEST_TOKENS", 64)
     fastest_kernel(64, 32, torch.bfloat16, torch.device("cpu"), training)
-    assert {PYTORCHS_OWN, "_native_flash"} <= set(tried) < {PYTORCHS_OWN, *KERNELS}
+    assert {PYTORCHS_OWN, "_native_flash"} <= set(tried) < set(KERNELS)
     assert all(seconds > 0 for seconds in tried.values())
+
+
+def test_short_clips_keep_what_pytorch_chooses() -> None:
+    """Of so few tokens a kernel's time is mostly its launch."""
+    assert fastest_kernel(FEWEST_TOKENS - 1, 32, torch.bfloat16, torch.device("cpu"), training=True) == PYTORCHS_OWN
