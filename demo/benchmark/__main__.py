@@ -1,7 +1,7 @@
 """Speed and memory of the real architecture with random weights: `python -m demo.benchmark`, or `make benchmark`.
 
 Each row is a way to run the transformer: seconds a LoRA step and a forward pass, the GPU's peak memory in each, and how
-near they come to the floor that this GPU's own matrix product and attention rates set. Those rates are measured twice:
+near they come to the floor that this GPU's own matrix product and attention rates set. A GPU's rates are measured twice:
 for a moment, and for seconds on end, in which most GPUs slow down to stay within their power limit.
 """
 
@@ -10,15 +10,16 @@ import gc
 import json
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
-import torch.nn.functional as F
 
-from demo.benchmark.random_models import WAN_14B, random_sample, random_transformer
+from demo.benchmark.architectures import WAN_14B
+from demo.benchmark.random_models import random_sample, random_transformer
+from demo.benchmark.rates import MOMENT, ON_END, floors, measure_rates, wait_for
 from lib.block_runs import Execution
 from lib.devices import free_memory, prepare_torch
 from lib.lora import attach_lora
@@ -34,23 +35,9 @@ MODES = ("plain", "fast", "balanced", "low")
 OPTIMIZER = Optimizer(1e-4, 0.0, 0.9, 0.99, 0.01, 1.0)
 LAYERS = ("self_attention", "cross_attention", "feed_forward")
 RANK = 16
-MOMENT, ON_END = 0.05, 2.0  # seconds for which a rate is measured
-CALLS_BETWEEN_LOOKS = 10  # at the clock
 TINY = {"num_attention_heads": 2, "attention_head_dim": 64, "ffn_dim": 512, "num_layers": 3, "added_kv_proj_dim": 128}
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What a GPU reaches on large problems, in FLOP per second."""
-
-    matrix: float
-    attention: float
-    attention_backward: float
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name.replace('_', ' ')} {rate / 1e12:.3g}" for name, rate in vars(self).items())
 
 
 @dataclass(frozen=True)
@@ -104,50 +91,6 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
     return row
 
 
-def floors(config: Mapping[str, Any], tokens: int, rates: Rates, draws: int = 1) -> tuple[float, float]:
-    """Return the seconds that a forward pass and a LoRA step take at these rates, with nothing computed twice.
-
-    A step's linear layers cost twice the forward's, since frozen weights take no gradient; attention 3.5 times.
-    """
-    width, wide = config["num_attention_heads"] * config["attention_head_dim"], config["ffn_dim"]
-    linear = config["num_layers"] * 2 * tokens * (6 * width**2 + 2 * width * wide)  # but keys of the few text tokens
-    attention = config["num_layers"] * 4 * tokens**2 * width
-    forward = linear / rates.matrix + attention / rates.attention
-    return forward, draws * (forward + linear / rates.matrix + 2.5 * attention / rates.attention_backward)
-
-
-def measure_rates(
-    config: Mapping[str, Any], tokens: int, device: torch.device, dtype: torch.dtype, duration: float
-) -> Rates:
-    """Time the two products that matter, at this model's and this clip's size, each for so many seconds."""
-    width, wide, heads = (config[key] for key in ("attention_head_dim", "ffn_dim", "num_attention_heads"))
-    left = torch.randn(tokens, width * heads, device=device, dtype=dtype)
-    right = torch.randn(wide, width * heads, device=device, dtype=dtype)
-    query = torch.randn(1, heads, tokens, width, device=device, dtype=dtype, requires_grad=True)
-    output = F.scaled_dot_product_attention(query, query, query)
-    work = 4 * tokens**2 * width * heads
-    with torch.no_grad():
-        matrix = 2 * tokens * width * heads * wide / _seconds(lambda: left @ right.t(), device, duration)
-        attention = work / _seconds(lambda: F.scaled_dot_product_attention(query, query, query), device, duration)
-    gradient = torch.randn_like(output)
-    backward = _seconds(lambda: torch.autograd.grad(output, query, gradient, retain_graph=True), device, duration)
-    return Rates(matrix, attention, 2.5 * work / backward)
-
-
-def _seconds(work: Callable[[], Any], device: torch.device, duration: float) -> float:
-    """Return the mean time of a call over so many seconds, after two calls that do not count."""
-    for _ in range(2):
-        work()
-    _wait(device)
-    repeats, started = 0, time.perf_counter()
-    while time.perf_counter() - started < duration or repeats < 1:
-        for _ in range(CALLS_BETWEEN_LOOKS):
-            work()
-        _wait(device)
-        repeats += CALLS_BETWEEN_LOOKS
-    return (time.perf_counter() - started) / repeats
-
-
 def _execution(mode: str, weights: WeightStore, needs: Needs, work: Work) -> Execution:
     """Return how a mode runs the blocks, the same for steps and for forward passes."""
     training = work.num_steps > 0
@@ -174,7 +117,7 @@ def _forward(model: WanModel, sample: Sample, count: int, _: str) -> list[float]
         for _step in range(count):
             started = time.perf_counter()
             model.predict_velocity(sample.latents, sigma, sample.conditioning)
-            _wait(model.device)
+            wait_for(model.device)
             seconds.append(time.perf_counter() - started)
     return seconds
 
@@ -187,11 +130,6 @@ def _train(model: WanModel, sample: Sample, count: int, mode: str) -> list[float
     state = start_training(parameters, OPTIMIZER, 0)
     train(model, state, [sample], [0] * count, OPTIMIZER, Objective(1.0, 1.0), lambda *step: seconds.append(step[2]))
     return seconds
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _forget(device: torch.device, compiled: bool = True) -> None:
@@ -264,14 +202,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{name}, torch {torch.__version__}, {dtype}; {tokens} tokens a clip")
     print(f"floor: {floor[1]:.3g} s/step, {floor[0]:.3g} s/forward")
     print(f"rates, TFLOP/s: {rates}", flush=True)
-    held = measure_rates(config, tokens, device, dtype, ON_END) if device.type == "cuda" else rates
-    held_floor = floors(config, tokens, held)
-    print(
-        f"for {ON_END:g} s on end: {held}; floor {held_floor[1]:.3g} s/step, {held_floor[0]:.3g} s/forward", flush=True
-    )
-    rows: list[Row] = []
     facts = {"device": name, "torch": torch.__version__, "rates": vars(rates), "floor": floor}
-    facts |= {"held_rates": vars(held), "held_floor": held_floor}
+    if device.type == "cuda":  # a CPU's rates do not fall, and it takes long over them
+        held = measure_rates(config, tokens, device, dtype, ON_END)
+        held_floor = floors(config, tokens, held, given.draws)
+        print(f"for {ON_END:g} s on end: {held}")
+        print(f"floor at these: {held_floor[1]:.3g} s/step, {held_floor[0]:.3g} s/forward", flush=True)
+        facts |= {"held_rates": vars(held), "held_floor": held_floor}
+    rows: list[Row] = []
     work = Work(given.forwards, given.steps, given.draws, device, dtype)
     for mode in given.modes:
         stores: list[WeightStore] = given.weights if mode != "plain" else ["native"]

@@ -14,37 +14,12 @@ from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
-from demo.benchmark.random_models import WAN_14B, random_transformer
-from lib.checkpoints import ROOT
+from demo.benchmark.architectures import DEMO_MODEL
+from demo.benchmark.random_models import random_transformer
 from lib.devices import prepare_torch
 
-TINY = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
 SHARD_SIZE, SHARD_NAME = "5GB", "diffusion_pytorch_model{suffix}.safetensors"  # as published
 NUM_WRITERS = 8  # files written at a time
-CHECKPOINT: Mapping[str, Mapping[str, Any]] = {
-    "transformer": WAN_14B,
-    "text_encoder": {
-        "d_model": 4096,
-        "d_ff": 10240,
-        "d_kv": 64,
-        "num_layers": 24,
-        "num_heads": 64,
-        "vocab_size": 256384,
-        "feed_forward_proj": "gated-gelu",
-    },
-    "image_encoder": {
-        "hidden_size": 1280,
-        "intermediate_size": 5120,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 16,
-        "image_size": 224,
-        "patch_size": 14,
-        "projection_dim": 1024,
-        "hidden_act": "gelu",
-    },
-    "vae": {},  # the class's own defaults
-}
-"""The parts of Wan-AI/Wan2.1-I2V-14B-480P-Diffusers."""
 
 Config = Mapping[str, Mapping[str, Any]]
 # What differs from the demo model's tokenizer and image processor.
@@ -73,11 +48,11 @@ def write_checkpoint(folder: Path, config: Config) -> None:
         for written in writing:
             written.result()
     for name in ("tokenizer", "image_processor", "scheduler"):
-        shutil.copytree(TINY / name, folder / name, dirs_exist_ok=True)
+        shutil.copytree(DEMO_MODEL / name, folder / name, dirs_exist_ok=True)
     side = config["image_encoder"]["image_size"]
     _change(folder / "tokenizer" / "tokenizer_config.json", TOKENIZER)
     _change(folder / "image_processor" / "preprocessor_config.json", {"size": {"height": side, "width": side}})
-    shutil.copy(TINY / "model_index.json", folder)  # last: a folder that has it is whole
+    shutil.copy(DEMO_MODEL / "model_index.json", folder)  # last: a folder that has it is whole
     del blocks, vae, image_encoder, text_encoder
     if device.type == "cuda":
         torch.cuda.empty_cache()  # the stages' processes need the memory

@@ -9,25 +9,6 @@ from diffusers.models.transformers.transformer_wan import WanTransformerBlock
 
 from lib.models.base import Sample
 
-WAN_14B: Mapping[str, Any] = {
-    "patch_size": (1, 2, 2),
-    "num_attention_heads": 40,
-    "attention_head_dim": 128,
-    "in_channels": 36,
-    "out_channels": 16,
-    "text_dim": 4096,
-    "freq_dim": 256,
-    "ffn_dim": 13824,
-    "num_layers": 40,
-    "cross_attn_norm": True,
-    "qk_norm": "rms_norm_across_heads",
-    "eps": 1e-6,
-    "image_dim": 1280,
-    "added_kv_proj_dim": 5120,
-    "rope_max_seq_len": 1024,
-}
-"""transformer/config.json of Wan-AI/Wan2.1-I2V-14B-480P-Diffusers; 720P has the same."""
-
 TEXT_TOKENS, IMAGE_TOKENS = 512, 257
 KEPT_IN_FLOAT32 = WanTransformer3DModel._keep_in_fp32_modules
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from demo.benchmark.architectures import CHECKPOINT, DEMO_MODEL, WAN_14B
 from lib.checkpoints import ROOT
 from lib.encoding import encode_edit, encode_source, largest_latents, load_encoded, load_samples, save_encoded
 from lib.generation import EditedClip, Sampling, generate_video
@@ -25,9 +26,7 @@ from lib.machine import GIB
 from lib.stage_model import load_stage_model
 from lib.training import Adapter, Objective, Optimizer, train_lora
 
-NUM_BLOCKS = 40  # of the 14B model
 STAGES = ("encode", "train", "generate")
-TINY = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
 
 
 def run_stage(stage: str, given: argparse.Namespace, started: float) -> dict[str, float]:
@@ -135,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--work", type=Path, required=True, help="folder for the checkpoint and what is made")
     parser.add_argument("--tiny", action="store_true", help="the demo's model and a small clip, for a CPU")
-    parser.add_argument("--blocks", type=int, default=NUM_BLOCKS, help="fewer, for a shorter look")
+    parser.add_argument("--blocks", type=int, default=WAN_14B["num_layers"], help="fewer, for a shorter look")
     parser.add_argument("--frames", type=int, default=49)
     parser.add_argument("--size", default="832x480", help="width x height, pixels")
     parser.add_argument("--steps", type=int, default=100, help="of training")
@@ -149,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)  # of a process of its own
     parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
-    given.model = TINY if given.tiny else given.work / "model"
+    given.model = DEMO_MODEL if given.tiny else given.work / "model"
     if given.tiny:
         given.frames, given.size = 9, "96x64"
     if given.stage:
@@ -162,9 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     if not given.tiny:
         # Here, since a stage's process, which takes its time from the start, has no need of these modules.
-        from demo.benchmark.checkpoint import CHECKPOINT, write_checkpoint
+        from demo.benchmark.checkpoint import write_checkpoint
 
-        transformer = {**CHECKPOINT["transformer"], "num_layers": given.blocks}
+        transformer = {**WAN_14B, "num_layers": given.blocks}
         write_checkpoint(given.model, {**CHECKPOINT, "transformer": transformer})
     parts: list[tuple[str, str, float]] = []
     for stage in given.stages:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.benchmark.__main__ import Rates, floors, main
-from demo.benchmark.random_models import WAN_14B
+from demo.benchmark.__main__ import main
+from demo.benchmark.architectures import WAN_14B
+from demo.benchmark.rates import Rates, floors
 
 
 def test_every_mode_runs_and_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from demo.benchmark.random_models import WAN_14B, random_transformer
+from demo.benchmark.architectures import WAN_14B
+from demo.benchmark.random_models import random_transformer
 from lib.block_runs import Execution
 from lib.machine import GIB
 from lib.memory_modes import Needs, choose_execution, estimate_bytes, stream_encoder, tile_vae
