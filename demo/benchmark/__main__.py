@@ -1,8 +1,8 @@
 """Speed and memory of the real architecture with random weights: `python -m demo.benchmark`, or `make benchmark`.
 
 Each row is a way to run the transformer: seconds a LoRA step and a forward pass, the GPU's peak memory in each, and how
-near they come to the floor that this GPU's own matrix product and attention rates set. A GPU's rates are measured twice:
-for a moment, and for seconds on end, in which most GPUs slow down to stay within their power limit.
+near they come to the floor that this GPU's own matrix product and attention rates set. A GPU's are measured twice: for
+a moment, and for seconds on end, in which most GPUs slow down to stay within their power limit.
 """
 
 import argparse
