@@ -21,3 +21,8 @@ def pinned_bytes(num_bytes: int, device: torch.device) -> torch.Tensor:
             raise MemoryError(f"{num_bytes / 2**30:.1f} GiB of host memory could not be locked for the GPU: {error}")
         weakref.finalize(host, runtime.cudaHostUnregister, host.data_ptr()).atexit = False
     return host
+
+
+def send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a tensor of the host on a device; a GPU copies it when it gets there, and the host does not wait."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -47,7 +48,7 @@ def denoise(
         conditioning: of the edited first frame and the prompt.
         negative: what guidance replaces in it (the negative prompt); unused when guidance is 1.
         guidance: scale; 1 switches it off and halves the work.
-        on_step: called with the number of steps done.
+        on_step: called with the number of steps asked of the device; a GPU may be a pass behind.
         lock: what is put back after each step, noised with the same noise to that step's sigma (as in RePaint,
             Lugmayr et al. 2022, equation 8, for straight paths); None: nothing.
 
@@ -55,15 +56,16 @@ def denoise(
         Clean latents, float32, of the shape of `noise`.
     """
     latents = noise
-    for step, (sigma, next_sigma) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True), start=1):
-        batch_sigma = sigma.to(latents.device).expand(latents.shape[0])
+    sigmas = sigmas.to(noise.device)  # once: a copy in each step would make host and GPU wait for each other
+    for step, (sigma, next_sigma) in enumerate(pairwise(sigmas), start=1):
+        batch_sigma = sigma.expand(latents.shape[0])
         velocity = model.predict_velocity(latents, batch_sigma, conditioning)
         if guidance > 1:
             unguided = model.predict_velocity(latents, batch_sigma, {**conditioning, **negative}, guided=False)
             velocity = unguided + guidance * (velocity - unguided)
         latents = euler_step(latents, velocity, sigma, next_sigma)
         if lock is not None:
-            known = add_noise(lock.latents, noise, next_sigma.to(latents.device).view(1))
+            known = add_noise(lock.latents, noise, next_sigma.view(1))
             latents = torch.where(lock.kept, known, latents)
         on_step(step)
     return latents

@@ -1,8 +1,6 @@
 """The one training loop, for any VideoModel: fine-tune a LoRA on samples encoded beforehand."""
 
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, cycle, pairwise
 from pathlib import Path
@@ -11,10 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lib.errors import InputError, InterruptionError, Problem
+from lib.errors import InterruptionError
 from lib.files import whole_file
 from lib.flow_matching import add_noise, shift_sigmas, target_velocity
+from lib.host_memory import send
 from lib.lora import attach_lora, load_lora, save_lora
+from lib.loss_curve import LossCurve
 from lib.models.base import Sample, VideoModel
 from lib.stage_log import Progress
 from lib.training_state import LoopState, restore_state, state_path, state_writer, stop_signals
@@ -111,9 +111,11 @@ def train(
     schedule: Sequence[int],
     optimizer: Optimizer,
     objective: Objective,
-    on_step: Callable[[int, float, float], None],
-) -> None:
+) -> Iterator[tuple[int, torch.Tensor]]:
     """Fit the state's parameters by flow matching, one sample a step, at as many noise levels as it draws.
+
+    Nothing here waits for a GPU: a step is only asked of it when it is yielded, and the next may be asked before this
+    one is done. `lib.loss_curve` reads losses so that the GPU never has to wait either.
 
     Args:
         model: with its transformer and LoRA loaded.
@@ -121,34 +123,32 @@ def train(
         samples: what `schedule` points into.
         schedule: the sample of each step.
         optimizer, objective: their settings.
-        on_step: called with steps done, the loss (mean squared velocity error over all latents, weighted) and the
-            seconds the step took.
 
-    Raises:
-        InputError: the loss is no longer finite.
+    Yields:
+        Of each step its number, from 1, and its loss, on the model's device: mean squared velocity error over all
+        latents, weighted.
     """
     model.transformer.train()  # gradient checkpointing is active in training mode only
     for step in range(len(state.curve) + 1, len(schedule) + 1):
-        started = time.perf_counter()
         state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
-        sample = samples[schedule[step - 1]]
-        latents = sample.latents.expand(sample.draws, -1, -1, -1, -1)
-        uniform = torch.rand(sample.draws, generator=state.generator)
-        sigma = shift_sigmas(uniform, objective.sigma_shift).to(latents.device)
-        noise = torch.randn(latents.shape, generator=state.generator).to(latents.device)
-        velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, sample.conditioning)
-        target = target_velocity(latents, noise)
-        loss = _weighted_loss(velocity, target, _cell_weights(model, sample, objective.region_weight))
+        loss = _draw_loss(model, samples[schedule[step - 1]], state.generator, objective)
         state.adamw.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.parameters, optimizer.gradient_clip)
         state.adamw.step()
-        value = loss.item()
-        if not torch.isfinite(loss):
-            problem = Problem("training.learning_rate", f"a loss of {value} at step {step}", "a smaller rate")
-            raise InputError([problem], kind="not_a_number")
-        on_step(step, value, time.perf_counter() - started)
+        yield step, loss.detach()
     model.transformer.eval()
+
+
+def _draw_loss(model: VideoModel, sample: Sample, generator: torch.Generator, objective: Objective) -> torch.Tensor:
+    """Draw noise and its levels, and return the loss there."""
+    latents = sample.latents.expand(sample.draws, -1, -1, -1, -1)
+    uniform = torch.rand(sample.draws, generator=generator)
+    sigma = send(shift_sigmas(uniform, objective.sigma_shift), latents.device)
+    noise = send(torch.randn(latents.shape, generator=generator), latents.device)
+    velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, sample.conditioning)
+    target = target_velocity(latents, noise)
+    return _weighted_loss(velocity, target, _cell_weights(model, sample, objective.region_weight))
 
 
 def _cell_weights(model: VideoModel, sample: Sample, region_weight: float) -> torch.Tensor | None:
@@ -202,6 +202,7 @@ def train_lora(
         training: of `lib.training_state.fingerprint`.
 
     Raises:
+        InputError: the loss is no longer finite.
         InterruptionError: a signal asked for it.
     """
     if start_from is None:
@@ -213,20 +214,19 @@ def train_lora(
     state, kept = start_training(parameters, optimizer, seed), state_path(lora_path)
     if restore_state(kept, state, training):
         print(f"goes on after step {len(state.curve)} of {len(schedule)}, where an earlier run was stopped")
-    progress = Progress("step", len(schedule), len(state.curve))
+    curve = LossCurve(state.curve, schedule, Progress("step", len(schedule), len(state.curve)).show)
     with stop_signals() as stops, state_writer(kept, training) as save:
-
-        def record(step: int, loss: float, seconds: float) -> None:
-            row = {"step": step, "sample": schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
-            state.curve.append(json.dumps(row))
-            progress.show(step, loss)
-            if stops or (step % STEPS_BETWEEN_SAVES == 0 and step < len(schedule)):
+        for step, loss in train(model, state, samples, schedule, optimizer, objective):
+            curve.add(step, loss)
+            last = step == len(schedule)
+            if not (stops or last or step % STEPS_BETWEEN_SAVES == 0):
+                continue
+            curve.read()
+            if stops or not last:
                 save(state, bool(stops))
             if stops:
                 done = f"step {step} of {len(schedule)}"
                 raise InterruptionError(f"stopped by {stops[0]} after {done}; a new run goes on from there")
-
-        train(model, state, samples, schedule, optimizer, objective, record)
     with whole_file(curve_path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in state.curve), encoding="utf-8")
     save_lora(model.transformer, lora_path)

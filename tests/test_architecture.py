@@ -52,7 +52,7 @@ LAYERS = [
         "memory_modes",
     },
     {"flow_matching", "lora", "models", "stage_model"},
-    {"encoding", "training_state", "training", "sampling", "generation"},
+    {"encoding", "training_state", "loss_curve", "training", "sampling", "generation"},
     {"boundary_metrics", "metrics", "evaluation"},
     {"report_results", "report_media", "report_sections", "report"},
     {"batch_plan", "batch_status", "batch_driver", "batch"},

@@ -23,6 +23,7 @@ from demo.benchmark.rates import MOMENT, ON_END, floors, measure_rates, wait_for
 from lib.block_runs import Execution
 from lib.devices import free_memory, prepare_torch
 from lib.lora import attach_lora
+from lib.loss_curve import LossCurve
 from lib.machine import GIB
 from lib.memory_modes import MemoryUse, Needs, WeightStore, choose_execution, estimate_bytes
 from lib.models.base import Sample
@@ -126,10 +127,12 @@ def _train(model: WanModel, sample: Sample, count: int, mode: str) -> list[float
     """Time steps of the product's own training loop."""
     targets = model.lora_target_modules(LAYERS)
     parameters = attach_lora(model.transformer, targets, RANK, float(RANK), 0, widen_inputs=mode == "plain")
-    seconds: list[float] = []
-    state = start_training(parameters, OPTIMIZER, 0)
-    train(model, state, [sample], [0] * count, OPTIMIZER, Objective(1.0, 1.0), lambda *step: seconds.append(step[2]))
-    return seconds
+    state, schedule = start_training(parameters, OPTIMIZER, 0), [0] * count
+    curve = LossCurve(state.curve, schedule, lambda *_: None)
+    for step, loss in train(model, state, [sample], schedule, OPTIMIZER, Objective(1.0, 1.0)):
+        curve.add(step, loss)
+    curve.read()
+    return [json.loads(row)["seconds"] for row in state.curve]
 
 
 def _forget(device: torch.device, compiled: bool = True) -> None:

@@ -28,7 +28,8 @@ OBJECTIVE = Objective(sigma_shift=1.0, region_weight=1.0)
 TRAINING = "a fingerprint"
 
 
-def _sample(model: VideoModel, seed: int) -> Sample:
+def sample_of(model: VideoModel, seed: int) -> Sample:
+    """Draw a small sample that the model takes."""
     generator = torch.Generator().manual_seed(seed)
     config = model.transformer.config
     latents = torch.randn(1, 16, 3, 8, 8, generator=generator)
@@ -43,7 +44,7 @@ def _sample(model: VideoModel, seed: int) -> Sample:
 
 def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
     curve = folder / "curve.jsonl"
-    samples = [_sample(model, 1)]
+    samples = [sample_of(model, 1)]
     lora = folder / "lora.safetensors"
     train_lora(model, samples, [0] * num_steps, ADAPTER, OPTIMIZER, OBJECTIVE, 7, None, lora, curve, TRAINING)
     return [json.loads(line)["loss"] for line in curve.read_text().splitlines()]
@@ -79,7 +80,7 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
     fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     stage_1, stage_2 = tmp_path / "lora.safetensors", tmp_path / "second.safetensors"
     files = (stage_1, stage_2, tmp_path / "second.jsonl")
-    train_lora(fresh, [_sample(fresh, 1)], [], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files, TRAINING)
+    train_lora(fresh, [sample_of(fresh, 1)], [], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files, TRAINING)
     weights = load_file(stage_1)
     assert weights.keys() == load_file(stage_2).keys()
     assert all(torch.equal(load_file(stage_2)[name], weight) for name, weight in weights.items())
@@ -121,7 +122,7 @@ def test_rate_falls_over_the_last_steps_only() -> None:
 
 def test_draws_of_a_sample_share_a_step(tiny_wan: VideoModel, tmp_path: Path) -> None:
     """A step of three draws has the mean loss of three noise levels, each predicted by itself."""
-    sample = replace(_sample(tiny_wan, 1), draws=3)
+    sample = replace(sample_of(tiny_wan, 1), draws=3)
     generator = torch.Generator().manual_seed(7)
     sigmas = torch.rand(3, generator=generator)
     noises = torch.randn(3, *sample.latents.shape[1:], generator=generator)
@@ -154,7 +155,7 @@ def test_memory_mode_changes_nothing_but_memory(mode: MemoryMode, tmp_path: Path
 def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
     """As on a GPU: frozen weights in bfloat16, adapter, loss and file in float32."""
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.bfloat16)
-    sample = _sample(model, 1)
+    sample = sample_of(model, 1)
     conditioning = {**sample.conditioning, "prompt_embeds": sample.conditioning["prompt_embeds"].bfloat16()}
     files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
     train_lora(model, [Sample(sample.latents, conditioning)], [0] * 20, ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
@@ -167,7 +168,7 @@ def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
 
 def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path: Path) -> None:
     """A run that has gone astray is not carried on, and leaves no LoRA behind."""
-    sample = _sample(tiny_wan, 1)
+    sample = sample_of(tiny_wan, 1)
     broken = Sample(sample.latents * float("inf"), sample.conditioning)
     files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
     with pytest.raises(InputError, match="training.learning_rate: found a loss of nan at step 1"):
@@ -177,7 +178,7 @@ def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path
 
 def test_a_heavier_region_counts_more_in_the_loss(tiny_wan: VideoModel, tmp_path: Path) -> None:
     """The first loss, of the same noise, is the mean of the errors in and outside the region, weighted 3 to 1."""
-    sample = _sample(tiny_wan, 1)
+    sample = sample_of(tiny_wan, 1)
     sample.conditioning["packed_mask"][:, 2:, 1:, :, :4] = 0  # half of two of the three latent frames: a third of all
     region = tiny_wan.regenerated_cells(sample.conditioning).expand_as(sample.latents)
     assert region.mean() == pytest.approx(1 / 3)
@@ -208,7 +209,7 @@ class _StopsAt(list[Sample]):
 def _train(folder: Path, stop_at: int | None = None, training: str = TRAINING) -> bytes:
     """Train eight steps on two samples, or stop after some; return the LoRA's bytes."""
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
-    samples = _StopsAt([_sample(model, 1), _sample(model, 2)])
+    samples = _StopsAt([sample_of(model, 1), sample_of(model, 2)])
     samples.countdown = stop_at or 0
     files = (None, folder / "lora.safetensors", folder / "curve.jsonl", training)
     optimizer = replace(OPTIMIZER, decay_share=0.5)
@@ -256,7 +257,7 @@ def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("lib.training.STEPS_BETWEEN_SAVES", 3)
     monkeypatch.setattr("lib.training_state.save_file", _save_late)
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
-    sample = _sample(model, 1)
+    sample = sample_of(model, 1)
     broken = Sample(sample.latents * float("nan"), sample.conditioning)  # ends the run as abruptly as a kill
     files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
     with pytest.raises(InputError, match="at step 5"):
@@ -281,7 +282,8 @@ def _parameters_after(num_steps: int) -> list[torch.Tensor]:
     targets = model.lora_target_modules(LAYERS)
     parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
     state = start_training(parameters, OPTIMIZER, 7)
-    train(model, state, [_sample(model, 1)], [0] * num_steps, OPTIMIZER, OBJECTIVE, lambda *_: None)
+    for _ in train(model, state, [sample_of(model, 1)], [0] * num_steps, OPTIMIZER, OBJECTIVE):
+        pass
     return [parameter.detach() for parameter in parameters]
 
 
