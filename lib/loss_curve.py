@@ -17,27 +17,27 @@ class LossCurve:
     percent of a step of the 14B model, and most of a short one.
     """
 
-    def __init__(self, rows: list[str], schedule: Sequence[int], show: Callable[[int, float], None]) -> None:
+    def __init__(
+        self, rows: list[str], schedule: Sequence[int], show: Callable[[int, float], None], device: torch.device
+    ) -> None:
         """Go on with a curve.
 
         Args:
             rows: one JSON object a step: step, sample, loss, seconds; those to come are appended.
             schedule: the sample of each step.
             show: called with steps done and the loss of the last.
+            device: where the losses are.
         """
         self._rows, self._schedule, self._show = rows, schedule, show
-        self._unread: tuple[int, torch.Tensor, torch.cuda.Event | None] | None = None
-        self._read_last = time.perf_counter()
+        self._unread: tuple[int, torch.Tensor, _Moment] | None = None
+        self._begun = _now(device)
 
     def add(self, step: int, loss: torch.Tensor) -> None:
         """Take the loss of a step that was asked of the device, and read that of the step before; see `read`."""
         copied = loss.to("cpu", non_blocking=True)  # queued here, behind this step and before the next
-        arrived = None
-        if loss.is_cuda:
-            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            arrived.record()
+        ended = _now(loss.device)
         self.read()
-        self._unread = step, copied, arrived
+        self._unread = step, copied, ended
 
     def read(self) -> None:
         """Wait for the last step that was asked of the device, so that the curve holds all steps.
@@ -47,14 +47,34 @@ class LossCurve:
         """
         if self._unread is None:
             return
-        (step, copied, arrived), self._unread = self._unread, None
-        if arrived is not None:
-            arrived.synchronize()
-        loss, now = copied.item(), time.perf_counter()
+        (step, copied, ended), self._unread = self._unread, None
+        seconds, self._begun = _seconds(self._begun, ended), ended
+        loss = copied.item()
         if not math.isfinite(loss):
             problem = Problem("training.learning_rate", f"a loss of {loss} at step {step}", "a smaller rate")
             raise InputError([problem], kind="not_a_number")
-        seconds, self._read_last = now - self._read_last, now
         row = {"step": step, "sample": self._schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
         self._rows.append(json.dumps(row))
         self._show(step, loss)
+
+
+_Moment = torch.cuda.Event | float
+
+
+def _now(device: torch.device) -> _Moment:
+    """Note the time: on a GPU when it gets there, since the host is ahead of it."""
+    if device.type != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record()
+    return event
+
+
+def _seconds(begun: _Moment, ended: _Moment) -> float:
+    """Return the time between two moments, and wait for the second."""
+    if isinstance(begun, torch.cuda.Event):
+        assert isinstance(ended, torch.cuda.Event)
+        ended.synchronize()
+        return float(begun.elapsed_time(ended)) / 1000  # from ms
+    assert not isinstance(ended, torch.cuda.Event)
+    return ended - begun

@@ -214,7 +214,8 @@ def train_lora(
     state, kept = start_training(parameters, optimizer, seed), state_path(lora_path)
     if restore_state(kept, state, training):
         print(f"goes on after step {len(state.curve)} of {len(schedule)}, where an earlier run was stopped")
-    curve = LossCurve(state.curve, schedule, Progress("step", len(schedule), len(state.curve)).show)
+    show = Progress("step", len(schedule), len(state.curve)).show
+    curve = LossCurve(state.curve, schedule, show, parameters[0].device)
     with stop_signals() as stops, state_writer(kept, training) as save:
         for step, loss in train(model, state, samples, schedule, optimizer, objective):
             curve.add(step, loss)

@@ -128,7 +128,7 @@ def _train(model: WanModel, sample: Sample, count: int, mode: str) -> list[float
     targets = model.lora_target_modules(LAYERS)
     parameters = attach_lora(model.transformer, targets, RANK, float(RANK), 0, widen_inputs=mode == "plain")
     state, schedule = start_training(parameters, OPTIMIZER, 0), [0] * count
-    curve = LossCurve(state.curve, schedule, lambda *_: None)
+    curve = LossCurve(state.curve, schedule, lambda *_: None, model.device)
     for step, loss in train(model, state, [sample], schedule, OPTIMIZER, Objective(1.0, 1.0)):
         curve.add(step, loss)
     curve.read()

@@ -1,6 +1,7 @@
 """Losses are read a step late, so that a GPU always has the next step to do; nothing else in the loops waits for it."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ needs_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="only a G
 def test_a_loss_is_read_when_the_next_step_is_under_way() -> None:
     """The rows stay one step behind until all is waited for; they go on from those of an earlier run."""
     rows, shown = [json.dumps({"step": 1})], list[tuple[int, float]]()
-    curve = LossCurve(rows, [4, 5, 6], lambda *step: shown.append(step))
+    curve = LossCurve(rows, [4, 5, 6], lambda *step: shown.append(step), torch.device("cpu"))
     curve.add(2, torch.tensor(0.5))
     assert len(rows) == 1
     curve.add(3, torch.tensor(0.25))
@@ -43,7 +44,7 @@ def test_a_loss_is_read_when_the_next_step_is_under_way() -> None:
 def test_a_loss_that_is_no_number_is_told_with_its_step(loss: float) -> None:
     """One step later than it was made, but by its own number, and it is not in the curve."""
     rows = list[str]()
-    curve = LossCurve(rows, [0, 0], lambda *_: None)
+    curve = LossCurve(rows, [0, 0], lambda *_: None, torch.device("cpu"))
     curve.add(1, torch.tensor(loss))
     with pytest.raises(InputError, match=f"a loss of {loss} at step 1"):
         curve.add(2, torch.tensor(0.5))
@@ -78,13 +79,17 @@ def test_training_never_waits_for_the_gpu(mode: MemoryMode, waits_are_errors: Ca
     targets = model.lora_target_modules(ADAPTER.layers)
     parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
     state, schedule = start_training(parameters, OPTIMIZER, 7), [0, 1, 2] * 3
-    curve = LossCurve(state.curve, schedule, lambda *_: None)
+    started = time.perf_counter()
+    curve = LossCurve(state.curve, schedule, lambda *_: None, model.device)
     for step, loss in train(model, state, samples, schedule, OPTIMIZER, replace(OBJECTIVE, region_weight=10.0)):
         curve.add(step, loss)
         if step == len(samples):
             waits_are_errors()
     curve.read()
-    assert len(state.curve) == len(schedule)
+    took = time.perf_counter() - started
+    seconds = [json.loads(row)["seconds"] for row in state.curve]
+    assert len(seconds) == len(schedule) and min(seconds) > 0
+    assert 0.9 * took < sum(seconds) < 1.1 * took, "the GPU's clock and the host's"
 
 
 @needs_a_gpu
