@@ -105,7 +105,8 @@ class Progress:
 
     def __init__(self, title: str, num_steps: int, num_done: int = 0) -> None:
         self.title, self.num_steps, self.num_done = title, num_steps, num_done
-        self.started = self.spoke = time.perf_counter()
+        self.counted_from, self.counted_since = num_done, time.perf_counter()
+        self.spoke = self.counted_since
 
     def show(self, step: int, loss: float | None = None) -> None:
         """Print `step/num_steps`, the loss if there is one, the time of a step and the time left."""
@@ -113,7 +114,9 @@ class Progress:
         if now - self.spoke < SECONDS_BETWEEN_LINES and step not in (self.num_done + 1, self.num_steps):
             return
         self.spoke = now
-        seconds = (now - self.started) / (step - self.num_done)
+        seconds = (now - self.counted_since) / (step - self.counted_from)
+        if step == self.num_done + 1:  # it may have compiled; the time of those to come is counted without it
+            self.counted_from, self.counted_since = step, now
         shown_loss = "" if loss is None else f", loss {loss:.4f}"
         shown_times = f"{seconds:.2g} s each, {format_seconds(seconds * (self.num_steps - step))} left"
         print(f"{self.title} {step}/{self.num_steps}{shown_loss}, {shown_times}", flush=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,17 @@ def test_progress_shows_steps_loss_and_time_left(capsys: pytest.CaptureFixture[s
     assert lines[0].startswith("step 1/100, loss 0.5000, ") and lines[0].endswith(" left")
     assert re.fullmatch(r"step 100/100, loss 0.5000, \S+ s each, 0 s left", lines[-1])
     assert len(lines) == 2
+
+
+def test_a_slow_first_step_is_not_expected_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """It compiles; the time left is told by the steps after it."""
+    progress = Progress("step", 3)
+    time.sleep(1.0)
+    for step in (1, 2, 3):
+        progress.show(step)
+    first, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"step 1/3, 1(\.\d)? s each, 2 s left", first)
+    assert float(re.fullmatch(r"step 3/3, (\S+) s each, 0 s left", last)[1]) < 0.1  # type: ignore[index]
 
 
 def test_what_libraries_write_past_python_is_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
