@@ -66,7 +66,7 @@ def make_wan(folder: Path) -> None:
 def keep_or_make(kind: type[Model], folder: Path, make: Callable[[], Model]) -> Model:
     """Load the half-precision weights that are in a folder, or make new ones."""
     if (folder / "config.json").exists():
-        return kind.from_pretrained(folder, torch_dtype=torch.float16, use_safetensors=True)
+        return kind.from_pretrained(folder, dtype=torch.float16, use_safetensors=True)
     return make().eval().half()
 
 

@@ -55,7 +55,7 @@ def scene_prompts(scene: Scene) -> list[str]:
 @torch.no_grad()
 def encode_pool(folder: Path, scenes: Sequence[Scene], packed: Packed, num_frames: int, device: str) -> ClipPool:
     """Render and encode scenes of one size with the VAE and the image encoder of a Wan folder."""
-    vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32).to(device)
+    vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", dtype=torch.float32).to(device)
     image_encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=torch.float32).to(device)
     processor = AutoImageProcessor.from_pretrained(folder, subfolder="image_processor")
     dtype = torch.bfloat16 if device == "cuda" else torch.float32

@@ -228,7 +228,7 @@ def load_or_make(start: Path | None, vocabulary_size: int, image_width: int) -> 
         text_encoder = make_text_encoder(vocabulary_size, TEXT_WIDTH)
         return PromptedTransformer(make_transformer(TEXT_WIDTH, image_width), text_encoder)
     return PromptedTransformer(
-        WanTransformer3DModel.from_pretrained(start, subfolder="transformer", torch_dtype=torch.float32),
+        WanTransformer3DModel.from_pretrained(start, subfolder="transformer", dtype=torch.float32),
         UMT5EncoderModel.from_pretrained(start, subfolder="text_encoder", dtype=torch.float32),
     )
 

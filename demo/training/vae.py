@@ -226,7 +226,7 @@ def main() -> None:
     print(f"{len(pool)} clips rendered", flush=True)
     vae = make_vae()
     if arguments.start_from is not None:
-        finished = AutoencoderKLWan.from_pretrained(arguments.start_from, torch_dtype=torch.float32)
+        finished = AutoencoderKLWan.from_pretrained(arguments.start_from, dtype=torch.float32)
         vae.load_state_dict(finished.state_dict())
     vae.to(device)
     if arguments.channels_last:
@@ -236,7 +236,7 @@ def main() -> None:
     latents_mean, latents_std = measure_latents(vae, pool)
     vae.register_to_config(latents_mean=latents_mean, latents_std=latents_std)
     vae.eval().half().save_pretrained(arguments.output)
-    vae = AutoencoderKLWan.from_pretrained(arguments.output, torch_dtype=torch.float32).to(device).eval()
+    vae = AutoencoderKLWan.from_pretrained(arguments.output, dtype=torch.float32).to(device).eval()
     figures = {}
     for name, rows, num_frames in (("landscape, 17 frames", held_out, 17), ("portrait, 29 frames", portrait, 29)):
         ratios = torch.tensor(measure_psnr(vae, render_packed(rows, num_frames, device)))

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
-from diffusers.models.modeling_utils import ModelMixin
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
 
 from lib.attention_kernels import PYTORCHS_OWN, fastest_kernel
@@ -111,10 +110,9 @@ def count_tokens(config: Mapping[str, Any], latents_shape: Sequence[int]) -> int
 
 
 def _from_folder(kind: Any, name: str, folder: str, dtype: torch.dtype, download: bool, **options: Any) -> Any:
-    """Load a component of diffusers or transformers, which name the type differently."""
-    typed = {"torch_dtype" if issubclass(kind, ModelMixin) else "dtype": dtype}
+    """Load a component of diffusers or transformers."""
     return kind.from_pretrained(
-        name, subfolder=folder, use_safetensors=True, local_files_only=not download, **typed, **options
+        name, subfolder=folder, use_safetensors=True, local_files_only=not download, dtype=dtype, **options
     )
 
 

@@ -127,7 +127,7 @@ def test_vae_learns_and_is_measured(tmp_path: Path) -> None:
     mean, std = measure_latents(vae, pool, num_clips=1)
     assert len(mean) == 16 and min(std) > 0
     vae.eval().half().save_pretrained(tmp_path)
-    (ratio,) = measure_psnr(AutoencoderKLWan.from_pretrained(tmp_path, torch_dtype=torch.float32), pool[:1])
+    (ratio,) = measure_psnr(AutoencoderKLWan.from_pretrained(tmp_path, dtype=torch.float32), pool[:1])
     assert 5 < ratio < 25
 
 

@@ -86,7 +86,7 @@ def test_diffusers_pipeline_loads_our_file(tmp_path: Path) -> None:
     """WanImageToVideoPipeline.load_lora_weights reads it, alpha included."""
     path = tmp_path / "lora.safetensors"
     expected = _trained_lora(_transformer(), path, alpha=2.0)
-    pipeline = WanImageToVideoPipeline.from_pretrained(TINY_WAN, torch_dtype=torch.float32, local_files_only=True)
+    pipeline = WanImageToVideoPipeline.from_pretrained(TINY_WAN, dtype=torch.float32, local_files_only=True)
     pipeline.load_lora_weights(tmp_path, weight_name=path.name)
     with torch.no_grad():
         said = pipeline.transformer(**_inputs(pipeline.transformer)).sample

@@ -20,7 +20,7 @@ PROMPT, NEGATIVE = "a red star moving to the right", "blurred"
 @pytest.fixture(scope="module")
 def pipeline() -> WanImageToVideoPipeline:
     """The plain pipeline on the same checkpoint, float32; its convolutions run in the library that ours run in."""
-    pipeline = WanImageToVideoPipeline.from_pretrained(TINY_WAN, torch_dtype=torch.float32, local_files_only=True)
+    pipeline = WanImageToVideoPipeline.from_pretrained(TINY_WAN, dtype=torch.float32, local_files_only=True)
     speed_up_convolutions(pipeline.vae)
     return pipeline
 

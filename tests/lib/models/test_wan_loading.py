@@ -1,5 +1,6 @@
 """Loading: files read side by side, and the attention kernel, change nothing of what the model says."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,25 @@ def test_files_read_side_by_side_are_the_same_model(tmp_path: Path, monkeypatch:
     found, expected = _load(tmp_path).state_dict(), usual.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+
+def test_the_lines_that_halve_a_checkpoint_keep_every_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/speed.md says to run on a float32 checkpoint: half the file, and in bfloat16 the same model."""
+    shutil.copytree(TINY_WAN, tmp_path / "published")
+    _load(TINY_WAN).save_pretrained(tmp_path / "published" / "transformer")
+    (lines,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "speed.md").read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(lines.replace("Wan-AI/Wan2.1-I2V-14B-480P-Diffusers", "published"), {})
+    sizes, models = [], []
+    for name in ("published", "wan2.1-i2v-14b-480p-bf16"):
+        (file,) = (tmp_path / name / "transformer").glob("*.safetensors")
+        sizes.append(file.stat().st_size)
+        models.append(load_model(name, {"transformer", "encoders", "vae"}, device=CPU, dtype=torch.bfloat16))
+    assert 0.5 < sizes[1] / sizes[0] < 0.6
+    for part in ("transformer", "text_encoder", "image_encoder", "vae"):
+        found, expected = (model._components[part].state_dict() for model in reversed(models))
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], weight) for key, weight in expected.items()), part
 
 
 def test_a_stage_asks_for_files_side_by_side_in_time() -> None:
