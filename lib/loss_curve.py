@@ -13,8 +13,7 @@ from lib.errors import InputError, Problem
 class LossCurve:
     """The loss of each step, read while the next step runs.
 
-    A loss that is read at once leaves the GPU with nothing to do until the host has prepared the next step: half a
-    percent of a step of the 14B model, and most of a short one.
+    A loss that is read at once leaves the GPU with nothing to do until the host has prepared the next step.
     """
 
     def __init__(
