@@ -9,6 +9,8 @@ import torch
 
 from lib.errors import InputError, Problem
 
+_Moment = torch.cuda.Event | float  # on a GPU; on the CPU, in seconds
+
 
 class LossCurve:
     """The loss of each step, read while the next step runs.
@@ -55,9 +57,6 @@ class LossCurve:
         row = {"step": step, "sample": self._schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
         self._rows.append(json.dumps(row))
         self._show(step, loss)
-
-
-_Moment = torch.cuda.Event | float
 
 
 def _now(device: torch.device) -> _Moment:

@@ -100,7 +100,7 @@ def _divert(log: IO[str]) -> Iterator[None]:
 class Progress:
     """Steps done, loss and time left, printed to the log every few seconds.
 
-    A class, since it remembers when it started and when it last spoke.
+    A class, since it remembers from when on it counts and when it last spoke.
     """
 
     def __init__(self, title: str, num_steps: int, num_done: int = 0) -> None:

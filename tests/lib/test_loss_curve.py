@@ -1,27 +1,12 @@
-"""Losses are read a step late, so that a GPU always has the next step to do; nothing else in the loops waits for it."""
+"""Losses are read a step late, so that a GPU always has the next step to do."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
 
 from lib.errors import InputError
-from lib.flow_matching import sigma_schedule
-from lib.lora import attach_lora
 from lib.loss_curve import LossCurve
-from lib.memory_modes import MemoryMode, MemoryUse
-from lib.models import load_model
-from lib.models.base import Sample, VideoModel
-from lib.sampling import Lock, denoise
-from lib.training import start_training, train
-from tests.conftest import TINY_WAN
-from tests.lib.test_training import ADAPTER, OBJECTIVE, OPTIMIZER, sample_of
-
-needs_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="only a GPU computes beside the host")
 
 
 def test_a_loss_is_read_when_the_next_step_is_under_way() -> None:
@@ -49,62 +34,3 @@ def test_a_loss_that_is_no_number_is_told_with_its_step(loss: float) -> None:
     with pytest.raises(InputError, match=f"a loss of {loss} at step 1"):
         curve.add(2, torch.tensor(0.5))
     assert rows == []
-
-
-@pytest.fixture
-def waits_are_errors() -> Iterator[Callable[[], None]]:
-    """Switch on PyTorch's own watch: from then on whatever makes the host wait for the GPU raises."""
-    yield partial(torch.cuda.set_sync_debug_mode, "error")
-    torch.cuda.set_sync_debug_mode("default")
-
-
-def _load(mode: MemoryMode, training: bool) -> tuple[VideoModel, Sample]:
-    """Load the demo's model on the GPU, with a sample."""
-    device = torch.device("cuda")
-    use = MemoryUse(mode, "native", (1, 16, 3, 8, 8), training)
-    model = load_model(TINY_WAN, {"transformer"}, device=device, dtype=torch.bfloat16, memory=use)
-    sample = sample_of(model, 1)
-    conditioning = {name: values.to(device) for name, values in sample.conditioning.items()}
-    conditioning |= {name: conditioning[name].bfloat16() for name in ("prompt_embeds", "image_embeds")}
-    return model, Sample(sample.latents.to(device), conditioning)
-
-
-@needs_a_gpu
-@pytest.mark.parametrize("mode", ["fast", "balanced", "low"])
-def test_training_never_waits_for_the_gpu(mode: MemoryMode, waits_are_errors: Callable[[], None]) -> None:
-    """From the second round on: a clip, a part of one, and one at two noise levels; the region weighs more."""
-    model, whole = _load(mode, training=True)
-    part = Sample(whole.latents[:, :, 1:], model.select_frames(whole.conditioning, [1, 2]))
-    samples = [whole, part, replace(whole, draws=2)]
-    targets = model.lora_target_modules(ADAPTER.layers)
-    parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
-    state, schedule = start_training(parameters, OPTIMIZER, 7), [0, 1, 2] * 3
-    started = time.perf_counter()
-    curve = LossCurve(state.curve, schedule, lambda *_: None, model.device)
-    for step, loss in train(model, state, samples, schedule, OPTIMIZER, replace(OBJECTIVE, region_weight=10.0)):
-        curve.add(step, loss)
-        if step == len(samples):
-            waits_are_errors()
-    curve.read()
-    took = time.perf_counter() - started
-    seconds = [json.loads(row)["seconds"] for row in state.curve]
-    assert len(seconds) == len(schedule) and min(seconds) > 0
-    assert 0.9 * took < sum(seconds) < 1.1 * took, "the GPU's clock and the host's"
-
-
-@needs_a_gpu
-@pytest.mark.parametrize("mode", ["fast", "low"])
-def test_denoising_never_waits_for_the_gpu(mode: MemoryMode, waits_are_errors: Callable[[], None]) -> None:
-    """With guidance and a lock, from the third step on."""
-    model, sample = _load(mode, training=False)
-    negative = {"prompt_embeds": sample.conditioning["prompt_embeds"] * 0}
-    lock = Lock(sample.latents, sample.latents[:, :1] > 0)
-    done: list[int] = []
-
-    def note(step: int) -> None:
-        done.append(step)
-        if step == 2:
-            waits_are_errors()
-
-    denoise(model, sample.latents, sigma_schedule(5, 5.0), sample.conditioning, negative, 5.0, note, lock)
-    assert done == [1, 2, 3, 4, 5]
