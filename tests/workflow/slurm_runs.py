@@ -48,7 +48,9 @@ class Submission:
 def submissions(prefix: str) -> list[Submission]:
     """Return the jobs whose names begin so, each run of each."""
     columns = "jobidraw,jobname,comment,state,start,end,reqtres"
-    listed = run("sacct", "--allocations", "--duplicates", "--noheader", "--parsable2", f"--format={columns}%200")
+    window = "--starttime=now-1days"  # sacct's own begins at midnight: a test begun before it would find nothing
+    shape = ("--noheader", "--parsable2", f"--format={columns}%200")
+    listed = run("sacct", "--allocations", "--duplicates", window, *shape)
     found = []
     for number, name, comment, state, start, end, requested in csv.reader(io.StringIO(listed), delimiter="|"):
         if name.startswith(prefix):
