@@ -149,7 +149,9 @@ class TrainingSection(Section):
         " edited first frame and at its own time, so that the LoRA learns when the look comes",
     )
     reference_draws: PositiveInt = Field(
-        1, description="noise levels at which one step of stage 2 sees a reference, in one batch"
+        1,
+        description="references, in turn, that one step of stage 2 sees in one batch, each at a noise level of its own;"
+        " above their number some are seen at several",
     )
     rank: PositiveInt = Field(16, description="LoRA rank")
     alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")

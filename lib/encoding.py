@@ -176,22 +176,39 @@ def load_encoded(path: Path, device: torch.device) -> Encoded:
     return encoded
 
 
-def largest_latents(path: Path) -> tuple[int, ...]:
-    """Return the shape of the largest latents in a file, (1, channels, latent frames, height, width), unread."""
+def largest_latents(path: Path, kind: str = "") -> tuple[int, ...]:
+    """Return the shape of the largest latents in a file, (1, channels, latent frames, height, width), unread.
+
+    Args:
+        path: of `save_encoded`.
+        kind: of the groups looked at; empty: all.
+    """
     with safe_open(path, framework="pt") as opened:
-        shapes = [tuple(opened.get_slice(key).get_shape()) for key in opened.keys() if LATENTS in key]  # noqa: SIM118
+        names = [key for key in opened.keys() if LATENTS in key and key.startswith(kind)]  # noqa: SIM118
+        shapes = [tuple(opened.get_slice(name).get_shape()) for name in names]
     return max(shapes, key=math.prod)
 
 
-def load_samples(
-    source: Path, edit: Path | None, device: torch.device, reference_draws: int = 1
-) -> dict[str, list[Sample]]:
+def largest_batch(source: Path, edit: Path | None, reference_draws: int) -> tuple[int, ...]:
+    """Return the shape of the largest latents that a training step is about, unread; see `load_samples`.
+
+    Args:
+        source, edit: as there.
+        reference_draws: see `lib.training.make_schedule`.
+    """
+    shapes = [largest_latents(source)]
+    if edit:
+        _, *shape = largest_latents(edit, REFERENCE)
+        shapes.append((reference_draws, *shape))
+    return max(shapes, key=math.prod)
+
+
+def load_samples(source: Path, edit: Path | None, device: torch.device) -> dict[str, list[Sample]]:
     """Load what a LoRA is trained on, by kind.
 
     Args:
         source, edit: files of `encode_source` and `encode_edit`.
         device: where the tensors go.
-        reference_draws: `Sample.draws` of references.
 
     Returns:
         `source`, the clip's windows; `recoloured`, their copies; `reference`, the edit's references by their
@@ -202,11 +219,11 @@ def load_samples(
     for name in sorted(groups):
         kind = name.partition("_")[0]
         if kind in kinds:
-            kinds[kind].append(_as_sample(groups[name], reference_draws if kind == REFERENCE else 1))
+            kinds[kind].append(_as_sample(groups[name]))
     return kinds
 
 
-def _as_sample(group: Mapping[str, torch.Tensor], draws: int = 1) -> Sample:
+def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:
     """Split a group into the latents to learn and the conditioning."""
     conditioning: Conditioning = {name: tensor for name, tensor in group.items() if name != LATENTS}
-    return Sample(group[LATENTS], conditioning, draws)
+    return Sample(group[LATENTS], conditioning)

@@ -19,13 +19,17 @@ class LossCurve:
     """
 
     def __init__(
-        self, rows: list[str], schedule: Sequence[int], show: Callable[[int, float], None], device: torch.device
+        self,
+        rows: list[str],
+        schedule: Sequence[tuple[int, ...]],
+        show: Callable[[int, float], None],
+        device: torch.device,
     ) -> None:
         """Go on with a curve.
 
         Args:
-            rows: one JSON object a step: step, sample, loss, seconds; those to come are appended.
-            schedule: the sample of each step.
+            rows: one JSON object a step: step, samples, loss, seconds; those to come are appended.
+            schedule: the samples of each step.
             show: called with steps done and the loss of the last.
             device: where the losses are.
         """
@@ -54,7 +58,7 @@ class LossCurve:
         if not math.isfinite(loss):
             problem = Problem("training.learning_rate", f"a loss of {loss} at step {step}", "a smaller rate")
             raise InputError([problem], kind="not_a_number")
-        row = {"step": step, "sample": self._schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
+        row = {"step": step, "samples": self._schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
         self._rows.append(json.dumps(row))
         self._show(step, loss)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, cycle, pairwise
+from itertools import accumulate, cycle, groupby, islice, pairwise
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from lib.flow_matching import add_noise, shift_sigmas, target_velocity
 from lib.host_memory import send
 from lib.lora import attach_lora, load_lora, save_lora
 from lib.loss_curve import LossCurve
-from lib.models.base import Sample, VideoModel
+from lib.models.base import Conditioning, Sample, VideoModel
 from lib.stage_log import Progress
 from lib.training_state import LoopState, restore_state, state_path, state_writer, stop_signals
 
@@ -51,21 +51,26 @@ def make_schedule(
     num_samples: tuple[int, int, int],
     copies_share: float,
     references_share: float = 0.0,
-) -> list[int]:
-    """Return the sample of each step, counted through the source's windows, recoloured copies and references.
+    reference_draws: int = 1,
+) -> list[tuple[int, ...]]:
+    """Return the samples of each step, counted through the source's windows, recoloured copies and references.
 
     Args:
         num_steps: of the stage.
         num_samples: windows of the source, at least one; recoloured copies; references. Those of a kind take turns.
         copies_share: of the steps that are not on references, how many are on copies; spread evenly.
         references_share: of all steps.
+        reference_draws: samples of a step on references; one that comes several times has several noise levels.
     """
     ends = list(accumulate(num_samples, initial=0))
     windows, copies, references = (cycle(range(start, end)) for start, end in pairwise(ends))
     _, num_copies, num_references = num_samples
     on_reference = _spread(num_steps, references_share if num_references else 0.0)
     on_copy = iter(_spread(on_reference.count(False), copies_share if num_copies else 0.0))
-    return [next(references) if turn else next(copies) if next(on_copy) else next(windows) for turn in on_reference]
+    return [
+        tuple(islice(references, reference_draws)) if turn else (next(copies if next(on_copy) else windows),)
+        for turn in on_reference
+    ]
 
 
 def _spread(num_steps: int, share: float) -> list[bool]:
@@ -108,11 +113,11 @@ def train(
     model: VideoModel,
     state: LoopState,
     samples: Sequence[Sample],
-    schedule: Sequence[int],
+    schedule: Sequence[tuple[int, ...]],
     optimizer: Optimizer,
     objective: Objective,
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """Fit the state's parameters by flow matching, one sample a step, at as many noise levels as it draws.
+    """Fit the state's parameters by flow matching, each sample of a step at a noise level of its own.
 
     Nothing here waits for a GPU: a step is only asked of it when it is yielded, and the next may be asked before this
     one is done. `lib.loss_curve` reads losses so that the GPU never has to wait either.
@@ -121,42 +126,59 @@ def train(
         model: with its transformer and LoRA loaded.
         state: fresh, or restored; its curve tells how many steps are done.
         samples: what `schedule` points into.
-        schedule: the sample of each step.
+        schedule: the samples of each step; those of the same shape are one batch.
         optimizer, objective: their settings.
 
     Yields:
         Of each step its number, from 1, and its loss, on the model's device: mean squared velocity error over all
-        latents, weighted.
+        latents of a batch, weighted; the mean over samples.
     """
     model.transformer.train()  # gradient checkpointing is active in training mode only
     for step in range(len(state.curve) + 1, len(schedule) + 1):
         state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
-        loss = _draw_loss(model, samples[schedule[step - 1]], state.generator, objective)
         state.adamw.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        losses = []
+        for batch in _batches([samples[index] for index in schedule[step - 1]]):
+            loss = _draw_loss(model, batch, state.generator, objective) * (len(batch) / len(schedule[step - 1]))
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
         nn.utils.clip_grad_norm_(state.parameters, optimizer.gradient_clip)
         state.adamw.step()
-        yield step, loss.detach()
+        yield step, torch.stack(losses).sum()
     model.transformer.eval()
 
 
-def _draw_loss(model: VideoModel, sample: Sample, generator: torch.Generator, objective: Objective) -> torch.Tensor:
+def _batches(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """Put samples of the same shape together: placed references have a frame more than still ones."""
+
+    def shape(sample: Sample) -> torch.Size:
+        return sample.latents.shape
+
+    return [list(alike) for _, alike in groupby(sorted(samples, key=shape), shape)]
+
+
+def _draw_loss(
+    model: VideoModel, batch: Sequence[Sample], generator: torch.Generator, objective: Objective
+) -> torch.Tensor:
     """Draw noise and its levels, and return the loss there."""
-    latents = sample.latents.expand(sample.draws, -1, -1, -1, -1)
-    uniform = torch.rand(sample.draws, generator=generator)
+    latents = torch.cat([sample.latents for sample in batch])
+    conditioning = model.join([sample.conditioning for sample in batch])
+    uniform = torch.rand(len(batch), generator=generator)
     sigma = send(shift_sigmas(uniform, objective.sigma_shift), latents.device)
     noise = send(torch.randn(latents.shape, generator=generator), latents.device)
-    velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, sample.conditioning)
+    velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, conditioning)
     target = target_velocity(latents, noise)
-    return _weighted_loss(velocity, target, _cell_weights(model, sample, objective.region_weight))
+    return _weighted_loss(velocity, target, _cell_weights(model, latents, conditioning, objective.region_weight))
 
 
-def _cell_weights(model: VideoModel, sample: Sample, region_weight: float) -> torch.Tensor | None:
-    """Weigh each latent of a sample, divided by their mean in the loss; None: all alike."""
+def _cell_weights(
+    model: VideoModel, latents: torch.Tensor, conditioning: Conditioning, region_weight: float
+) -> torch.Tensor | None:
+    """Weigh each latent, divided by their mean in the loss; None: all alike."""
     if region_weight == 1:
         return None
-    cells = model.regenerated_cells(sample.conditioning)  # (1, 1, latent frames, height, width)
-    return (1 + (region_weight - 1) * cells).expand(sample.draws, *sample.latents.shape[1:])
+    cells = model.regenerated_cells(conditioning)  # (batch, 1, latent frames, height, width)
+    return (1 + (region_weight - 1) * cells).expand_as(latents)
 
 
 def _weighted_loss(velocity: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
@@ -177,7 +199,7 @@ class Adapter:
 def train_lora(
     model: VideoModel,
     samples: Sequence[Sample],
-    schedule: Sequence[int],
+    schedule: Sequence[tuple[int, ...]],
     adapter: Adapter,
     optimizer: Optimizer,
     objective: Objective,
@@ -198,7 +220,7 @@ def train_lora(
         seed: of the fresh LoRA, and of `start_training`.
         start_from: the LoRA of the stage before, continued with a fresh optimizer; None: a fresh LoRA.
         lora_path: where the LoRA goes.
-        curve_path: where the loss goes, one JSON object a line: step, sample, loss, seconds.
+        curve_path: where the loss goes, one JSON object a line: step, samples, loss, seconds.
         training: of `lib.training_state.fingerprint`.
 
     Raises:

@@ -79,17 +79,23 @@ def state_writer(path: Path, training: str) -> Iterator[Callable[[LoopState, boo
         wait()
 
 
-def _snapshot(state: LoopState, training: str) -> tuple[dict[str, torch.Tensor], str]:
-    """Copy to host memory all that the next step changes."""
+def _snapshot(state: LoopState, training: str) -> tuple[dict[str, torch.Tensor], torch.cuda.Event | None, str]:
+    """Ask for copies in host memory of all that the next step changes, and note when a GPU will have made them."""
     tensors = {GENERATOR: state.generator.get_state()}
     for index, parameter in enumerate(state.parameters):
         tensors[f"{PARAMETER}.{index}"] = parameter.detach()
         tensors |= {f"{name}.{index}": value for name, value in state.adamw.state[parameter].items()}
-    copied = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    return copied, json.dumps({"training": training, "curve": state.curve})
+    copied = {name: tensor.contiguous().to("cpu", non_blocking=True, copy=True) for name, tensor in tensors.items()}
+    ready = None
+    if state.parameters[0].is_cuda:
+        ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        ready.record()
+    return copied, ready, json.dumps({"training": training, "curve": state.curve})
 
 
-def _write(path: Path, tensors: Mapping[str, torch.Tensor], known: str) -> None:
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], ready: torch.cuda.Event | None, known: str) -> None:
+    if ready:
+        ready.synchronize()
     with whole_file(path) as temporary:
         save_file(dict(tensors), temporary, metadata={"state": known})
 

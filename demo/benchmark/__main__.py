@@ -11,7 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +20,7 @@ import torch
 from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.random_models import random_sample, random_transformer
 from demo.benchmark.rates import MOMENT, ON_END, floors, measure_rates, wait_for
+from demo.benchmark.tables import Row, compare_losses, show
 from lib.block_runs import Execution
 from lib.devices import free_memory, prepare_torch
 from lib.lora import attach_lora
@@ -38,8 +39,6 @@ LAYERS = ("self_attention", "cross_attention", "feed_forward")
 RANK = 16
 TINY = {"num_attention_heads": 2, "attention_head_dim": 64, "ffn_dim": 512, "num_layers": 3, "added_kv_proj_dim": 128}
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Work:
@@ -47,7 +46,7 @@ class Work:
 
     Attributes:
         num_forwards, num_steps: after the first, which compiles; 0: none.
-        draws: noise levels that a training step sees the clip at, in one batch.
+        draws: noise levels that a step or a pass sees the clip at, in one batch.
         device, dtype: of the model.
     """
 
@@ -70,7 +69,7 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
     """
     device = work.device
     _forget(device)
-    sample = replace(random_sample(config, *clip, device, work.dtype), draws=work.draws)
+    sample = random_sample(config, *clip, device, work.dtype)
     latents_shape = (work.draws, *sample.latents.shape[1:])
     needs = transformer_needs(config, latents_shape, work.dtype)
     execution = None if mode == "plain" else _execution(mode, weights, needs, work)
@@ -81,10 +80,13 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
     if execution:
         memory = MemoryUse("auto", weights, latents_shape, work.num_steps > 0)
         row["attention"] = choose_attention(model.transformer, memory, work.dtype, device)
-    for name, count, run in (("forward", work.num_forwards, _forward), ("step", work.num_steps, _train)):
+    for name, count in (("forward", work.num_forwards), ("step", work.num_steps)):
         if count:
             _forget(device, compiled=False)
-            seconds = run(model, sample, count + 1, mode)
+            if name == "forward":
+                seconds = _forward(model, sample, count + 1, work.draws)
+            else:
+                seconds, row["losses"] = _train(model, sample, count + 1, work.draws, widen_inputs=mode == "plain")
             row |= {f"{name}_s": statistics.median(seconds[1:]), f"first_{name}_s": seconds[0]}
             row |= {f"{name}_{key}": value for key, value in _peaks(device).items()}
             if execution:
@@ -111,28 +113,32 @@ def _build(
     return WanModel(device, {"transformer": transformer})
 
 
-def _forward(model: WanModel, sample: Sample, count: int, _: str) -> list[float]:
+def _forward(model: WanModel, sample: Sample, count: int, draws: int) -> list[float]:
     """Time forward passes without a LoRA."""
-    sigma, seconds = torch.tensor([0.5], device=model.device), []
+    sigma, seconds = torch.full((draws,), 0.5, device=model.device), []
+    latents = sample.latents.expand(draws, -1, -1, -1, -1)
     with torch.no_grad():
         for _step in range(count):
             started = time.perf_counter()
-            model.predict_velocity(sample.latents, sigma, sample.conditioning)
+            model.predict_velocity(latents, sigma, sample.conditioning)
             wait_for(model.device)
             seconds.append(time.perf_counter() - started)
     return seconds
 
 
-def _train(model: WanModel, sample: Sample, count: int, mode: str) -> list[float]:
-    """Time steps of the product's own training loop."""
+def _train(
+    model: WanModel, sample: Sample, count: int, draws: int, widen_inputs: bool
+) -> tuple[list[float], list[float]]:
+    """Run steps of the product's own training loop; return the seconds and the loss of each."""
     targets = model.lora_target_modules(LAYERS)
-    parameters = attach_lora(model.transformer, targets, RANK, float(RANK), 0, widen_inputs=mode == "plain")
-    state, schedule = start_training(parameters, OPTIMIZER, 0), [0] * count
+    parameters = attach_lora(model.transformer, targets, RANK, float(RANK), 0, widen_inputs=widen_inputs)
+    state, schedule = start_training(parameters, OPTIMIZER, 0), [(0,) * draws] * count
     curve = LossCurve(state.curve, schedule, lambda *_: None, model.device)
     for step, loss in train(model, state, [sample], schedule, OPTIMIZER, Objective(1.0, 1.0)):
         curve.add(step, loss)
     curve.read()
-    return [json.loads(row)["seconds"] for row in state.curve]
+    rows = [json.loads(row) for row in state.curve]
+    return [row["seconds"] for row in rows], [row["loss"] for row in rows]
 
 
 def _forget(device: torch.device, compiled: bool = True) -> None:
@@ -155,26 +161,6 @@ def _peaks(device: torch.device) -> dict[str, float]:
     }
 
 
-def show(rows: Sequence[Row], floor: tuple[float, float]) -> str:
-    """Write rows as a Markdown table; seconds, GiB, and the floor's share of the time."""
-    lines = [
-        "| mode | weights | clip | keeps | s/step | of floor | peak GiB | s/forward | of floor | peak GiB | first |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        cells = [row["mode"], row["weights"], row["clip"], row["saved"]]
-        for name, best in (("step", floor[1]), ("forward", floor[0])):
-            seconds = row.get(f"{name}_s")
-            cells += ["-"] * 3 if seconds is None else [f"{seconds:.3g}", f"{best / seconds:.0%}", _gib(row, name)]
-        lines.append(f"| {' | '.join([*cells, format(row.get('first_step_s', 0), '.1f')])} |")
-    return "\n".join(lines)
-
-
-def _gib(row: Row, name: str) -> str:
-    peak = row.get(f"{name}_peak_gib")
-    return "-" if peak is None else f"{peak:.1f}"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(prog="python -m demo.benchmark", description=(__doc__ or "").splitlines()[0])
@@ -184,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", default="832x480", help="width x height, pixels")
     parser.add_argument("--steps", type=int, default=3, help="training steps timed in each mode, after the first")
     parser.add_argument("--forwards", type=int, default=3)
-    parser.add_argument("--draws", type=int, default=1, help="noise levels of a step, in one batch")
+    parser.add_argument("--draws", type=int, default=1, help="noise levels of a step or pass, in one batch")
     parser.add_argument("--blocks", type=int, default=WAN_14B["num_layers"], help="fewer, for a shorter look")
     parser.add_argument("--tiny", action="store_true", help="a toy of the same architecture, for a CPU")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
@@ -225,6 +211,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if given.json:
                 given.json.write_text(json.dumps({**facts, "rows": rows}, indent=1), encoding="utf-8")
     print(f"\n{show(rows, floor)}")
+    trained = [row for row in rows if "losses" in row]
+    if len(trained) > 1:
+        print(f"\nlosses, same weights, LoRA and noise:\n{compare_losses(trained)}")
 
 
 if __name__ == "__main__":

@@ -27,13 +27,15 @@ class Rates:
 def floors(config: Mapping[str, Any], tokens: int, rates: Rates, draws: int = 1) -> tuple[float, float]:
     """Return the seconds that a forward pass and a LoRA step take at these rates, with nothing computed twice.
 
+    Both are of a batch of `draws`.
+
     A step's linear layers cost twice the forward's, since frozen weights take no gradient; attention 3.5 times.
     """
     width, wide = config["num_attention_heads"] * config["attention_head_dim"], config["ffn_dim"]
     linear = config["num_layers"] * 2 * tokens * (6 * width**2 + 2 * width * wide)  # but keys of the few text tokens
     attention = config["num_layers"] * 4 * tokens**2 * width
-    forward = linear / rates.matrix + attention / rates.attention
-    return forward, draws * (forward + linear / rates.matrix + 2.5 * attention / rates.attention_backward)
+    forward = draws * (linear / rates.matrix + attention / rates.attention)
+    return forward, forward + draws * (linear / rates.matrix + 2.5 * attention / rates.attention_backward)
 
 
 def measure_rates(

@@ -57,7 +57,7 @@ def run_stage(stage: str, given: argparse.Namespace, started: float) -> dict[str
         optimizer = Optimizer(1e-4, 0.0, 0.9, 0.99, 0.01, 1.0)
         adapter = Adapter(16, 16.0, ("self_attention", "cross_attention", "feed_forward"))
         files = (None, folder / "lora.safetensors", folder / "curve.jsonl", "benchmark")
-        train_lora(model, samples, [0] * given.steps, adapter, optimizer, Objective(1.0, 1.0), 0, *files)
+        train_lora(model, samples, [(0,)] * given.steps, adapter, optimizer, Objective(1.0, 1.0), 0, *files)
         mark("training, first step and compiling in it")
         seconds = [json.loads(line)["seconds"] for line in (folder / "curve.jsonl").read_text("utf-8").splitlines()]
         marks[f"training, {len(seconds) - 1} steps after the first"] = sum(seconds[1:])

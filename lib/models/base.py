@@ -18,12 +18,10 @@ class Sample:
     Attributes:
         latents: clean, (1, channels, latent frames, height, width).
         conditioning: what the model is shown with them.
-        draws: of noise and sigma, in one batch of a step.
     """
 
     latents: torch.Tensor
     conditioning: Conditioning
-    draws: int = 1
 
 
 class VideoModel(Protocol):
@@ -90,8 +88,12 @@ class VideoModel(Protocol):
         """Return the conditioning of some latent frames of a clip alone, which still tells where they stand in it."""
         ...
 
+    def join(self, conditionings: Sequence[Conditioning]) -> Conditioning:
+        """Return the conditioning of a batch, from that of each of its members; their latents have the same shape."""
+        ...
+
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
-        """Return (1, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
+        """Return (batch, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
         ...
 
     def begin_sampling(self, cache_threshold: float) -> None:
@@ -109,7 +111,7 @@ class VideoModel(Protocol):
         """Predict the velocity, float32, of noisy latents at sigma (batch,).
 
         Args:
-            conditioning: of batch 1, the same for all.
+            conditioning: of batch 1, the same for all, or of the same batch.
             guided: whether this is the pass with the prompt, or guidance's other; each has a cache of its own.
         """
         ...

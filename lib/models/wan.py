@@ -121,6 +121,14 @@ class WanModel:
         in_time = {name: conditioning[name].index_select(2, chosen) for name in ("packed_mask", "condition_latents")}
         return {**conditioning, **in_time, FRAME_POSITIONS: chosen}
 
+    def join(self, conditionings: Sequence[Conditioning]) -> Conditioning:
+        """Stack positions, which have no batch, and join all else along it."""
+        assert all(each.keys() == conditionings[0].keys() for each in conditionings), "all placed in time, or none"
+        return {
+            name: (torch.stack if name == FRAME_POSITIONS else torch.cat)([each[name] for each in conditionings])
+            for name in conditionings[0]
+        }
+
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         """Read the packed mask: a cell is regenerated if it is in any of the frames that share it."""
         return 1 - conditioning["packed_mask"].amin(dim=1, keepdim=True)
@@ -194,7 +202,7 @@ class WanModel:
 
 
 def _repeated(tensor: torch.Tensor, batch: int) -> torch.Tensor:
-    """See a tensor of batch 1 as a larger batch."""
+    """See a tensor of batch 1 as a larger batch; one of that batch as it is."""
     return tensor.expand(batch, *tensor.shape[1:])
 
 

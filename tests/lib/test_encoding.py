@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lib.captions import caption_frame, clean_caption, load_captioner, make_prompt
-from lib.encoding import encode_edit, encode_source, load_encoded, load_samples, save_encoded
+from lib.encoding import encode_edit, encode_source, largest_batch, load_encoded, load_samples, save_encoded
 from lib.models.base import VideoModel
 from lib.provenance import STAGE_VERSIONS, describe
 from lib.video_io import to_model_video
@@ -65,8 +65,9 @@ def test_recoloured_copies_go_with_the_source(tiny_wan: VideoModel, edit_mask: n
     alone = load_samples(tmp_path / "source.safetensors", None, cpu)
     assert torch.equal(alone["source"][0].latents, plain["latents"])
     assert [len(of_kind) for of_kind in alone.values()] == [1, 2, 0]
-    both = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu, reference_draws=4)
-    assert [sample.draws for of_kind in both.values() for sample in of_kind] == [1, 1, 1, 4]
+    both = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
+    assert largest_batch(tmp_path / "source.safetensors", None, 4) == (1, 16, 3, 6, 8)
+    assert largest_batch(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", 4) == (4, 16, 1, 6, 8)
     assert [len(of_kind) for of_kind in both.values()] == [1, 2, 1]
     assert both["reference"][0].latents.shape[2] == 1
 

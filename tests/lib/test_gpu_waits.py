@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from lib.flow_matching import sigma_schedule
 from lib.lora import attach_lora
@@ -17,6 +19,7 @@ from lib.models import load_model
 from lib.models.base import Sample, VideoModel
 from lib.sampling import Lock, denoise
 from lib.training import start_training, train
+from lib.training_state import state_writer
 from tests.conftest import TINY_WAN
 from tests.lib.test_training import ADAPTER, OBJECTIVE, OPTIMIZER, sample_of
 
@@ -42,25 +45,39 @@ def _load(mode: MemoryMode, training: bool) -> tuple[VideoModel, Sample]:
 
 
 @pytest.mark.parametrize("mode", ["fast", "balanced", "low"])
-def test_training_never_waits_for_the_gpu(mode: MemoryMode, waits_are_errors: Callable[[], None]) -> None:
-    """From the second round on: a clip, a part of one, and one at two noise levels; the region weighs more."""
+def test_training_never_waits_for_the_gpu(
+    mode: MemoryMode, waits_are_errors: Callable[[], None], tmp_path: Path
+) -> None:
+    """From the second round on: a clip, a part of one, and both in a step, the part twice; the region weighs more.
+
+    Nor does a state that is kept meanwhile, which is that of its step.
+    """
     model, whole = _load(mode, training=True)
     part = Sample(whole.latents[:, :, 1:], model.select_frames(whole.conditioning, [1, 2]))
-    samples = [whole, part, replace(whole, draws=2)]
     targets = model.lora_target_modules(ADAPTER.layers)
     parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
-    state, schedule = start_training(parameters, OPTIMIZER, 7), [0, 1, 2] * 3
+    state, schedule = start_training(parameters, OPTIMIZER, 7), [(0,), (1,), (1, 0, 1)] * 3
     started = time.perf_counter()
     curve = LossCurve(state.curve, schedule, lambda *_: None, model.device)
-    for step, loss in train(model, state, samples, schedule, OPTIMIZER, replace(OBJECTIVE, region_weight=10.0)):
-        curve.add(step, loss)
-        if step == len(samples):
-            waits_are_errors()
-    curve.read()
-    took = time.perf_counter() - started
+    with state_writer(tmp_path / "state", "a training") as save:
+        for step, loss in train(
+            model, state, [whole, part], schedule, OPTIMIZER, replace(OBJECTIVE, region_weight=10.0)
+        ):
+            curve.add(step, loss)
+            if step == 3:
+                waits_are_errors()
+            if step == 5:
+                save(state, False)
+                kept = [parameter.detach().clone() for parameter in parameters]
+        curve.read()
+        took = time.perf_counter() - started
     seconds = [json.loads(row)["seconds"] for row in state.curve]
     assert len(seconds) == len(schedule) and min(seconds) > 0
     assert 0.9 * took < sum(seconds) < 1.1 * took, "the GPU's clock and the host's"
+    torch.cuda.set_sync_debug_mode("default")
+    written = load_file(tmp_path / "state")
+    assert all(torch.equal(written[f"parameter.{index}"], each.cpu()) for index, each in enumerate(kept))
+    assert not all(map(torch.equal, kept, parameters)), "else later steps changed nothing"
 
 
 @pytest.mark.parametrize("mode", ["fast", "low"])

@@ -4,8 +4,9 @@ import json
 import signal
 import time
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -46,7 +47,7 @@ def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
     curve = folder / "curve.jsonl"
     samples = [sample_of(model, 1)]
     lora = folder / "lora.safetensors"
-    train_lora(model, samples, [0] * num_steps, ADAPTER, OPTIMIZER, OBJECTIVE, 7, None, lora, curve, TRAINING)
+    train_lora(model, samples, [(0,)] * num_steps, ADAPTER, OPTIMIZER, OBJECTIVE, 7, None, lora, curve, TRAINING)
     return [json.loads(line)["loss"] for line in curve.read_text().splitlines()]
 
 
@@ -90,7 +91,7 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
 def test_schedule_mixes_source_and_references(num_references: int, source_share: float) -> None:
     """The share of source steps is as asked, and references take even turns."""
     schedule = make_schedule(100, (1, 0, num_references), 0.0, 1 - source_share)
-    counts = [schedule.count(index) for index in range(num_references + 1)]
+    counts = [schedule.count((index,)) for index in range(num_references + 1)]
     assert sum(counts) == 100
     assert counts[0] == round(100 * source_share)
     assert max(counts[1:]) - min(counts[1:]) <= 1
@@ -98,19 +99,29 @@ def test_schedule_mixes_source_and_references(num_references: int, source_share:
 
 def test_schedule_mixes_copies_with_the_source_in_both_stages() -> None:
     """Copies take their share of what references leave; sample 0 is the source, 1 to 3 are copies, 4 a reference."""
-    assert make_schedule(8, (1, 3, 0), 0.5) == [0, 1, 0, 2, 0, 3, 0, 1]
-    assert make_schedule(8, (1, 3, 1), 0.5, 0.5) == [0, 4, 1, 4, 0, 4, 2, 4]
+    assert make_schedule(8, (1, 3, 0), 0.5) == _singles(0, 1, 0, 2, 0, 3, 0, 1)
+    assert make_schedule(8, (1, 3, 1), 0.5, 0.5) == _singles(0, 4, 1, 4, 0, 4, 2, 4)
 
 
 def test_windows_of_a_long_clip_take_turns() -> None:
     """Samples 0 to 2 are windows, 3 and 4 copies, 5 a reference: each kind has its share, and turns within it."""
-    assert make_schedule(6, (3, 0, 0), 0.0) == [0, 1, 2, 0, 1, 2]
-    assert make_schedule(8, (3, 2, 1), 0.5, 0.5) == [0, 5, 3, 5, 1, 5, 4, 5]
+    assert make_schedule(6, (3, 0, 0), 0.0) == _singles(0, 1, 2, 0, 1, 2)
+    assert make_schedule(8, (3, 2, 1), 0.5, 0.5) == _singles(0, 5, 3, 5, 1, 5, 4, 5)
 
 
 def test_stage_one_repeats_the_source() -> None:
     """Without copies and references every step is on the source clip, whatever their share would be."""
-    assert make_schedule(5, (1, 0, 0), 0.5, 0.5) == [0] * 5
+    assert make_schedule(5, (1, 0, 0), 0.5, 0.5) == [(0,)] * 5
+
+
+def test_references_of_a_step_go_on_where_the_last_step_ended() -> None:
+    """Three references, four draws: all take even turns. One reference: the same at four noise levels."""
+    assert make_schedule(4, (1, 0, 3), 0.0, 0.75, 4) == [(0,), (1, 2, 3, 1), (2, 3, 1, 2), (3, 1, 2, 3)]
+    assert make_schedule(2, (1, 0, 1), 0.0, 0.5, 4) == [(0,), (1, 1, 1, 1)]
+
+
+def _singles(*samples: int) -> list[tuple[int, ...]]:
+    return [(sample,) for sample in samples]
 
 
 def test_rate_falls_over_the_last_steps_only() -> None:
@@ -120,22 +131,64 @@ def test_rate_falls_over_the_last_steps_only() -> None:
     assert {OPTIMIZER.rate(step, 8) for step in range(1, 9)} == {OPTIMIZER.learning_rate}
 
 
-def test_draws_of_a_sample_share_a_step(tiny_wan: VideoModel, tmp_path: Path) -> None:
-    """A step of three draws has the mean loss of three noise levels, each predicted by itself."""
-    sample = replace(sample_of(tiny_wan, 1), draws=3)
-    generator = torch.Generator().manual_seed(7)
-    sigmas = torch.rand(3, generator=generator)
-    noises = torch.randn(3, *sample.latents.shape[1:], generator=generator)
-    alone = []
-    for sigma, noise in zip(sigmas.split(1), noises.split(1), strict=True):
-        noisy = add_noise(sample.latents, noise, sigma)
-        with torch.no_grad():
-            velocity = tiny_wan.predict_velocity(noisy, sigma, sample.conditioning)
-        alone.append((velocity - target_velocity(sample.latents, noise)).square().mean().item())
-    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
-    train_lora(tiny_wan, [sample], [0], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
-    assert json.loads((tmp_path / "curve.jsonl").read_text())["loss"] == pytest.approx(sum(alone) / 3, rel=1e-5)
-    assert max(alone) - min(alone) > 1e-3, "else one draw could pass for three"
+@pytest.mark.parametrize("region_weight", [1.0, 3.0])
+def test_samples_of_a_step_are_one_batch(region_weight: float, tiny_wan: VideoModel) -> None:
+    """Two clips, one of them twice, and a part of one, which has another shape: a loss for each noise level by itself.
+
+    The mean of these is the loss, and its gradient the one by which the LoRA moves, in each memory mode. The clips
+    differ in all that they are shown, and in where in time their frames stand.
+    """
+    samples = [_placed(tiny_wan, seed, positions) for seed, positions in ((1, [0, 2]), (2, [1, 2]), (3, [2]))]
+    step, objective = (1, 0, 2, 1), replace(OBJECTIVE, region_weight=region_weight)
+    expected, losses = _one_by_one(tiny_wan, [[samples[2]], [samples[1], samples[0], samples[1]]], region_weight)
+    for mode in get_args(MemoryMode):
+        use = MemoryUse(mode, training=True)
+        model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32, memory=use)
+        parameters = _attach_random_lora(model)
+        state = start_training(parameters, OPTIMIZER, 7)
+        ((_, loss),) = train(model, state, samples, [step], OPTIMIZER, objective)
+        assert loss.item() == pytest.approx(sum(losses) / 4, rel=1e-5)
+        for parameter, gradient in zip(parameters, expected, strict=True):
+            assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-7)
+    assert min(abs(one - other) for one, other in combinations(losses, 2)) > 1e-3, "else one could pass for another"
+
+
+def _placed(model: VideoModel, seed: int, positions: list[int]) -> Sample:
+    """Draw a sample of some frames of a clip."""
+    sample = sample_of(model, seed)
+    sample.conditioning["packed_mask"][:, :, :, : 2 * seed] = 0
+    return Sample(sample.latents[:, :, : len(positions)], model.select_frames(sample.conditioning, positions))
+
+
+def _attach_random_lora(model: VideoModel) -> list[torch.nn.Parameter]:
+    """A fresh one adds nothing, so that half of its matrices would have no gradient."""
+    parameters = attach_lora(model.transformer, model.lora_target_modules(LAYERS), 8, 8.0, 7)
+    generator = torch.Generator().manual_seed(8)
+    for parameter in parameters:
+        parameter.data.normal_(std=0.05, generator=generator)
+    return parameters
+
+
+def _one_by_one(
+    model: VideoModel, batches: list[list[Sample]], region_weight: float
+) -> tuple[list[torch.Tensor], list[float]]:
+    """Return the clipped gradient of a step, and the loss of each of its samples, computed apart."""
+    parameters = _attach_random_lora(model)
+    generator, total, losses = torch.Generator().manual_seed(7), torch.zeros(()), []
+    num_samples = sum(len(batch) for batch in batches)
+    for batch in batches:
+        sigmas = torch.rand(len(batch), generator=generator)
+        noises = torch.randn(len(batch), *batch[0].latents.shape[1:], generator=generator)
+        weights = [1 + (region_weight - 1) * model.regenerated_cells(each.conditioning) for each in batch]
+        for sample, sigma, noise, weight in zip(batch, sigmas.split(1), noises.split(1), weights, strict=True):
+            velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
+            error = (velocity - target_velocity(sample.latents, noise)).square()
+            loss = (error * weight).mean() / torch.stack([each.mean() for each in weights]).mean()
+            losses.append(loss.item())
+            total = total + loss / num_samples
+    gradients = list(torch.autograd.grad(total, parameters))
+    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+    return [gradient * (OPTIMIZER.gradient_clip / norm).clamp(max=1) for gradient in gradients], losses
 
 
 @pytest.mark.parametrize("mode", ["balanced", "low"])
@@ -158,7 +211,7 @@ def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
     sample = sample_of(model, 1)
     conditioning = {**sample.conditioning, "prompt_embeds": sample.conditioning["prompt_embeds"].bfloat16()}
     files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
-    train_lora(model, [Sample(sample.latents, conditioning)], [0] * 20, ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+    train_lora(model, [Sample(sample.latents, conditioning)], [(0,)] * 20, ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert sum(losses[-5:]) < sum(losses[:5])
     assert {tensor.dtype for tensor in load_file(tmp_path / "lora.safetensors").values()} == {torch.float32}
@@ -172,7 +225,7 @@ def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path
     broken = Sample(sample.latents * float("inf"), sample.conditioning)
     files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
     with pytest.raises(InputError, match="training.learning_rate: found a loss of nan at step 1"):
-        train_lora(tiny_wan, [broken], [0], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+        train_lora(tiny_wan, [broken], [(0,)], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -186,7 +239,7 @@ def test_a_heavier_region_counts_more_in_the_loss(tiny_wan: VideoModel, tmp_path
     for weight in (1e-9, 1.0, 3.0):
         fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
         files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
-        train_lora(fresh, [sample], [0], ADAPTER, OPTIMIZER, replace(OBJECTIVE, region_weight=weight), 7, *files)
+        train_lora(fresh, [sample], [(0,)], ADAPTER, OPTIMIZER, replace(OBJECTIVE, region_weight=weight), 7, *files)
         first[weight] = json.loads((tmp_path / "curve.jsonl").read_text())["loss"]
     outside = first[1e-9]
     inside = 3 * first[1.0] - 2 * outside
@@ -213,7 +266,7 @@ def _train(folder: Path, stop_at: int | None = None, training: str = TRAINING) -
     samples.countdown = stop_at or 0
     files = (None, folder / "lora.safetensors", folder / "curve.jsonl", training)
     optimizer = replace(OPTIMIZER, decay_share=0.5)
-    train_lora(model, samples, [0, 1] * 4, ADAPTER, optimizer, OBJECTIVE, 7, *files)
+    train_lora(model, samples, [(0,), (1,)] * 4, ADAPTER, optimizer, OBJECTIVE, 7, *files)
     return (folder / "lora.safetensors").read_bytes()
 
 
@@ -261,7 +314,7 @@ def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pyte
     broken = Sample(sample.latents * float("nan"), sample.conditioning)  # ends the run as abruptly as a kill
     files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
     with pytest.raises(InputError, match="at step 5"):
-        train_lora(model, [sample, broken], [0, 0, 0, 0, 1], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+        train_lora(model, [sample, broken], [(0,)] * 4 + [(1,)], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
     with safe_open(tmp_path / ".lora.state.safetensors", framework="pt") as opened:
         curve = json.loads(opened.metadata()["state"])["curve"]
         weights = {name: opened.get_tensor(name) for name in opened.keys() if name.startswith("parameter")}  # noqa: SIM118
@@ -282,7 +335,7 @@ def _parameters_after(num_steps: int) -> list[torch.Tensor]:
     targets = model.lora_target_modules(LAYERS)
     parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
     state = start_training(parameters, OPTIMIZER, 7)
-    for _ in train(model, state, [sample_of(model, 1)], [0] * num_steps, OPTIMIZER, OBJECTIVE):
+    for _ in train(model, state, [sample_of(model, 1)], [(0,)] * num_steps, OPTIMIZER, OBJECTIVE):
         pass
     return [parameter.detach() for parameter in parameters]
 

@@ -1,7 +1,7 @@
 """Fine-tune a LoRA: stage decouple on the clip, stage appearance on an edit's references as well."""
 
 from lib.devices import describe_device
-from lib.encoding import largest_latents, load_samples
+from lib.encoding import largest_batch, load_samples
 from lib.files import write_json
 from lib.provenance import describe
 from lib.stage_log import stage_log
@@ -14,13 +14,14 @@ settings = {**params.settings, **params.machine, "num_steps": params.num_steps}
 with stage_log(
     snakemake.log[0], f"train_lora, {params.stage}: {', '.join(snakemake.wildcards)}", snakemake.resources.attempt
 ):
-    size = largest_latents(inputs.source)
-    model, device = load_stage_model(settings, {"transformer"}, snakemake.threads, size, True, snakemake.log[0])
     training = {key.removeprefix("training."): value for key, value in params.settings.items()}
-    samples = load_samples(inputs.source, inputs.get("edit"), device, training.get("reference_draws", 1))
+    draws = training.get("reference_draws", 1)
+    size = largest_batch(inputs.source, inputs.get("edit"), draws)
+    model, device = load_stage_model(settings, {"transformer"}, snakemake.threads, size, True, snakemake.log[0])
+    samples = load_samples(inputs.source, inputs.get("edit"), device)
     counts = tuple(len(of_kind) for of_kind in samples.values())
     shares = (training["recoloured_share"], training.get("references_share", 0.0))
-    schedule = make_schedule(params.num_steps, counts, *shares)
+    schedule = make_schedule(params.num_steps, counts, *shares, draws)
     adapter = Adapter(*[training[key] for key in Adapter.__annotations__])
     optimizer = Optimizer(*[training[key] for key in Optimizer.__annotations__])
     objective = Objective(*[training[key] for key in Objective.__annotations__])
