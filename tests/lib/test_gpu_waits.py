@@ -57,12 +57,11 @@ def test_training_never_waits_for_the_gpu(
     targets = model.lora_target_modules(ADAPTER.layers)
     parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
     state, schedule = start_training(parameters, OPTIMIZER, 7), [(0,), (1,), (1, 0, 1)] * 3
+    objective = replace(OBJECTIVE, region_weight=10.0)
     started = time.perf_counter()
     curve = LossCurve(state.curve, schedule, lambda *_: None, model.device)
     with state_writer(tmp_path / "state", "a training") as save:
-        for step, loss in train(
-            model, state, [whole, part], schedule, OPTIMIZER, replace(OBJECTIVE, region_weight=10.0)
-        ):
+        for step, loss in train(model, state, [whole, part], schedule, OPTIMIZER, objective):
             curve.add(step, loss)
             if step == 3:
                 waits_are_errors()
