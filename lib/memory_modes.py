@@ -98,6 +98,17 @@ def estimate_bytes(execution: Execution, needs: Needs, training: bool) -> int:
     return int(weights + ADAPTER_BYTES + (TRAINING_WORK + saved) * needs.output_bytes)
 
 
+def batch_guidance(execution: Execution, needs: Needs, free_bytes: int | None) -> bool:
+    """Tell whether guidance's two passes are to be one batch: 3 % faster on a GPU, for one activation more.
+
+    Not where weights are streamed, a mode for those who lack memory; nor on a CPU, which gains nothing.
+    """
+    if free_bytes is None or execution.stream_weights:
+        return False
+    both = replace(needs, output_bytes=2 * needs.output_bytes)
+    return estimate_bytes(execution, both, False) <= free_bytes * (1 - RESERVE)
+
+
 def _modes(training: bool) -> Iterator[tuple[str, Execution]]:
     """List ways to run on a GPU, the fastest first."""
     if training:

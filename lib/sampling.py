@@ -28,6 +28,29 @@ class Lock:
     kept: torch.Tensor
 
 
+@dataclass(frozen=True)
+class _Guide:
+    """What predicts the velocity of a step, with classifier-free guidance; see `denoise`."""
+
+    model: VideoModel
+    conditioning: Conditioning
+    negative: Conditioning
+    scale: float
+    in_batch: bool
+
+    def velocity(self, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        predict = self.model.predict_velocity
+        if self.scale <= 1:
+            return predict(latents, sigma.expand(1), self.conditioning)
+        if self.in_batch:
+            both = self.model.join([self.conditioning, self.negative])
+            guided, unguided = predict(latents.expand(2, *latents.shape[1:]), sigma.expand(2), both).chunk(2)
+        else:
+            guided = predict(latents, sigma.expand(1), self.conditioning)
+            unguided = predict(latents, sigma.expand(1), self.negative, guided=False)
+        return unguided + self.scale * (guided - unguided)
+
+
 @torch.no_grad()
 def denoise(
     model: VideoModel,
@@ -38,6 +61,7 @@ def denoise(
     guidance: float,
     on_step: Callable[[int], None],
     lock: Lock | None = None,
+    in_batch: bool = False,
 ) -> torch.Tensor:
     """Walk from noise to clean latents with Euler steps and classifier-free guidance.
 
@@ -51,18 +75,16 @@ def denoise(
         on_step: called with the number of steps asked of the device; a GPU may be a pass behind.
         lock: what is put back after each step, noised with the same noise to that step's sigma (as in RePaint,
             Lugmayr et al. 2022, equation 8, for straight paths); None: nothing.
+        in_batch: guidance's two passes are one batch of two; not with a cache, which tells the passes apart.
 
     Returns:
         Clean latents, float32, of the shape of `noise`.
     """
     latents = noise
     sigmas = sigmas.to(noise.device)  # once: a copy in each step would make host and GPU wait for each other
+    guide = _Guide(model, conditioning, {**conditioning, **negative}, guidance, in_batch)
     for step, (sigma, next_sigma) in enumerate(pairwise(sigmas), start=1):
-        batch_sigma = sigma.expand(latents.shape[0])
-        velocity = model.predict_velocity(latents, batch_sigma, conditioning)
-        if guidance > 1:
-            unguided = model.predict_velocity(latents, batch_sigma, {**conditioning, **negative}, guided=False)
-            velocity = unguided + guidance * (velocity - unguided)
+        velocity = guide.velocity(latents, sigma)
         latents = euler_step(latents, velocity, sigma, next_sigma)
         if lock is not None:
             known = add_noise(lock.latents, noise, next_sigma.view(1))

@@ -19,7 +19,9 @@ def show(rows: Sequence[Row], floor: tuple[float, float]) -> str:
         for name, best in (("step", floor[1]), ("forward", floor[0])):
             seconds = row.get(f"{name}_s")
             cells += ["-"] * 3 if seconds is None else [f"{seconds:.3g}", f"{best / seconds:.0%}", _gib(row, name)]
-        lines.append(f"| {' | '.join([*cells, format(row.get('first_step_s', 0), '.1f')])} |")
+        first = row.get("first_step_s", row.get("first_forward_s"))
+        cells.append("-" if first is None else f"{first:.1f}")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -40,7 +40,10 @@ class VideoModel(Protocol):
     """Where its weights are, and what it is given goes."""
 
     execution: dict[str, Any]
-    """How the transformer is run, for the record: `mode`, the fields of `lib.block_runs.Execution` and `attention`."""
+    """How the transformer is run: `mode`, the fields of `lib.block_runs.Execution`, `attention`; for the record.
+
+    And for generation `batch_guidance`, see `lib.memory_modes`.
+    """
 
     @property
     def transformer(self) -> nn.Module:

@@ -15,7 +15,7 @@ from lib.attention_kernels import PYTORCHS_OWN, fastest_kernel
 from lib.block_runs import Execution, set_up_blocks
 from lib.devices import free_memory, speed_up_convolutions
 from lib.machine import GIB
-from lib.memory_modes import MemoryUse, Needs, choose_execution, estimate_bytes, stream_encoder
+from lib.memory_modes import MemoryUse, Needs, batch_guidance, choose_execution, estimate_bytes, stream_encoder
 from lib.models.wan_rotary import PlacedRotaryEmbedding
 
 
@@ -56,7 +56,8 @@ def load_transformer(
     """
     config = WanTransformer3DModel.load_config(name, subfolder="transformer", local_files_only=not download)
     needs = transformer_needs(config, memory.latents_shape, dtype)
-    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_memory(device))
+    free_bytes = free_memory(device)
+    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_bytes)
     expected = estimate_bytes(execution, needs, memory.training) / GIB
     print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
     straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
@@ -64,7 +65,8 @@ def load_transformer(
     placed = place_transformer(transformer.requires_grad_(False), execution, device)
     attention = choose_attention(placed, memory, dtype, device)
     print(f"attention kernel: {attention}")
-    return placed, {"mode": mode, **asdict(execution), "attention": attention}
+    how = {"mode": mode, **asdict(execution), "attention": attention}
+    return placed, how if memory.training else {**how, "batch_guidance": batch_guidance(execution, needs, free_bytes)}
 
 
 def choose_attention(

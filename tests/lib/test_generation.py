@@ -50,6 +50,21 @@ def test_same_seed_same_video_other_seed_other_video(tiny_wan: VideoModel, clip:
     assert not np.array_equal(videos[0], videos[2])
 
 
+def test_guidance_in_one_batch_makes_the_same_video(tiny_wan: VideoModel, clip: EditedClip) -> None:
+    """Half the passes, of twice the size; within rounding. A cache, which tells the passes apart, keeps them apart."""
+    encoded, guided = _encode(tiny_wan, clip), replace(SAMPLING, guidance=5.0)
+    batches: list[int] = []
+    tiny_wan.transformer.register_forward_hook(lambda _module, _inputs, outputs: batches.append(len(outputs[0])))
+    apart = generate_video(tiny_wan, encoded, clip, WHOLE, guided)
+    tiny_wan.execution = {**tiny_wan.execution, "batch_guidance": True}
+    together = generate_video(tiny_wan, encoded, clip, WHOLE, guided)
+    unguided = generate_video(tiny_wan, encoded, clip, WHOLE, SAMPLING)
+    assert batches == [1, 1, 1, 1, 2, 2, 1, 1]
+    assert _distance(together, apart) < 0.01 < 0.1 < _distance(unguided, apart)
+    generate_video(tiny_wan, encoded, clip, WHOLE, replace(guided, cache_threshold=0.1))
+    assert 2 not in batches[8:]
+
+
 def test_locked_latents_come_out_as_the_sources(tiny_wan: VideoModel, clip: EditedClip) -> None:
     """Where the lock holds, the result is the VAE's round trip of the edited frame 0 and the source, to the bit."""
     encoded = _encode(tiny_wan, clip)

@@ -79,8 +79,10 @@ def test_training_never_waits_for_the_gpu(
     assert not all(map(torch.equal, kept, parameters)), "else later steps changed nothing"
 
 
-@pytest.mark.parametrize("mode", ["fast", "low"])
-def test_denoising_never_waits_for_the_gpu(mode: MemoryMode, waits_are_errors: Callable[[], None]) -> None:
+@pytest.mark.parametrize(("mode", "in_batch"), [("fast", True), ("fast", False), ("low", False)])
+def test_denoising_never_waits_for_the_gpu(
+    mode: MemoryMode, in_batch: bool, waits_are_errors: Callable[[], None]
+) -> None:
     """With guidance and a lock, from the third step on."""
     model, sample = _load(mode, training=False)
     negative = {"prompt_embeds": sample.conditioning["prompt_embeds"] * 0}
@@ -92,5 +94,6 @@ def test_denoising_never_waits_for_the_gpu(mode: MemoryMode, waits_are_errors: C
         if step == 2:
             waits_are_errors()
 
-    denoise(model, sample.latents, sigma_schedule(5, 5.0), sample.conditioning, negative, 5.0, note, lock)
+    guided = (sample.conditioning, negative, 5.0)
+    denoise(model, sample.latents, sigma_schedule(5, 5.0), *guided, note, lock, in_batch)
     assert done == [1, 2, 3, 4, 5]

@@ -7,7 +7,7 @@ from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.random_models import random_transformer
 from lib.block_runs import Execution
 from lib.machine import GIB
-from lib.memory_modes import Needs, choose_execution, estimate_bytes, stream_encoder, tile_vae
+from lib.memory_modes import Needs, batch_guidance, choose_execution, estimate_bytes, stream_encoder, tile_vae
 from lib.models.wan_loading import transformer_needs
 
 LATENTS_480P = (1, 16, 13, 60, 104)  # 49 frames of 832x480
@@ -59,6 +59,16 @@ def test_weights_in_8_bits_bring_the_resident_modes_to_smaller_cards() -> None:
     """A card of 48 GB then keeps the attention's outputs, and one of 24 generates without streaming."""
     assert choose_execution("auto", "fp8", _needs(), True, int(47.5 * GIB))[1].saved == "attention"
     assert not choose_execution("auto", "fp8", _needs(), False, int(23.5 * GIB))[1].stream_weights
+
+
+def test_guidance_is_batched_where_its_memory_is_to_be_had() -> None:
+    """Not on a CPU, nor where weights are streamed, nor where the second clip's activations no longer fit."""
+    resident = Execution(True)
+    assert batch_guidance(resident, _needs(), 48 * GIB)
+    assert estimate_bytes(resident, _needs(), False) < 35 * GIB < estimate_bytes(resident, _needs(), False) + 2.5 * GIB
+    assert not batch_guidance(resident, _needs(), 35 * GIB)
+    assert not batch_guidance(LOW, _needs(), 48 * GIB)
+    assert not batch_guidance(resident, _needs(), None)
 
 
 def test_a_named_mode_is_taken_whether_it_fits_or_not() -> None:
