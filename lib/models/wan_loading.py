@@ -66,7 +66,10 @@ def load_transformer(
     attention = choose_attention(placed, memory, dtype, device)
     print(f"attention kernel: {attention}")
     how = {"mode": mode, **asdict(execution), "attention": attention}
-    return placed, how if memory.training else {**how, "batch_guidance": batch_guidance(execution, needs, free_bytes)}
+    if not memory.training:
+        tokens = count_tokens(config, memory.latents_shape)
+        how["batch_guidance"] = batch_guidance(execution, needs, tokens, free_bytes)
+    return placed, how
 
 
 def choose_attention(

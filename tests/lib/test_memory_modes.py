@@ -8,7 +8,7 @@ from demo.benchmark.random_models import random_transformer
 from lib.block_runs import Execution
 from lib.machine import GIB
 from lib.memory_modes import Needs, batch_guidance, choose_execution, estimate_bytes, stream_encoder, tile_vae
-from lib.models.wan_loading import transformer_needs
+from lib.models.wan_loading import count_tokens, transformer_needs
 
 LATENTS_480P = (1, 16, 13, 60, 104)  # 49 frames of 832x480
 LOW = Execution(True, "inputs", stream_weights=True, offload_inputs=True)
@@ -62,13 +62,14 @@ def test_weights_in_8_bits_bring_the_resident_modes_to_smaller_cards() -> None:
 
 
 def test_guidance_is_batched_where_its_memory_is_to_be_had() -> None:
-    """Not on a CPU, nor where weights are streamed, nor where the second clip's activations no longer fit."""
-    resident = Execution(True)
-    assert batch_guidance(resident, _needs(), 48 * GIB)
+    """Not for few tokens, where weights are streamed, where the second clip's activations do not fit, or on a CPU."""
+    resident, tokens = Execution(True), count_tokens(WAN_14B, LATENTS_480P)
+    assert batch_guidance(resident, _needs(), tokens, 48 * GIB)
+    assert not batch_guidance(resident, _needs(), 7_800, 48 * GIB)
     assert estimate_bytes(resident, _needs(), False) < 35 * GIB < estimate_bytes(resident, _needs(), False) + 2.5 * GIB
-    assert not batch_guidance(resident, _needs(), 35 * GIB)
-    assert not batch_guidance(LOW, _needs(), 48 * GIB)
-    assert not batch_guidance(resident, _needs(), None)
+    assert not batch_guidance(resident, _needs(), tokens, 35 * GIB)
+    assert not batch_guidance(LOW, _needs(), tokens, 48 * GIB)
+    assert not batch_guidance(resident, _needs(), tokens, None)
 
 
 def test_a_named_mode_is_taken_whether_it_fits_or_not() -> None:
