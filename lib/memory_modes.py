@@ -21,7 +21,7 @@ RESERVE = 0.04  # share of the free memory that fragments and the libraries' own
 FP8_SHARE = 0.52  # of the memory of bfloat16 weights
 ENCODER_WORK = 8 * GIB  # of the VAE and the image encoder, which are loaded beside the text encoder
 VAE_BYTES = 24_000  # of work for each pixel of a frame, when the VAE decodes it whole
-BATCH_TOKENS = 14_000  # of a clip, from which guidance runs faster as a batch: docs/speed.md
+BATCH_TOKENS = range(14_000, 30_000)  # of a clip, for which guidance is faster as a batch: docs/speed.md
 BIG_MODEL = 1e9  # parameters from which compiling, half a minute, pays within one clip
 
 
@@ -104,7 +104,7 @@ def batch_guidance(execution: Execution, needs: Needs, tokens: int, free_bytes: 
 
     Not where weights are streamed, a mode for those who lack memory; nor on a CPU, which gains nothing.
     """
-    if free_bytes is None or execution.stream_weights or tokens < BATCH_TOKENS:
+    if free_bytes is None or execution.stream_weights or tokens not in BATCH_TOKENS:
         return False
     both = replace(needs, output_bytes=2 * needs.output_bytes)
     return estimate_bytes(execution, both, False) <= free_bytes * (1 - RESERVE)

@@ -62,10 +62,11 @@ def test_weights_in_8_bits_bring_the_resident_modes_to_smaller_cards() -> None:
 
 
 def test_guidance_is_batched_where_its_memory_is_to_be_had() -> None:
-    """Not for few tokens, where weights are streamed, where the second clip's activations do not fit, or on a CPU."""
+    """Not for few tokens or many, where weights are streamed, where the second clip does not fit, or on a CPU."""
     resident, tokens = Execution(True), count_tokens(WAN_14B, LATENTS_480P)
     assert batch_guidance(resident, _needs(), tokens, 48 * GIB)
     assert not batch_guidance(resident, _needs(), 7_800, 48 * GIB)
+    assert not batch_guidance(resident, _needs(LATENTS_81_FRAMES), count_tokens(WAN_14B, LATENTS_81_FRAMES), 80 * GIB)
     assert estimate_bytes(resident, _needs(), False) < 35 * GIB < estimate_bytes(resident, _needs(), False) + 2.5 * GIB
     assert not batch_guidance(resident, _needs(), tokens, 35 * GIB)
     assert not batch_guidance(LOW, _needs(), tokens, 48 * GIB)
