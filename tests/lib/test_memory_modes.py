@@ -13,15 +13,24 @@ from lib.models.wan_loading import count_tokens, transformer_needs
 LATENTS_480P = (1, 16, 13, 60, 104)  # 49 frames of 832x480
 LOW = Execution(True, "inputs", stream_weights=True, offload_inputs=True)
 LATENTS_81_FRAMES, LATENTS_720P, EIGHT_REFERENCES = (1, 16, 21, 60, 104), (1, 16, 13, 90, 160), (8, 16, 1, 60, 104)
+LATENTS_720P_81_FRAMES = (1, 16, 21, 90, 160)
 MEASURED = [  # how, for which latents, GiB in training: docs/speed.md
     (Execution(True, "most"), LATENTS_480P, 118.6),
     (Execution(True, "linear"), LATENTS_480P, 98.6),
     (Execution(True, "attention"), LATENTS_480P, 53.4),
     (Execution(True, "attention"), LATENTS_81_FRAMES, 66.8),
     (Execution(True, "attention"), LATENTS_720P, 81.9),
+    (Execution(True, "attention"), LATENTS_720P_81_FRAMES, 112.8),
     (Execution(True, "inputs"), LATENTS_480P, 45.4),
+    (Execution(True, "inputs"), LATENTS_720P, 63.6),
     (LOW, LATENTS_480P, 10.0),
     (LOW, EIGHT_REFERENCES, 7.6),
+    (LOW, LATENTS_81_FRAMES, 14.1),
+    (LOW, LATENTS_720P, 18.7),
+    (LOW, LATENTS_720P_81_FRAMES, 28.3),
+    (Execution(True, "most", weights="fp8"), LATENTS_480P, 103.5),
+    (Execution(True, "attention", weights="fp8"), LATENTS_480P, 38.6),
+    (Execution(True, "inputs", weights="fp8"), LATENTS_81_FRAMES, 39.4),
 ]
 
 
