@@ -29,6 +29,7 @@ lint: install-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/snakemake --lint
 
 # How near edits of held-out scenes come to their exact truth. Run again, it goes on; CONFIGFILE holds other settings.
@@ -62,9 +63,9 @@ chaos: install-dev
 	OMP_NUM_THREADS=1 SLURM_TESTS=required CHAOS_CLIPS=30 CHAOS_SECONDS=300 \
 		$(VENV)/bin/python -m pytest -s tests/workflow/test_slurm_chaos.py
 
-# After a change to lib/config.py; a test fails until it is done.
+# After a change to lib/config/settings.py; a test fails until it is done.
 schema: install
-	$(VENV)/bin/python -c 'from lib.config import json_schema; print(json_schema(), end="")' \
+	$(VENV)/bin/python -c 'from lib.config.settings import json_schema; print(json_schema(), end="")' \
 		> workflow/schemas/config.schema.json
 
 install: $(VENV)/installed

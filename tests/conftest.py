@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lib.models import load_model
 from lib.models.base import VideoModel
+from lib.models.load import load_model
 from tests.browser import start_browser
 from tests.slurm_cluster import cluster, why_not
 

@@ -21,17 +21,18 @@ from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.random_models import random_sample, random_transformer
 from demo.benchmark.rates import MOMENT, ON_END, floors, measure_rates, wait_for
 from demo.benchmark.tables import Row, compare_losses, show
-from lib.block_runs import Execution
-from lib.devices import free_memory, prepare_torch
-from lib.lora import attach_lora
-from lib.loss_curve import LossCurve
-from lib.machine import GIB
-from lib.memory_modes import MemoryUse, Needs, WeightStore, choose_execution, estimate_bytes
+from lib.core.units import GIB
+from lib.execution.block_runs import Execution
+from lib.execution.devices import free_memory, prepare_torch
+from lib.execution.memory_modes import MemoryUse, Needs, WeightStore, choose_execution, estimate_bytes
 from lib.models.base import Sample
-from lib.models.wan import WanModel
-from lib.models.wan_loading import choose_attention, place_transformer, transformer_needs
-from lib.models.wan_rotary import PlacedRotaryEmbedding
-from lib.training import Objective, Optimizer, start_training, train
+from lib.models.wan.adapter import WanModel
+from lib.models.wan.loading import choose_attention, place_transformer
+from lib.models.wan.memory import transformer_needs
+from lib.models.wan.rotary import PlacedRotaryEmbedding
+from lib.training.loop import Objective, Optimizer, start_training, train
+from lib.training.lora import attach_lora
+from lib.training.loss_curve import LossCurve
 
 MODES = ("plain", "fast", "balanced", "low")
 OPTIMIZER = Optimizer(1e-4, 0.0, 0.9, 0.99, 0.01, 1.0)
@@ -62,7 +63,7 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
 
     Args:
         mode: of MODES; `plain` is diffusers' model with its own gradient checkpointing and peft, not compiled.
-        weights: see `lib.block_runs.Execution`.
+        weights: see `lib.execution.block_runs.Execution`.
         config: of the transformer.
         clip: frames, height and width in pixels.
         work: what to run.

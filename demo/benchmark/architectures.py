@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lib.checkpoints import ROOT
+from lib.core.project import ROOT
 
 DEMO_MODEL = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
 WAN_14B: Mapping[str, Any] = {

@@ -16,7 +16,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5Enco
 
 from demo.benchmark.architectures import DEMO_MODEL
 from demo.benchmark.random_models import random_transformer
-from lib.devices import prepare_torch
+from lib.execution.devices import prepare_torch
 
 SHARD_SIZE, SHARD_NAME = "5GB", "diffusion_pytorch_model{suffix}.safetensors"  # as published
 NUM_WRITERS = 8  # files written at a time

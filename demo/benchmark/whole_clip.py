@@ -18,13 +18,14 @@ import numpy as np
 import torch
 
 from demo.benchmark.architectures import CHECKPOINT, DEMO_MODEL, WAN_14B
-from lib.checkpoints import ROOT
-from lib.encoding import encode_edit, encode_source, largest_latents, load_encoded, load_samples, save_encoded
-from lib.generation import EditedClip, Sampling, generate_video
-from lib.lora import load_for_generation
-from lib.machine import GIB
-from lib.stage_model import load_stage_model
-from lib.training import Adapter, Objective, Optimizer, train_lora
+from lib.core.project import ROOT
+from lib.core.units import GIB
+from lib.diffusion.encoding import encode_edit, encode_source, largest_latents, load_encoded, load_samples, save_encoded
+from lib.diffusion.generation import EditedClip, Sampling, generate_video
+from lib.stages.model import load_stage_model
+from lib.training.fine_tuning import Adapter, train_lora
+from lib.training.loop import Objective, Optimizer
+from lib.training.lora import load_for_generation
 
 STAGES = ("encode", "train", "generate")
 

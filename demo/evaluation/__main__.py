@@ -17,9 +17,9 @@ from demo.evaluation.rows import measure_batch
 from demo.evaluation.scenes import EVOLVING_EDITS, MAIN_EDITS, PAIR_EDITS, evolving_scenes, main_scenes, pair_scenes
 from demo.evaluation.sheet import draw_sheet
 from demo.evaluation.summary import describe_run, job_table, write_tables
-from lib.config import Config
-from lib.errors import InputError
-from lib.stage_model import load_stage_model
+from lib.config.settings import Config
+from lib.core.errors import InputError
+from lib.stages.model import load_stage_model
 
 REFERENCE_METHOD = "mask_lora"  # of the evolving scenes, where it is among the methods
 PAIR_METHODS = ("mask_lora", "own_lora")

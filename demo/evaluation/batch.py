@@ -11,11 +11,12 @@ from typing import Any
 import yaml
 
 from demo.evaluation.scenes import HEIGHT, NUM_FRAMES, WIDTH, HeldOutScene, write_batch
-from lib.checkpoints import ROOT, resolve_path
-from lib.config import Config, load_config
-from lib.errors import InputError, Problem
-from lib.files import file_hash, read_json, write_json
-from lib.report_results import read_edited_videos
+from lib.config.settings import Config, load_config
+from lib.core.errors import InputError, Problem
+from lib.core.files import file_hash, read_json, write_json
+from lib.core.project import ROOT
+from lib.inputs.checkpoints import resolve_path
+from lib.report.results import read_edited_videos
 
 DRIFTED = "drifted"
 VIDEO = {"num_frames": NUM_FRAMES, "width": WIDTH, "height": HEIGHT, "start": 0, "stride": 1, "keep_lossless": True}

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.evaluation.scenes import LATE_FRAMES, LEAST_VISIBLE, Truth
-from lib.boundary_metrics import background_jump, seam
-from lib.metrics import PSNR_CAP, mean_score
+from lib.metrics.background import PSNR_CAP
+from lib.metrics.boundary import background_jump, seam
+from lib.metrics.per_frame import mean_score
 
 DIFFERENCE_THRESHOLD = 45.0  # RGB distance (0 to 441) from the backdrop; blurred texture stays below it
 LEAST_FOUND = LEAST_VISIBLE // 4  # pixels; anything smaller is a stain

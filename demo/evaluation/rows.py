@@ -11,7 +11,8 @@ from demo.evaluation.batch import Batch
 from demo.evaluation.measures import measure_video
 from demo.evaluation.scenes import HeldOutScene, Truth, render_truth, with_read_source
 from lib.models.base import VideoModel
-from lib.video_io import read_mask, read_video, to_decoded_video, to_model_video
+from lib.video.arrays import to_decoded_video, to_model_video
+from lib.video.reading import read_mask, read_video
 
 Video = NDArray[np.uint8]
 Row = dict[str, Any]

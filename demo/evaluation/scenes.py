@@ -16,8 +16,8 @@ from demo.world.edits import EditedScene, number_edit, number_pair
 from demo.world.rendering import render
 from demo.world.scenes import COLOURS, Figure
 from demo.world.truth import edit_region
-from lib.files import whole_file
-from lib.metrics import dilate_mask
+from lib.core.files import whole_file
+from lib.metrics.background import dilate_mask
 
 NUM_FRAMES = 17  # edited of each scene, from its first; no scene is shorter
 WIDTH, HEIGHT = 160, 96  # pixels, of every scene

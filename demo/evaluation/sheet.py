@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lib.files import whole_file
+from lib.core.files import whole_file
 
 NUM_COLUMNS = 6  # frames
 LABEL_WIDTH, TITLE_HEIGHT, GAP = 110, 18, 2  # pixels

@@ -15,9 +15,9 @@ import yaml
 from demo.evaluation.batch import DRIFTED, Batch
 from demo.evaluation.scenes import MAIN_EDITS, PAIR_EDITS
 from demo.evaluation.table import coverage_line, drift_table, kind_table, markdown, method_table, reference_table
-from lib.config import Config
-from lib.provenance import package_versions
-from lib.stage_log import format_seconds
+from lib.config.settings import Config
+from lib.core.progress import format_seconds
+from lib.core.provenance import package_versions
 
 
 def describe_run(configfile: Path | None, config: Config, models: Mapping[str, str], seconds: float) -> list[str]:

@@ -17,13 +17,16 @@ from demo.mask_evaluation.inputs import edited_frames, read_source
 from demo.mask_evaluation.measures import measure_mask
 from demo.mask_evaluation.strips import draw_strip
 from demo.mask_evaluation.table import case_table, describe_cases_apart
-from lib.checkpoints import ROOT, resolve_path
-from lib.config import FAMILY_LIMITS, Config, load_config
-from lib.detector import configure_ultralytics, detect_objects, load_detector
-from lib.edit_difference import Picture, scaled
-from lib.errors import InputError, Problem
-from lib.mask_stage import read_settings
-from lib.masks import MaskSettings, make_edit_mask
+from lib.config.settings import FAMILY_LIMITS, Config, load_config
+from lib.core.errors import InputError, Problem
+from lib.core.project import ROOT
+from lib.inputs.checkpoints import resolve_path
+from lib.masks.detector import detect_objects, load_detector
+from lib.masks.differences import scaled
+from lib.masks.edit_mask import MaskSettings, make_edit_mask
+from lib.masks.ultralytics_setup import configure_ultralytics
+from lib.stages.segment_masks import read_settings
+from lib.video.arrays import Picture
 
 NO_DETECTOR = "none"
 

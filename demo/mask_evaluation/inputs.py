@@ -11,8 +11,8 @@ from demo.make_clips import write_source
 from demo.mask_evaluation.cases import MaskScene, Video
 from demo.world.colour_drift import drift_colours
 from demo.world.random_scenes import SPLITS
-from lib.edit_difference import Picture
-from lib.frames import extract_frames
+from lib.video.arrays import Picture
+from lib.video.extraction import extract_frames
 
 DISTURBANCES = ("none", "shift", "jpeg", "gain")
 STREAM = 200  # of the random numbers; demo.mask_evaluation.cases has lower ones

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.mask_evaluation.cases import Region
-from lib.boxes import box_of, draw_box, widest
+from lib.masks.boxes import box_of, draw_box, widest
 
 LEAST_REGION = 12  # pixels; a smaller region says little about a mask
 ENOUGH = 0.95  # recall of a frame in which a mask does its work
@@ -23,8 +23,8 @@ def recall_by_frame(mask: Region, region: Region) -> NDArray[np.float64]:
 def true_loose_mask(parts: Sequence[Region], margin: float, min_margin: int, frame_stride: int) -> Region:
     """Draw the mask that one who knew the truth would draw.
 
-    It has the margins and the latent frames of lib.masks.draw_loose, not its smoothing, which is there for boxes that
-    are not quite true.
+    It has the margins and the latent frames of lib.masks.shapes.draw_loose, not its smoothing, which is there for boxes
+    that are not quite true.
 
     Args:
         parts: what the edit of each figure changes.

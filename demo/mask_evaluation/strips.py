@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from demo.mask_evaluation.cases import Region, Video
-from lib.edit_difference import Picture
-from lib.files import whole_file
+from lib.core.files import whole_file
+from lib.video.arrays import Picture
 
 NUM_COLUMNS, SCALE = 6, 2
 TITLE_HEIGHT, GAP = 18, 2  # pixels

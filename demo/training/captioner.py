@@ -239,7 +239,7 @@ def train(
 def write_captions(
     model: Florence2ForConditionalGeneration, processor: Florence2Processor, frames: torch.Tensor
 ) -> list[str]:
-    """Caption squashed frames together, generating as lib.captions does: beam search with three beams."""
+    """Caption squashed frames together, generating as lib.diffusion.captions does: beam search with three beams."""
     prompt = prompt_ids(processor, str(frames.device))
     image_ids = prompt.new_full((1, processor.num_image_tokens), SPECIAL_TOKENS.index(IMAGE))
     tokens = model.generate(

@@ -17,8 +17,8 @@ from demo.training.whole_clip_vae import encode_whole
 from demo.world.captions import caption
 from demo.world.rendering import Packed, render_packed
 from demo.world.scenes import Scene
-from lib.conditioning import make_keep_mask
-from lib.models.wan import pack_keep_mask
+from lib.diffusion.conditioning import make_keep_mask
+from lib.models.wan.adapter import pack_keep_mask
 
 TRIGGER = "p3rs0n, "
 FRAME_STRIDE, CELL_SIZE = 4, 8

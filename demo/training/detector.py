@@ -23,7 +23,8 @@ from demo.training.frame_pool import FRAMES_AT_ONCE, PIXEL_NOISE, PORTRAIT_SHARE
 from demo.training.steps import Interruptible, clip_gradients, make_adamw, prepare_gpu, set_learning_rate
 from demo.world.rendering import NO_SHAPE, Packed, render_with_masks
 from demo.world.shapes import SHAPES
-from lib.detector import ARCHITECTURE, METADATA, WEIGHTS, configure_ultralytics, tame_ultralytics
+from lib.masks.detector import ARCHITECTURE, METADATA, WEIGHTS
+from lib.masks.ultralytics_setup import configure_ultralytics, tame_ultralytics
 
 SCALE = (0.33, 0.125, 256)  # YOLO11's depth, width and most channels; YOLO11n has 0.5, 0.25, 1024
 IMAGE_SIZE = 160  # pixels, the longer side
@@ -53,7 +54,7 @@ class LabelledFrames:
 
 
 def make_detector(folder: Path) -> None:
-    """Write the folder of an untrained detector, where there is no trained one (see lib/detector.py)."""
+    """Write the folder of an untrained detector, where there is no trained one (see lib/masks/detector.py)."""
     if not (folder / WEIGHTS).exists():
         torch.manual_seed(0)
         save_detector(build_network(folder), folder, {"training": {"seconds": 0}})
@@ -243,7 +244,7 @@ def render_split(split: str, num_scenes: int, device: str, num_workers: int = 1)
 def main() -> None:
     """Render the frames, train, save the half-precision weights, then measure held-out frames with those."""
     parser = argparse.ArgumentParser(description="Train the demo's detector.")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write, see lib/detector.py")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write, see lib/masks/detector.py")
     parser.add_argument("--seconds", type=float, default=45, help="of training")
     parser.add_argument("--scenes", type=int, default=8000, help="scenes to train on")
     parser.add_argument("--batch", type=int, default=128, help="frames a step")

@@ -33,8 +33,8 @@ from demo.training.steps import (
     set_learning_rate,
 )
 from demo.world.random_scenes import pack_numbered
-from lib.flow_matching import add_noise, shift_sigmas, target_velocity
-from lib.models.wan import NUM_TIMESTEPS
+from lib.diffusion.flow_matching import add_noise, shift_sigmas, target_velocity
+from lib.models.wan.adapter import NUM_TIMESTEPS
 
 PEAK_LEARNING_RATE = 8e-4
 TEXT_WIDTH = 64  # of the text encoder

@@ -40,9 +40,9 @@ class VideoModel(Protocol):
     """Where its weights are, and what it is given goes."""
 
     execution: dict[str, Any]
-    """How the transformer is run: `mode`, the fields of `lib.block_runs.Execution`, `attention`; for the record.
+    """How the transformer is run, for the record: `mode`, `attention`, fields of `lib.execution.block_runs.Execution`.
 
-    And for generation `batch_guidance`, see `lib.memory_modes`.
+    And for generation `batch_guidance`, see `lib.execution.memory_modes`.
     """
 
     @property

@@ -11,7 +11,7 @@ from demo.benchmark.__main__ import main
 from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.rates import Rates, floors
 from demo.benchmark.tables import compare_losses
-from lib.models.wan import WanModel
+from lib.models.wan.adapter import WanModel
 
 
 def test_every_mode_runs_and_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

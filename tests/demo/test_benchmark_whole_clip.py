@@ -11,9 +11,9 @@ from demo.benchmark.__main__ import TINY as TINY_TRANSFORMER
 from demo.benchmark.architectures import CHECKPOINT, WAN_14B
 from demo.benchmark.checkpoint import write_checkpoint
 from demo.benchmark.whole_clip import draw_clip, main
-from lib.conditioning import make_condition_video, make_keep_mask
-from lib.models import COMPONENTS, load_model
-from lib.video_io import to_model_video
+from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.models.load import COMPONENTS, load_model
+from lib.video.arrays import to_model_video
 
 
 def test_each_part_of_each_stage_has_its_seconds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 from demo.evaluation.batch import check_same_models, read_settings
 from demo.evaluation.rows import SOURCE_COPY, VAE_CEILING
 from demo.evaluation.table import MEASURES, markdown, method_table, reference_table
-from lib.errors import InputError
-from lib.files import write_json
+from lib.core.errors import InputError
+from lib.core.files import write_json
 from tests.conftest import ROOT
 
 SHORT = {

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from demo.evaluation.claims import ALL_MEASURES, CLAIMS, Claim, claim_table, judge
-from lib.methods import BUILT_IN_METHODS
+from lib.config.methods import BUILT_IN_METHODS
 
 
 @pytest.mark.parametrize(

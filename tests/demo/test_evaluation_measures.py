@@ -9,7 +9,7 @@ from demo.evaluation.measures import centroid_errors, find_figure, measure_video
 from demo.evaluation.scenes import HEIGHT, NUM_FRAMES, WIDTH, HeldOutScene, Truth, main_scenes, render_truth
 from demo.world.edits import EditedScene
 from demo.world.scenes import Figure, Motion, Scene, replace_figure
-from lib.metrics import PSNR_CAP
+from lib.metrics.background import PSNR_CAP
 
 SHIFT = 5  # pixels
 

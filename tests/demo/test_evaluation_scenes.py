@@ -22,8 +22,8 @@ from demo.evaluation.scenes import (
     write_batch,
 )
 from demo.world.edits import REFERENCE_FRAME
-from lib.clips import find_clips
-from lib.video_io import read_image
+from lib.inputs.clips import find_clips
+from lib.video.images import read_image
 
 
 def test_more_scenes_begin_with_the_fewer() -> None:

@@ -20,9 +20,9 @@ from demo.mask_evaluation.table import case_table, describe_cases_apart
 from demo.world.random_scenes import number_scene
 from demo.world.rendering import render
 from demo.world.truth import edit_region
-from lib.config import load_config
-from lib.edit_difference import edit_difference
-from lib.errors import InputError
+from lib.config.settings import load_config
+from lib.core.errors import InputError
+from lib.masks.differences import edit_difference
 from tests.conftest import ROOT
 
 

@@ -23,8 +23,9 @@ from demo.training.frame_pool import first_frame_caption, render_pool
 from demo.vocabulary import UNKNOWN, build_tokenizer
 from demo.world.random_scenes import number_scene, random_scene
 from demo.world.rendering import render
-from lib.captions import caption_frame, load_captioner
-from lib.detector import configure_ultralytics, load_detector
+from lib.diffusion.captions import caption_frame, load_captioner
+from lib.masks.detector import load_detector
+from lib.masks.ultralytics_setup import configure_ultralytics
 
 MODELS_FOLDER = Path(__file__).parents[2] / "demo/models"
 

@@ -31,8 +31,8 @@ from demo.training.transformer import (
 from demo.training.vae import Phase, make_vae, measure_latents, measure_psnr, random_crops, reconstruction_loss
 from demo.world.random_scenes import number_scene
 from demo.world.rendering import pack_scenes, render_packed
-from lib.conditioning import make_condition_video, make_keep_mask
-from lib.models import load_model
+from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.models.load import load_model
 
 WAN_FOLDER = Path(__file__).parents[2] / "demo/models/wan2.1-i2v-tiny"
 

@@ -18,8 +18,8 @@ from demo.training.steps import Interruptible, make_adamw
 from demo.world.random_scenes import number_scene
 from demo.world.rendering import MAX_FIGURES, render
 from demo.world.truth import figure_boxes
-from lib.captions import caption_frame
-from lib.detector import load_detector
+from lib.diffusion.captions import caption_frame
+from lib.masks.detector import load_detector
 
 SECONDS = 1e-9  # one step: the loops look at the clock after each
 

@@ -24,8 +24,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from lib.batch_files import batch_file
-from lib.files import read_json_or_nothing
+from lib.batch.files import batch_file
+from lib.core.files import read_json_or_nothing
 from tests.conftest import ROOT
 from tests.workflow.project import ENVIRONMENT, copy_project, run_snakemake, write_settings
 

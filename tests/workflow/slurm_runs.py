@@ -102,7 +102,7 @@ def clear(project: Path) -> None:
     pids = [json.loads(known.read_text())["pid"]] if known.exists() else []
     for process in [*psutil.Process().children(), *(psutil.Process(pid) for pid in pids if psutil.pid_exists(pid))]:
         with suppress(psutil.Error):  # it has just ended
-            if any("snakemake" in word or "lib.batch" in word for word in process.cmdline()):
+            if any("snakemake" in word or "lib.batch.command" in word for word in process.cmdline()):
                 process.kill()
     run("scancel", "--user=root")
     wait_until(lambda: not run("squeue", "--noheader"), project, 60)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from lib.video_io import read_frames
+from lib.video.reading import read_frames
 from tests.conftest import ROOT
 from tests.workflow.project import copy_project, planned_jobs, run_snakemake, snakemake_command, write_settings
 

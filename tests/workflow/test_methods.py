@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from lib.files import file_hash, read_json
-from lib.video_io import read_mask, read_video
+from lib.core.files import file_hash, read_json
+from lib.video.reading import read_mask, read_video
 from tests.conftest import ROOT
 from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.sound import read_sound
-from lib.video_io import probe_video, read_first_frame, read_mask, read_video
+from lib.video.probing import probe_video
+from lib.video.reading import read_first_frame, read_mask, read_video
+from lib.video.sound import read_sound
 from tests.browser import load_section, open_page
 from tests.conftest import ROOT
 from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings

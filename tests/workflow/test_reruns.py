@@ -133,7 +133,7 @@ def test_comment_in_lib_reruns_nothing(batch: Path) -> None:
     ],
 )  # fmt: skip
 def test_version_bump_reruns_the_stage_and_what_follows(batch: Path, stage: str, rerun: dict[str, int]) -> None:
-    """Raising a stage's number in lib/provenance.py is how a changed result is announced."""
+    """Raising a stage's number in lib/core/provenance.py is how a changed result is announced."""
     path = batch / "lib" / "provenance.py"
     changed, count = re.subn(rf'("{stage}": )\d+', r"\g<1>1000", path.read_text())
     assert count == 1

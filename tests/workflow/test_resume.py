@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from lib.files import file_hash
+from lib.core.files import file_hash
 from tests.conftest import ROOT
 from tests.workflow.project import copy_project, run_snakemake, snakemake_command, write_settings
 

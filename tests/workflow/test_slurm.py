@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lib.batch_files import job_prefix
-from lib.batch_lock import driver_facts
-from lib.slurm_states import correct_states
+from lib.batch.files import job_prefix
+from lib.batch.lock import driver_facts
+from lib.batch.slurm_states import correct_states
 from tests.conftest import ROOT
 from tests.slurm_cluster import NUM_GPUS, run
 from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings

@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lib.batch_files import job_prefix
-from lib.batch_lock import driver_facts
-from lib.batch_status import read_status
+from lib.batch.files import job_prefix
+from lib.batch.lock import driver_facts
+from lib.batch.status import read_status
 from tests.conftest import ROOT
 from tests.slurm_cluster import run
 from tests.workflow.project import copy_project, run_snakemake, write_settings

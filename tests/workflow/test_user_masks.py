@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.files import read_json
-from lib.video_io import DecodedVideo, read_mask, write_image, write_viewable
+from lib.core.files import read_json
+from lib.video.arrays import DecodedVideo
+from lib.video.images import write_image
+from lib.video.reading import read_mask
+from lib.video.writing import write_viewable
 from tests.workflow.project import copy_project, run_snakemake, write_settings
 
 WIDTH, HEIGHT, NUM_FRAMES = 160, 96, 9

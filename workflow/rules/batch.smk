@@ -4,10 +4,10 @@ import dataclasses
 import os
 import time
 
-from lib.batch_files import batch_file
-from lib.files import read_json_or_nothing
-from lib.batch_lock import take_lock, this_process, write_driver
-from lib.batch_plan import (
+from lib.batch.files import batch_file
+from lib.core.files import read_json_or_nothing
+from lib.batch.lock import take_lock, this_process, write_driver
+from lib.batch.plan import (
     Round,
     choose_round,
     clip_fingerprint,
@@ -16,11 +16,11 @@ from lib.batch_plan import (
     report_fingerprint,
     run_fingerprint,
 )
-from lib.batch_stages import find_stage_files, read_failures, settle_killed
-from lib.batch_status import is_done, is_older
-from lib.failures import NO_WORD, read_failure, write_failure
-from lib.files import write_json
-from lib.processes import MARK
+from lib.batch.activity import find_stage_files, read_failures, settle_killed
+from lib.batch.status import is_done, is_older
+from lib.core.failures import NO_WORD, read_failure, write_failure
+from lib.core.files import write_json
+from lib.batch.processes import MARK
 
 RESULTS = Path(SETTINGS.results)
 HAS_DRIVER = MARK in os.environ and workflow.is_main_process

@@ -1,8 +1,8 @@
 # Snakemake's SLURM plugin, put right where it would misread a job or wait for it for ever.
-# In: the states that SLURM gives of a run's jobs. Out: what lib/slurm_states.py makes of them.
+# In: the states that SLURM gives of a run's jobs. Out: what lib/batch/slurm_states.py makes of them.
 import snakemake.jobs
 
-from lib.slurm_states import correct_states
+from lib.batch.slurm_states import correct_states
 
 
 def with_true_states(query):

@@ -7,16 +7,18 @@ from typing import get_args
 
 sys.path.insert(0, str(workflow.basedir))
 
-from lib.checkpoints import ROOT, check_models, checkpoint_file
-from lib.clips import find_clips
-from lib.config import FAMILY_LIMITS, load_config
-from lib.config_sections import MaskKind, MaskShape
-from lib.errors import InputError, Problem
-from lib.failures import write_failure
-from lib.lora_files import check_reused_loras, reused_lora
-from lib.machine import check_disk, estimate_bytes, estimate_lora_bytes, has_gpu
-from lib.provenance import STAGE_VERSIONS, package_versions
-from lib.windows import plan_windows
+from lib.core.project import ROOT
+from lib.inputs.checkpoints import check_models, checkpoint_file
+from lib.inputs.clips import find_clips
+from lib.config.settings import FAMILY_LIMITS, load_config
+from lib.config.sections import MaskKind, MaskShape
+from lib.core.errors import InputError, Problem
+from lib.core.failures import write_failure
+from lib.inputs.lora_files import check_reused_loras, reused_lora
+from lib.execution.gpu_claims import has_gpu
+from lib.inputs.disk import check_disk, estimate_bytes, estimate_lora_bytes
+from lib.core.provenance import STAGE_VERSIONS, package_versions
+from lib.video.windows import plan_windows
 
 
 def refuse(problems):

@@ -38,7 +38,8 @@ onsuccess:
 onerror:
     end(reported=False)
     # The report rule waits for every edit; when one failed, the page is written from what there is.
-    from lib.report import write_metrics_table, write_report  # here: pandas would slow every start
+    from lib.report.page import write_report  # here: pandas would slow every start
+    from lib.report.table import write_metrics_table  # here: pandas would slow every start
 
     results = Path(SETTINGS.results)
     write_metrics_table(results, EXPECTED, results / "metrics.csv")

@@ -44,7 +44,7 @@ def run_or_fail(executor, job, run_job=snakemake.executors.local.Executor.run_jo
     try:
         run_job(executor, job)
     except (WorkflowError, OSError) as error:
-        from lib.failures import write_failure  # here: the path to lib is set later
+        from lib.core.failures import write_failure  # here: the path to lib is set later
 
         print_exception(error, executor.workflow.linemaps)
         missing = [path for path in job.input if not os.path.lexists(path)]

@@ -1,9 +1,9 @@
 """Bring an edited first frame and its references to the source's crop."""
 
-from lib.files import read_json, whole_folder
-from lib.frames import align_edited_frame
-from lib.stage_log import stage_log
-from lib.video_io import write_image
+from lib.core.files import read_json, whole_folder
+from lib.stages.log import stage_log
+from lib.video.alignment import align_edited_frame
+from lib.video.images import write_image
 
 wildcards = snakemake.wildcards
 with stage_log(snakemake.log[0], f"align_edit: {wildcards.clip}, {wildcards.edit}", snakemake.resources.attempt):

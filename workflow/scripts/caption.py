@@ -1,12 +1,12 @@
 """Caption frame 0 of a clip's source and of an edit."""
 
-from lib.captions import caption_frame, load_captioner, make_prompt
-from lib.checkpoints import resolve_path
-from lib.devices import prepare_torch
-from lib.files import write_json
-from lib.provenance import describe
-from lib.stage_log import stage_log
-from lib.video_io import read_first_frame
+from lib.core.files import write_json
+from lib.core.provenance import describe
+from lib.diffusion.captions import caption_frame, load_captioner, make_prompt
+from lib.execution.devices import prepare_torch
+from lib.inputs.checkpoints import resolve_path
+from lib.stages.log import stage_log
+from lib.video.reading import read_first_frame
 
 params, settings = snakemake.params, snakemake.params.settings
 with stage_log(snakemake.log[0], f"caption: {', '.join(snakemake.wildcards)}", snakemake.resources.attempt):

@@ -1,15 +1,15 @@
 """Encode what an edit is generated from, and its references for stage 2."""
 
-from lib.captions import make_prompt
-from lib.devices import describe_device
-from lib.edited_frames import correct_edited
-from lib.encoding import encode_edit, save_encoded
-from lib.files import read_json, write_json
-from lib.frames import read_references
-from lib.provenance import describe
-from lib.stage_log import stage_log
-from lib.stage_model import load_stage_model
-from lib.video_io import read_first_frame, read_mask, read_video
+from lib.core.files import read_json, write_json
+from lib.core.provenance import describe
+from lib.diffusion.captions import make_prompt
+from lib.diffusion.encoding import encode_edit, save_encoded
+from lib.execution.devices import describe_device
+from lib.masks.compositing import correct_edited
+from lib.stages.log import stage_log
+from lib.stages.model import load_stage_model
+from lib.video.alignment import read_references
+from lib.video.reading import read_first_frame, read_mask, read_video
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 settings = {**params.settings, **params.machine, "training.reference_sample": params.reference_sample}

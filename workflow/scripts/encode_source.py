@@ -1,13 +1,13 @@
 """Encode a clip for stage 1."""
 
-from lib.devices import describe_device
-from lib.encoding import encode_source, save_encoded
-from lib.files import read_json, write_json
-from lib.masks import union_masks
-from lib.provenance import describe
-from lib.stage_log import stage_log
-from lib.stage_model import load_stage_model
-from lib.video_io import read_mask, read_video
+from lib.core.files import read_json, write_json
+from lib.core.provenance import describe
+from lib.diffusion.encoding import encode_source, save_encoded
+from lib.execution.devices import describe_device
+from lib.masks.edit_mask import union_masks
+from lib.stages.log import stage_log
+from lib.stages.model import load_stage_model
+from lib.video.reading import read_mask, read_video
 
 settings = {**snakemake.params.settings, **snakemake.params.machine}
 inputs, outputs, wildcards = snakemake.input, snakemake.output, snakemake.wildcards

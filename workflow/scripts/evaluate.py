@@ -1,15 +1,18 @@
 """Measure an edited video, beside the VAE round trip and the unedited copy of the source."""
 
-from lib.checkpoints import resolve_path
-from lib.devices import describe_device
-from lib.edited_frames import correct_edited
-from lib.evaluation import describe_first_frame, describe_joins, evaluate_rows
-from lib.files import read_json, whole_file, write_json
-from lib.metrics import difference_video, dilate_mask
-from lib.provenance import describe
-from lib.stage_log import stage_log
-from lib.stage_model import load_stage_model
-from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, write_viewable
+from lib.core.files import read_json, whole_file, write_json
+from lib.core.provenance import describe
+from lib.execution.devices import describe_device
+from lib.inputs.checkpoints import resolve_path
+from lib.masks.compositing import correct_edited
+from lib.metrics.background import dilate_mask
+from lib.metrics.rows import describe_first_frame, describe_joins, evaluate_rows
+from lib.metrics.video import difference_video
+from lib.stages.log import stage_log
+from lib.stages.model import load_stage_model
+from lib.video.probing import VideoInfo
+from lib.video.reading import read_first_frame, read_mask, read_video
+from lib.video.writing import write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 settings = {**params.settings, **params.machine}

@@ -1,10 +1,11 @@
 """Sample, resize and crop the source; keep it without loss, with its sound."""
 
-from lib.files import whole_file, write_json
-from lib.frames import extract_frames
-from lib.provenance import describe
-from lib.stage_log import stage_log
-from lib.video_io import VideoInfo, write_lossless, write_viewable
+from lib.core.files import whole_file, write_json
+from lib.core.provenance import describe
+from lib.stages.log import stage_log
+from lib.video.extraction import extract_frames
+from lib.video.probing import VideoInfo
+from lib.video.writing import write_lossless, write_viewable
 
 with stage_log(snakemake.log[0], f"extract_frames: {snakemake.wildcards.clip}", snakemake.resources.attempt):
     settings = {key.removeprefix("video."): value for key, value in snakemake.params.settings.items()}

@@ -1,16 +1,18 @@
 """Generate an edited video from its encoded first frame, source background and mask."""
 
-from lib.devices import describe_device
-from lib.edited_frames import correct_edited
-from lib.encoding import largest_latents, load_encoded
-from lib.files import read_json, whole_file, write_json
-from lib.generation import EditedClip, Sampling, generate_video
-from lib.lora import load_for_generation
-from lib.provenance import describe
-from lib.sound import read_sound
-from lib.stage_log import stage_log
-from lib.stage_model import load_stage_model
-from lib.video_io import VideoInfo, read_first_frame, read_mask, read_video, write_lossless, write_viewable
+from lib.core.files import read_json, whole_file, write_json
+from lib.core.provenance import describe
+from lib.diffusion.encoding import largest_latents, load_encoded
+from lib.diffusion.generation import EditedClip, Sampling, generate_video
+from lib.execution.devices import describe_device
+from lib.masks.compositing import correct_edited
+from lib.stages.log import stage_log
+from lib.stages.model import load_stage_model
+from lib.training.lora import load_for_generation
+from lib.video.probing import VideoInfo
+from lib.video.reading import read_first_frame, read_mask, read_video
+from lib.video.sound import read_sound
+from lib.video.writing import write_lossless, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 OF_METHOD = ("lora_scale", "lock_latents", "composite", "num_steps", "guidance", "cache_threshold")

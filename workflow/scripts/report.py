@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from lib.provenance import package_versions
-from lib.report import write_metrics_table, write_report
-from lib.stage_log import stage_log
+from lib.core.provenance import package_versions
+from lib.report.page import write_report
+from lib.report.table import write_metrics_table
+from lib.stages.log import stage_log
 
 params, outputs = snakemake.params, snakemake.output
 with stage_log(snakemake.log[0], "report", snakemake.resources.attempt):

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from lib.files import read_json, whole_file, write_json
-from lib.frames import read_references, read_user_mask
-from lib.mask_sheet import draw_sheet, overlay
-from lib.mask_stage import segment
-from lib.masks import hold_back, refuse_empty
-from lib.provenance import describe
-from lib.stage_log import stage_log
-from lib.video_io import VideoInfo, read_first_frame, read_video, write_image, write_mask, write_viewable
+from lib.core.files import read_json, whole_file, write_json
+from lib.core.provenance import describe
+from lib.masks.edit_mask import hold_back, refuse_empty
+from lib.masks.sheet import draw_sheet, overlay
+from lib.stages.log import stage_log
+from lib.stages.segment_masks import segment
+from lib.video.alignment import read_references, read_user_mask
+from lib.video.images import write_image
+from lib.video.probing import VideoInfo
+from lib.video.reading import read_first_frame, read_video
+from lib.video.writing import write_mask, write_viewable
 
 params, inputs, outputs, wildcards = snakemake.params, snakemake.input, snakemake.output, snakemake.wildcards
 with stage_log(snakemake.log[0], f"segment_masks: {wildcards.clip}, {wildcards.edit}", snakemake.resources.attempt):

@@ -1,13 +1,15 @@
 """Fine-tune a LoRA: stage decouple on the clip, stage appearance on an edit's references as well."""
 
-from lib.devices import describe_device
-from lib.encoding import largest_batch, load_samples
-from lib.files import write_json
-from lib.provenance import describe
-from lib.stage_log import stage_log
-from lib.stage_model import load_stage_model
-from lib.training import Adapter, Objective, Optimizer, make_schedule, train_lora
-from lib.training_state import fingerprint
+from lib.core.files import write_json
+from lib.core.provenance import describe
+from lib.diffusion.encoding import largest_batch, load_samples
+from lib.execution.devices import describe_device
+from lib.stages.log import stage_log
+from lib.stages.model import load_stage_model
+from lib.training.fine_tuning import Adapter, train_lora
+from lib.training.loop import Objective, Optimizer
+from lib.training.schedule import make_schedule
+from lib.training.state import fingerprint
 
 params, inputs, outputs = snakemake.params, snakemake.input, snakemake.output
 settings = {**params.settings, **params.machine, "num_steps": params.num_steps}

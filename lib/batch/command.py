@@ -1,0 +1,203 @@
+"""The command ./batch: start, watch, stop and resume a batch that outlives the terminal."""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+
+from lib.batch.driver import drive
+from lib.batch.files import LAST, Settings, batch_file, load_settings, save_settings
+from lib.batch.lock import driver_facts, take_lock
+from lib.batch.status import describe_status, read_status
+from lib.config.settings import load_config
+from lib.core.errors import InputError, Problem
+from lib.core.files import read_json_or_nothing
+from lib.core.project import ROOT
+
+DESCRIPTION = """Start, watch, stop and resume a batch.
+
+  ./batch start --configfile my.yaml    on this machine; with --slurm on a cluster
+  ./batch watch                         how far it is, live; `status` says it once
+  ./batch stop                          in good order; trainings save their step
+  ./batch resume                        after a stop, a kill or a dead machine
+  ./batch retry                         again what failed
+
+Options of Snakemake's own go behind `--`: ./batch start -- --cores 8 --resources gpu=2
+"""
+
+SLICE_SIZE = 1000
+SECONDS_TO_BEGIN = 10.0
+SECONDS_TO_STOP = 420.0
+SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_BETWEEN_VIEWS = 2.0
+TAIL_LINES = 30
+CLEAR = "\x1b[H\x1b[2J"  # of a terminal: from its first line on
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; return the exit code."""
+    place = list(arguments).index("--") if "--" in arguments else len(arguments)
+    given, options = _parser().parse_args(arguments[:place]), list(arguments[place + 1 :])
+    try:
+        if given.verb == "start":
+            return start(_new_settings(given, options), given.foreground)
+        results = _find_results(given)
+        if given.verb in ("resume", "retry"):
+            return start(load_settings(results), given.foreground, given.wait, given.verb == "retry")
+        if given.verb == "stop":
+            return stop(results)
+        return show(results, live=given.verb == "watch")
+    except (InputError, OSError) as error:  # OSError: a disk that is full or gone; it names the file
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # of the one who watches; the driver has a session of its own
+        return 130
+
+
+def start(settings: Settings, foreground: bool, wait: bool = False, only_failed: bool = False) -> int:
+    """Start a driver on a results folder that no other works on.
+
+    Raises:
+        InputError: another one does.
+    """
+    results = Path(settings.results)
+    lock = take_lock(results)
+    save_settings(settings)
+    batch_file(results, "plan.json").unlink(missing_ok=True)
+    if foreground:
+        return drive(results, lock, wait, only_failed)
+    log = batch_file(results, "driver.log")
+    with log.open("ab") as output:
+        started = log.stat().st_size
+        driver = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "lib.batch.driver",
+                str(results),
+                str(lock),
+                *["--wait"] * wait,
+                *["--only-failed"] * only_failed,
+            ],
+            cwd=settings.folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=[lock],
+        )
+    os.close(lock)
+    print(f"Started: process {driver.pid} on {socket.gethostname()}; it goes on when this terminal is closed.")
+    print(f"Its log: {log}\nWatch:   ./batch watch      stop: ./batch stop", flush=True)
+    return _watch_beginning(driver, results, started)
+
+
+def stop(results: Path) -> int:
+    """Ask the driver to end, and wait until it has; its jobs end with it."""
+    driver = driver_facts(results)
+    if not driver["lives"]:
+        print(f"No driver is at work on {results}.")
+        return 0
+    if driver.get("host") == socket.gethostname():
+        os.kill(driver["pid"], signal.SIGTERM)
+    else:
+        batch_file(results, "stop").touch()
+    print("Stopping; trainings save their step ...", flush=True)
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while driver_facts(results)["lives"]:
+        if time.monotonic() > deadline:
+            print(f"It has not ended in {SECONDS_TO_STOP / 60:.0f} min: see {batch_file(results, 'driver.log')}")
+            return 1
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    print("Stopped. `./batch resume` goes on.")
+    return 0
+
+
+def show(results: Path, live: bool) -> int:
+    """Print how far a batch is, once or until it ends."""
+    clear = CLEAR if live and sys.stdout.isatty() else ""
+    print(f"{clear}{describe_status(read_status(results))}", flush=True)
+    while live and driver_facts(results)["lives"]:
+        time.sleep(SECONDS_BETWEEN_VIEWS)
+        print(f"{clear}{datetime.now():%H:%M:%S}  {describe_status(read_status(results))}", flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./batch", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, meaning in (
+        ("start", "start a driver"),
+        ("resume", "start again with the settings of last time"),
+        ("retry", "run again just what failed"),
+        ("status", "say once how far it is"),
+        ("watch", "show how far it is, live"),
+        ("stop", "end the driver and its jobs"),
+    ):
+        command = verbs.add_parser(verb, help=meaning)
+        command.add_argument("--results", help="results folder; default: that of the settings, or of the last start")
+        if verb in ("start", "resume", "retry"):
+            command.add_argument("--foreground", action="store_true", help="stay in this terminal")
+        if verb in ("resume", "retry"):
+            command.add_argument("--wait", action="store_true", help="for jobs left in SLURM's queue; default: cancel")
+        if verb == "start":
+            command.add_argument("--slurm", action="store_true", help="jobs go to SLURM (workflow/profiles/slurm)")
+            command.add_argument("--configfile", help="your settings")
+            command.add_argument("--slice", type=int, default=SLICE_SIZE, help="most clips to plan at a time")
+    return parser
+
+
+def _new_settings(given: argparse.Namespace, options: list[str]) -> Settings:
+    own = given.results or next((word[8:] for word in options if word.startswith("results=")), None)
+    results = Path(own or _configured_results(given.configfile)).absolute()
+    configfile = given.configfile and str(Path(given.configfile).absolute())
+    folder = str(Path.cwd())
+    return Settings(str(results), folder, configfile, given.results, given.slurm, given.slice, options)
+
+
+def _configured_results(configfile: str | None) -> str:
+    """Return the results folder of a user's settings.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    if configfile is None:
+        return load_config({}, ROOT).results
+    try:
+        content = yaml.safe_load(Path(configfile).read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError([Problem(configfile, f"what cannot be read ({error})", "a YAML file of settings")]) from None
+    return load_config(content, ROOT).results
+
+
+def _find_results(given: argparse.Namespace) -> Path:
+    """Return the results folder named, or that of the last start from this folder."""
+    named = given.results or read_json_or_nothing(Path.cwd() / LAST).get("results") or _configured_results(None)
+    return Path(named).absolute()
+
+
+def _watch_beginning(driver: subprocess.Popen[bytes], results: Path, started: int) -> int:
+    """Wait until the driver has begun or failed, a little while; show the log of one that failed."""
+    deadline = time.monotonic() + SECONDS_TO_BEGIN
+    while time.monotonic() < deadline and not batch_file(results, "plan.json").exists():
+        if driver.poll() is not None:
+            log = batch_file(results, "driver.log").read_bytes()[started:].decode("utf-8", errors="replace")
+            print("It has ended already. The end of its log:\n" + "\n".join(log.splitlines()[-TAIL_LINES:]))
+            return driver.returncode
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

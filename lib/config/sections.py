@@ -1,0 +1,229 @@
+"""The sections of config.yaml: one pydantic model each, every key with its unit and default, the paper's."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MOST_COPIES = 11  # recoloured copies: six orders of three channels, each inverted or not, but for the clip itself
+
+MaskMethod = Literal["yolo", "yoloe", "sam2", "optical_flow", "static_box", "whole_frame"]
+MaskShape = Literal["loose_box", "tight", "noisy", "whole_frame"]
+MaskKind = Literal["edit", "loose_box", "tight", "noisy", "whole_frame", "first_frame", "all_ones", "all_zeros"]
+"""What the model is told to keep: see `lib.diffusion.conditioning.make_keep_mask`.
+
+A shape: the edit's mask, drawn so.
+"""
+
+LoraLayers = Literal["self_attention", "cross_attention", "feed_forward"]
+
+PositiveInt = Annotated[int, Field(ge=1)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """What every section shares: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ModelSection(Section):
+    """The image-to-video model."""
+
+    name: str = Field(
+        "wan2.1-i2v-14b-480p",
+        description="a preset of workflow/presets, a local folder in diffusers layout, or a hub id",
+    )
+    family: Literal["wan"] = Field("wan", description="the adapter in lib/models that drives it")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of the frozen weights; auto: bfloat16 on a GPU, float32 on the CPU"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU when there is one")
+    memory: Literal["auto", "fast", "balanced", "low"] = Field(
+        "auto",
+        description="how the GPU's memory is used; fast: keep as much as fits, balanced: compute activations again,"
+        " low: bring weights from host memory block by block; auto: the first that fits",
+    )
+    weights: Literal["native", "fp8", "fp8_products"] = Field(
+        "native",
+        description="how the frozen transformer's weights are kept; fp8: in 8 bits, half the memory;"
+        " fp8_products: multiplied so too",
+    )
+    download: bool = Field(False, description="allow models to be fetched from the hub; otherwise local only")
+
+
+class VideoSection(Section):
+    """Which frames of the source are edited, and at what size."""
+
+    num_frames: PositiveInt = Field(49, description="frames of the edited video; 4N+1 for Wan")
+    width: PositiveInt = Field(832, description="pixels of a landscape clip; a portrait clip swaps both")
+    height: PositiveInt = Field(480, description="pixels of a landscape clip; a portrait clip swaps both")
+    start: NonNegativeInt = Field(0, description="first source frame used, 0-based")
+    stride: PositiveInt = Field(1, description="take every n-th source frame; 1: consecutive frames")
+    max_windows: PositiveInt = Field(
+        1,
+        description="longer clips are edited whole, in up to so many overlapping windows of num_frames; 1: only their"
+        " first num_frames",
+    )
+    window_overlap: PositiveInt = Field(
+        5, description="frames that a window takes over from the end of the one before; 4N+1 for Wan"
+    )
+    crf: Annotated[int, Field(ge=0, le=51)] = Field(
+        15, description="H.264 quality of the videos for viewing; lower is better"
+    )
+    keep_lossless: bool = Field(
+        True,
+        description="keep the lossless edited video beside the H.264 one; if not, a changed metric generates anew",
+    )
+
+
+class CaptionSection(Section):
+    """Prompts: trigger word, then Florence-2's caption."""
+
+    model: str = Field("florence-community/Florence-2-large", description="local folder or hub id of a Florence-2")
+    task: Literal["<CAPTION>", "<DETAILED_CAPTION>", "<MORE_DETAILED_CAPTION>"] = Field(
+        "<DETAILED_CAPTION>", description="Florence-2 task token"
+    )
+    trigger_word: str = Field("p3rs0n", description="put before each caption; empty: none")
+    num_beams: PositiveInt = Field(3, description="beam search width")
+    max_new_tokens: PositiveInt = Field(256, description="longest caption, in tokens")
+
+
+class MaskSection(Section):
+    """Masks from what the edit changed, followed through the clip."""
+
+    methods: list[MaskMethod] = Field(
+        list(get_args(MaskMethod)),
+        min_length=1,
+        description="rungs of the ladder, tried in this order; yoloe and sam2 only where their weights are given",
+    )
+    detector: str | None = Field("yolo11x.pt", description="folder made by demo/make_models.py, or ultralytics weights")
+    confidence: Probability = Field(0.1, description="lowest detection confidence that is tracked")
+    classes: list[str] | None = Field(None, description="detector classes to consider; null: all")
+    yoloe: str | None = Field(None, description="weights of ultralytics' YOLOE, prompted with the edited region")
+    sam2: str | None = Field(None, description="weights of ultralytics' SAM 2, prompted with the edited region's box")
+    shape: MaskShape = Field(
+        "loose_box", description="loose_box: room for another shape; tight, noisy: the edit's own outline, to compare"
+    )
+    margin: Annotated[float, Field(ge=0, le=2)] = Field(0.15, description="added on each side, share of the box")
+    min_margin: NonNegativeInt = Field(16, description="least margin on each side, pixels at 480p")
+    smoothing: NonNegativeInt = Field(2, description="frames on each side over which a loose box is smoothed")
+    difference_threshold: Annotated[float, Field(gt=0)] = Field(
+        6.0, description="colour difference (CIE Lab delta E) from which a pixel counts as edited"
+    )
+    global_share: Probability = Field(0.65, description="share of edited pixels from which the whole frame is masked")
+    min_confidence: Probability = Field(
+        0.5, description="a region followed with less is tried by the next method; an edit left with less is flagged"
+    )
+    below_confidence: Literal["flag", "hold"] = Field(
+        "flag", description="such an edit; flag: make it and say so in the report; hold: stop it before any training"
+    )
+    correct_edited: Literal["none", "colour", "composite"] = Field(
+        "none",
+        description="of edited frames whose colours drifted outside the mask; colour: match them to the source's;"
+        " composite: take the source's pixels there",
+    )
+
+
+class TrainingSection(Section):
+    """LoRA fine-tuning on one clip."""
+
+    decouple_steps: NonNegativeInt = Field(100, description="steps of stage 1, on the source clip")
+    recoloured_copies: Annotated[int, Field(ge=0, le=MOST_COPIES)] = Field(
+        0,
+        description="copies of the source clip in other colours that stage 1 learns from too, so that the LoRA learns"
+        " the motion and not the source's look; 0: none, as in the paper",
+    )
+    recoloured_share: Probability = Field(0.67, description="share of stage-1 steps on those copies")
+    appearance_steps: NonNegativeInt = Field(100, description="steps of stage 2, only for edits with references")
+    appearance_steps_per_reference: NonNegativeInt = Field(
+        0, description="steps more of stage 2 for each reference after the first"
+    )
+    appearance_source_share: Probability = Field(
+        0.1,
+        description="share of stage-2 steps that repeat the stage-1 samples, so that motion is not forgotten",
+    )
+    appearance_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="AdamW in stage 2; null: learning_rate"
+    )
+    reference_sample: Literal["still", "placed"] = Field(
+        "still",
+        description="what stage 2 shows of a reference; still: that frame alone, as in the paper; placed: after the"
+        " edited first frame and at its own time, so that the LoRA learns when the look comes",
+    )
+    reference_draws: PositiveInt = Field(
+        1,
+        description="references, in turn, that one step of stage 2 sees in one batch, each at a noise level of its own;"
+        " above their number some are seen at several",
+    )
+    rank: PositiveInt = Field(16, description="LoRA rank")
+    alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")
+    layers: list[LoraLayers] = Field(
+        list(get_args(LoraLayers)), min_length=1, description="kinds of linear layers that are adapted"
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-4, description="AdamW")
+    decay_share: Probability = Field(
+        0.0, description="share of a stage's steps, the last ones, over which the rate falls to 0; 0: constant"
+    )
+    beta1: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="AdamW")
+    beta2: Annotated[float, Field(ge=0, lt=1)] = Field(0.99, description="AdamW")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW")
+    gradient_clip: Annotated[float, Field(gt=0)] = Field(1.0, description="largest gradient norm")
+    sigma_shift: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="shift of the noise levels trained on; 1: uniform, above: more of those that decide the motion"
+    )
+    region_weight: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="weight in the loss of what is regenerated, where what is kept weighs 1; 1: all alike"
+    )
+    seed: NonNegativeInt = Field(0, description="of adapter weights, noise and sigmas")
+    decouple_lora: str | None = Field(
+        None,
+        description="LoRA of an earlier run to take for stage 1 instead of training one, a path with {clip} and {mask}"
+        " in it, such as results/{clip}/lora/{mask}/decouple.safetensors; clips without such a file are trained",
+    )
+
+
+class SamplingSection(Section):
+    """Denoising."""
+
+    num_steps: PositiveInt = Field(30, description="Euler steps")
+    guidance: Annotated[float, Field(ge=1)] = Field(5.0, description="classifier-free guidance scale; 1: off")
+    shift: Annotated[float, Field(gt=0)] = Field(5.0, description="flow shift of the sigma schedule")
+    negative_prompt: str = Field("", description="what guidance steers away from")
+    image_context: Literal["edited", "source"] = Field(
+        "edited", description="which first frame the model's image encoder is shown"
+    )
+    lora_scale: Annotated[float, Field(ge=0, le=4)] = Field(
+        1.0, description="strength of the LoRA; 0: the model alone; an edit.yaml may set its own"
+    )
+    lock_latents: bool = Field(
+        False, description="put the source's latents back outside the mask at each sampling step"
+    )
+    cache_threshold: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="for drafts: a denoising step whose first block changes less than this share takes the rest of"
+        " the step before (First Block Cache); 0: every step is computed whole",
+    )
+    composite: bool = Field(False, description="put the source's pixels back outside the mask after decoding")
+    feather: Annotated[float, Field(ge=0)] = Field(
+        4.0, description="softness of the composite's edge, inside the mask; deviation in pixels at 480p"
+    )
+    seed: NonNegativeInt = Field(0, description="of the initial noise; an edit.yaml may set its own")
+
+
+class MetricsSection(Section):
+    """What is measured on the edited video."""
+
+    clip_model: str = Field("openai/clip-vit-large-patch14", description="local folder or hub id of a CLIP model")
+    background_dilation: NonNegativeInt = Field(
+        8, description="pixels by which the mask is grown before the background is measured"
+    )
+
+
+class ReportSection(Section):
+    """The page for people."""
+
+    title: str = Field("Edited videos", description="heading of report/index.html")
+
+
+MOST_COPIES = 11  # six orders of three channels, each inverted or not, but for the clip itself

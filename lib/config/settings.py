@@ -1,0 +1,202 @@
+"""The settings of a run, whole: read over their base, checked, and refused with what would be right.
+
+A run's settings are laid over a base: the preset that the run's model names, or config.yaml (the demo batch) when the
+run names no model of its own. Below both stand the defaults of `lib.config_sections`: the paper's.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Any, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
+from lib.config.sections import (
+    CaptionSection,
+    MaskSection,
+    MetricsSection,
+    ModelSection,
+    ReportSection,
+    SamplingSection,
+    Section,
+    TrainingSection,
+    VideoSection,
+)
+from lib.core.errors import InputError, Problem, nearest_known
+
+PRESETS = Path("workflow/presets")
+DEFAULT_RUN = Path("config.yaml")
+
+FAMILY_LIMITS = {"wan": (4, 16)}
+"""Per model family: frames that share a latent frame, and what width and height must divide by (pixels).
+
+Stated here so that a wrong size is refused without loading a model; a test holds it against the adapters.
+"""
+
+
+class Config(Section):
+    """Every setting of a run."""
+
+    clips: str = Field("clips", description="clips folder, or a .tsv/.csv sheet; relative to the working directory")
+    results: str = Field("results", description="folder for everything that is made")
+    methods: list[str] = Field(["mask_lora"], min_length=1, description="methods to run; see method_presets")
+    method_presets: dict[str, MethodSection] = Field(
+        default_factory=dict, description="methods of your own, by name, beside the built-in ones"
+    )
+    min_free_disk: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="GiB that must stay free on the results disk after the run"
+    )
+    model: ModelSection = Field(default_factory=ModelSection)  # type: ignore[arg-type]
+    video: VideoSection = Field(default_factory=VideoSection)  # type: ignore[arg-type]
+    caption: CaptionSection = Field(default_factory=CaptionSection)  # type: ignore[arg-type]
+    mask: MaskSection = Field(default_factory=MaskSection)  # type: ignore[arg-type]
+    training: TrainingSection = Field(default_factory=TrainingSection)  # type: ignore[arg-type]
+    sampling: SamplingSection = Field(default_factory=SamplingSection)  # type: ignore[arg-type]
+    metrics: MetricsSection = Field(default_factory=MetricsSection)  # type: ignore[arg-type]
+    report: ReportSection = Field(default_factory=ReportSection)  # type: ignore[arg-type]
+
+    @field_validator("training")
+    @classmethod
+    def _decouple_lora_is_a_pattern(cls, training: TrainingSection) -> TrainingSection:
+        pattern = training.decouple_lora
+        if pattern is not None and {"clip", "mask"} != _fields_of(pattern):
+            raise ValueError(
+                f"decouple_lora '{pattern}'; expected a path with {{clip}} and {{mask}} in it, such as "
+                "results/{clip}/lora/{mask}/decouple.safetensors"
+            )
+        return training
+
+    @field_validator("method_presets")
+    @classmethod
+    def _names_make_folders(cls, presets: dict[str, MethodSection]) -> dict[str, MethodSection]:
+        for name in presets:
+            if not name.replace("_", "").isalnum() or not name.isascii() or name in RESERVED_METHOD_NAMES:
+                raise ValueError(
+                    f"method name '{name}'; expected letters, digits and underscores, and none of "
+                    f"{', '.join(sorted(RESERVED_METHOD_NAMES))}"
+                )
+        return presets
+
+    @model_validator(mode="after")
+    def _methods_are_known(self) -> "Config":
+        known = sorted({*BUILT_IN_METHODS, *self.method_presets})
+        for name in self.methods:
+            if name not in known:
+                raise ValueError(f"methods: unknown method '{name}'; expected {nearest_known(name, known)}")
+        if len(set(self.methods)) != len(self.methods):
+            raise ValueError(f"methods: a method twice in {self.methods}; expected each once")
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_fit_the_model(self) -> "Config":
+        frame_stride, size_multiple = FAMILY_LIMITS[self.model.family]
+        num_frames = self.video.num_frames
+        if num_frames % frame_stride != 1:
+            below = max(1, (num_frames - 1) // frame_stride * frame_stride + 1)
+            raise ValueError(
+                f"video.num_frames: {num_frames}; expected {frame_stride}N+1, such as {below} or {below + frame_stride}"
+            )
+        overlap = self.video.window_overlap
+        if self.video.max_windows > 1 and (overlap % frame_stride != 1 or overlap >= num_frames):
+            raise ValueError(
+                f"video.window_overlap: {overlap}; expected {frame_stride}N+1 and less than num_frames ({num_frames})"
+            )
+        for key, size in (("width", self.video.width), ("height", self.video.height)):
+            if size % size_multiple:
+                below = max(size_multiple, size // size_multiple * size_multiple)
+                raise ValueError(
+                    f"video.{key}: {size}; expected a multiple of {size_multiple} pixels, such as {below} "
+                    f"or {below + size_multiple}"
+                )
+        return self
+
+    def method(self, name: str) -> MethodSection:
+        """Return the method of that name, the run's own before the built-in one."""
+        return self.method_presets.get(name) or MethodSection.model_validate(BUILT_IN_METHODS[name])
+
+
+def load_config(given: Mapping[str, Any], root: Path) -> Config:
+    """Lay the given settings over their base and check all of them.
+
+    Args:
+        given: what the user set (--configfile and --config); may be empty.
+        root: the folder that holds config.yaml and workflow/.
+
+    Raises:
+        InputError: with one problem for each wrong key or value.
+    """
+    model = given.get("model")
+    name = model.get("name") if isinstance(model, Mapping) else None
+    if name is None:
+        base = _read_yaml(root / DEFAULT_RUN)
+    elif name in preset_names(root):
+        base = _read_yaml(root / PRESETS / f"{name}.yaml")
+    else:
+        base = {}
+    merged = _merge(base, given)
+    if name in preset_names(root):
+        merged["model"]["name"] = base["model"]["name"]
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise InputError([_as_problem(details) for details in error.errors()]) from None
+
+
+def preset_names(root: Path) -> list[str]:
+    """Return the names that `model.name` may take besides folders and hub ids."""
+    return sorted(path.stem for path in (root / PRESETS).glob("*.yaml"))
+
+
+def json_schema() -> str:
+    """Return the JSON schema of config.yaml, as text; workflow/schemas holds it."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _fields_of(pattern: str) -> set[str | None]:
+    """Return the names in braces of a text; one that is no such text has none that are right."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+    except ValueError:
+        return {None}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(content, dict), f"{path} must hold a mapping"
+    return content
+
+
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def _as_problem(details: Any) -> Problem:
+    location = [str(part) for part in details["loc"]]
+    key = ".".join(location)
+    if details["type"] == "extra_forbidden":
+        return Problem(key, "an unknown key", nearest_known(location[-1], _known_keys(location[:-1])))
+    if details["type"] == "value_error":  # of our validators, which say `found; expected ...`
+        message = str(details["ctx"]["error"])
+        if not key:  # and name the key themselves where they look at several
+            key, _, message = message.partition(": ")
+        found, _, expected = message.partition("; expected ")
+        return Problem(key, found, expected)
+    return Problem(key, repr(details["input"]), details["msg"].removeprefix("Input should be "))
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    model: type[BaseModel] = Config
+    for name in section:
+        if name not in model.model_fields:  # the name of a method: one level of free keys
+            continue
+        annotation = model.model_fields[name].annotation
+        candidates = [annotation, *get_args(annotation)]
+        model = next(kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return sorted(model.model_fields)

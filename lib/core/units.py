@@ -1,0 +1,3 @@
+"""Units."""
+
+GIB = 2**30  # bytes

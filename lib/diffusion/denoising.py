@@ -1,0 +1,93 @@
+"""The one denoising loop, for any VideoModel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+
+from lib.diffusion.flow_matching import add_noise, euler_step
+from lib.models.base import Conditioning, VideoModel
+
+
+def draw_noise(shape: torch.Size, seed: int, device: torch.device) -> torch.Tensor:
+    """Draw the initial latents; on the CPU, so that a seed means the same on every device."""
+    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).to(device)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Latents that are known from the start.
+
+    Attributes:
+        latents: clean, (1, channels, latent frames, height, width).
+        kept: where they hold, (1, 1, latent frames, height, width) bool.
+    """
+
+    latents: torch.Tensor
+    kept: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Guide:
+    """What predicts the velocity of a step, with classifier-free guidance; see `denoise`."""
+
+    model: VideoModel
+    conditioning: Conditioning
+    negative: Conditioning
+    scale: float
+    in_batch: bool
+
+    def velocity(self, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        predict = self.model.predict_velocity
+        if self.scale <= 1:
+            return predict(latents, sigma.expand(1), self.conditioning)
+        if self.in_batch:
+            both = self.model.join([self.conditioning, self.negative])
+            guided, unguided = predict(latents.expand(2, *latents.shape[1:]), sigma.expand(2), both).chunk(2)
+        else:
+            guided = predict(latents, sigma.expand(1), self.conditioning)
+            unguided = predict(latents, sigma.expand(1), self.negative, guided=False)
+        return unguided + self.scale * (guided - unguided)
+
+
+@torch.no_grad()
+def denoise(
+    model: VideoModel,
+    noise: torch.Tensor,
+    sigmas: torch.Tensor,
+    conditioning: Conditioning,
+    negative: Conditioning,
+    guidance: float,
+    on_step: Callable[[int], None],
+    lock: Lock | None = None,
+    in_batch: bool = False,
+) -> torch.Tensor:
+    """Walk from noise to clean latents with Euler steps and classifier-free guidance.
+
+    Args:
+        model: with its transformer, and the LoRA if any, loaded.
+        noise: (1, channels, latent frames, height, width) float32, in units of the first sigma.
+        sigmas: falling, one more than there are steps; see `lib.diffusion.flow_matching.sigma_schedule`.
+        conditioning: of the edited first frame and the prompt.
+        negative: what guidance replaces in it (the negative prompt); unused when guidance is 1.
+        guidance: scale; 1 switches it off and halves the work.
+        on_step: called with the number of steps asked of the device; a GPU may be a pass behind.
+        lock: what is put back after each step, noised with the same noise to that step's sigma (as in RePaint,
+            Lugmayr et al. 2022, equation 8, for straight paths); None: nothing.
+        in_batch: guidance's two passes are one batch of two; not with a cache, which tells the passes apart.
+
+    Returns:
+        Clean latents, float32, of the shape of `noise`.
+    """
+    latents = noise
+    sigmas = sigmas.to(noise.device)  # once: a copy in each step would make host and GPU wait for each other
+    guide = _Guide(model, conditioning, {**conditioning, **negative}, guidance, in_batch)
+    for step, (sigma, next_sigma) in enumerate(pairwise(sigmas), start=1):
+        velocity = guide.velocity(latents, sigma)
+        latents = euler_step(latents, velocity, sigma, next_sigma)
+        if lock is not None:
+            known = add_noise(lock.latents, noise, next_sigma.view(1))
+            latents = torch.where(lock.kept, known, latents)
+        on_step(step)
+    return latents

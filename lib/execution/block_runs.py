@@ -1,0 +1,156 @@
+"""How the blocks of a transformer are run: compiled, recomputed in the backward pass, streamed from host memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from lib.execution.fp8 import store_in_fp8
+from lib.execution.offloaded_inputs import KeptInputs
+from lib.execution.selective_checkpoint import KEPT_KINDS, checkpointed, keeping
+from lib.execution.weight_stream import WeightStream
+
+MAX_GRAPHS = 32  # compiled for one block: with and without gradients, for whole clips and for references
+
+Saved = Literal["everything", "most", "linear", "attention", "inputs"]
+"""What a block keeps for the backward pass, from the most memory and least time to the reverse.
+
+everything: what autograd would; most: the outputs of self-attention and of all linear layers; linear: but for the
+widest, the feed-forward's first; attention: only self-attention's; inputs: only what the block was given. Of one block
+of the 14B model at 49 frames of 832x480: from `most` on 2.1, 1.6, 0.4 and 0.2 GiB; `everything` does not fit an H200.
+"""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How blocks are run; all ways give the same numbers but for rounding.
+
+    Attributes:
+        compiled: by torch.compile, once for all blocks.
+        saved: for the backward pass; the rest is computed again there.
+        stream_weights: keep the weights in host memory, see `lib.execution.weight_stream`; needs saved inputs.
+        offload_inputs: keep saved inputs in host memory, see `lib.execution.offloaded_inputs`.
+        weights: of linear layers; `fp8` keeps them in 8 bits, `fp8_products` multiplies in 8 bits too.
+    """
+
+    compiled: bool = False
+    saved: Saved = "everything"
+    stream_weights: bool = False
+    offload_inputs: bool = False
+    weights: Literal["native", "fp8", "fp8_products"] = "native"
+
+
+Block = Callable[..., torch.Tensor]
+
+
+def set_up_blocks(blocks: Sequence[nn.Module], execution: Execution, device: torch.device) -> None:
+    """Make blocks run so, on a device; a LoRA may be attached before or after.
+
+    Args:
+        blocks: alike, frozen; called as block(hidden_states, *others), where only hidden_states takes a gradient.
+        execution: see there.
+        device: where they compute.
+    """
+    if execution.weights != "native":
+        for block in blocks:
+            store_in_fp8(block, device, products=execution.weights == "fp8_products")
+    assert execution.saved == "inputs" or not (execution.stream_weights or execution.offload_inputs)
+    stream = WeightStream(blocks, device) if execution.stream_weights else None
+    inputs = KeptInputs(len(blocks), device) if execution.offload_inputs else None
+    forward = _forward(type(blocks[0]).forward, execution)
+    for number, block in enumerate(blocks):
+        block.to(device)
+        own: Block = partial(forward, block)
+        if execution.saved == "inputs":
+            own = partial(_run, _Run(number, len(blocks), own, stream, inputs))
+        block.forward = own
+
+
+def _forward(forward: Block, execution: Execution) -> Block:
+    """Return a block's forward as it saves, compiled or not; `inputs` is dealt with outside of it."""
+    if execution.saved in KEPT_KINDS:
+        forward = partial(checkpointed, forward, keeping(KEPT_KINDS[execution.saved]))
+    if execution.compiled:
+        torch._dynamo.config.recompile_limit = MAX_GRAPHS
+        forward = partial(_with_gradient, torch.compile(forward, dynamic=False))
+    return forward
+
+
+def _with_gradient(forward: Block, block: nn.Module, hidden_states: torch.Tensor, *others: Any) -> torch.Tensor:
+    """Let the first block's input take a gradient too: one that needs none would be compiled for apart."""
+    if torch.is_grad_enabled() and not hidden_states.requires_grad:
+        hidden_states = hidden_states.detach().requires_grad_()
+    return forward(block, hidden_states, *others)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One block, where its weights come from and where its input is kept."""
+
+    number: int
+    num_blocks: int
+    forward: Block
+    stream: WeightStream | None
+    inputs: KeptInputs | None
+
+    def compute(self, *arguments: Any, following: int | None, **options: Any) -> torch.Tensor:
+        """Compute the block's output and let go of its weights."""
+        self.acquire(following)
+        output = self.forward(*arguments, **options)
+        self.let_go()
+        return output
+
+    def acquire(self, following: int | None) -> None:
+        if self.stream:
+            self.stream.acquire(self.number, following)
+
+    def let_go(self) -> None:
+        if self.stream:
+            self.stream.release(self.number)
+
+    @property
+    def next_number(self) -> int | None:
+        return self.number + 1 if self.number + 1 < self.num_blocks else None
+
+    @property
+    def previous_number(self) -> int | None:
+        return self.number - 1 if self.number else None
+
+
+def _run(run: _Run, hidden_states: torch.Tensor, *others: Any, **options: Any) -> torch.Tensor:
+    """Stand in for a block's forward."""
+    if not torch.is_grad_enabled():
+        return run.compute(hidden_states, *others, following=(run.number + 1) % run.num_blocks, **options)
+    assert not options, f"a block that is recomputed takes no {sorted(options)}"
+    if not hidden_states.requires_grad:
+        hidden_states = hidden_states.detach().requires_grad_()  # else autograd leaves the block out
+    output: torch.Tensor = _Recomputed.apply(run, hidden_states, *others)  # type: ignore[no-untyped-call]
+    return output
+
+
+class _Recomputed(torch.autograd.Function):
+    """A block that keeps its input alone; torch.utils.checkpoint's reentrant form, which tells when it is done."""
+
+    @staticmethod
+    def forward(ctx: Any, run: _Run, hidden_states: torch.Tensor, *others: Any) -> torch.Tensor:
+        ctx.run, ctx.others = run, others
+        if run.inputs:
+            run.inputs.put(run.number, hidden_states)
+        else:
+            ctx.save_for_backward(hidden_states)
+        return run.compute(hidden_states, *others, following=run.next_number)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        run: _Run = ctx.run
+        kept = run.inputs.take(run.number, run.previous_number) if run.inputs else ctx.saved_tensors[0]
+        hidden_states = kept.detach().requires_grad_()
+        run.acquire(run.previous_number)
+        with torch.enable_grad():
+            output = run.forward(hidden_states, *ctx.others)
+        torch.autograd.backward(output, gradients[0])  # adds to the LoRA's gradients as well
+        run.let_go()
+        return None, hidden_states.grad, *(None for _ in ctx.others)

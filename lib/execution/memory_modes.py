@@ -1,0 +1,136 @@
+"""Which of a model's memory modes a stage runs in: the fastest that fits the GPU, or the one the user names."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lib.core.units import GIB
+from lib.execution.block_runs import Execution, Saved
+
+MemoryMode = Literal["auto", "fast", "balanced", "low"]
+WeightStore = Literal["native", "fp8", "fp8_products"]
+
+SAVED_OUTPUTS: dict[Saved, float] = {"everything": 40.0, "most": 10.8, "linear": 8.1, "attention": 2.1, "inputs": 1.0}
+"""Outputs of a block's width kept per block; measured on an H200, see docs/speed.md."""
+
+TRAINING_WORK, GENERATION_WORK = 34, 14
+"""What one block's backward pass, or forward pass alone, has in use at once, in outputs of the model's width."""
+
+ADAPTER_BYTES = 1.5 * GIB  # a LoRA of rank 16 with its gradients and AdamW's moments
+RESERVE = 0.04  # share of the free memory that fragments and the libraries' own buffers may take
+FP8_SHARE = 0.52  # of the memory of bfloat16 weights
+ENCODER_WORK = 8 * GIB  # of the VAE and the image encoder, which are loaded beside the text encoder
+VAE_BYTES = 24_000  # of work for each pixel of a frame, when the VAE decodes it whole
+BATCH_TOKENS = range(14_000, 30_000)  # of a clip, for which guidance is faster as a batch: docs/speed.md
+BIG_MODEL = 1e9  # parameters from which compiling, half a minute, pays within one clip
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a transformer needs, for one size of clip.
+
+    Attributes:
+        num_blocks: alike, of its transformer.
+        block_bytes: weights of one block.
+        other_bytes: weights outside of the blocks.
+        output_bytes: one activation of the model's width for all tokens of a clip.
+        num_parameters: of the whole.
+    """
+
+    num_blocks: int
+    block_bytes: int
+    other_bytes: int
+    output_bytes: int
+    num_parameters: int
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """How a stage wants its model to use memory.
+
+    Attributes:
+        mode: see `choose_execution`.
+        weights: see `lib.execution.block_runs.Execution`.
+        latents_shape: (batch, channels, latent frames, height, width) that the transformer will be given.
+        training: whether a backward pass follows.
+    """
+
+    mode: MemoryMode = "auto"
+    weights: WeightStore = "native"
+    latents_shape: tuple[int, ...] = (1, 16, 1, 2, 2)
+    training: bool = False
+
+
+def choose_execution(
+    mode: MemoryMode, weights: WeightStore, needs: Needs, training: bool, free_bytes: int | None
+) -> tuple[str, Execution]:
+    """Return a mode and how it runs the blocks.
+
+    Args:
+        mode: `auto` takes the first of fast, balanced and low that fits; low where none does.
+        weights: see `lib.execution.block_runs.Execution`.
+        needs: of the model and the clip.
+        training: whether a backward pass follows.
+        free_bytes: of the GPU; None: there is none, and memory is the host's.
+    """
+    if free_bytes is None:
+        saved: Saved = "everything" if mode in ("auto", "fast") else "inputs"
+        streams = mode == "low"
+        named = "fast" if mode == "auto" else mode
+        return named, Execution(False, saved, stream_weights=streams, offload_inputs=streams, weights=weights)
+    compiled = needs.num_parameters >= BIG_MODEL
+    choices = [
+        (name, replace(execution, compiled=compiled, weights=weights))
+        for name, execution in _modes(training)
+        if mode in ("auto", name)
+    ]
+    fitting = (choice for choice in choices if estimate_bytes(choice[1], needs, training) <= free_bytes * (1 - RESERVE))
+    return next(fitting, choices[-1])
+
+
+def estimate_bytes(execution: Execution, needs: Needs, training: bool) -> int:
+    """Estimate the most memory of the GPU that a stage takes, weights and all."""
+    share = 1.0 if execution.weights == "native" else FP8_SHARE
+    resident = 2 if execution.stream_weights else needs.num_blocks
+    weights = needs.other_bytes + resident * needs.block_bytes * share
+    if not training:
+        return int(weights + GENERATION_WORK * needs.output_bytes)
+    saved = 3 if execution.offload_inputs else needs.num_blocks * SAVED_OUTPUTS[execution.saved]
+    return int(weights + ADAPTER_BYTES + (TRAINING_WORK + saved) * needs.output_bytes)
+
+
+def batch_guidance(execution: Execution, needs: Needs, tokens: int, free_bytes: int | None) -> bool:
+    """Tell whether guidance's two passes are to be one batch, which takes a second clip's activations.
+
+    Not where weights are streamed, a mode for those who lack memory; nor on a CPU, which gains nothing.
+    """
+    if free_bytes is None or execution.stream_weights or tokens not in BATCH_TOKENS:
+        return False
+    both = replace(needs, output_bytes=2 * needs.output_bytes)
+    return estimate_bytes(execution, both, False) <= free_bytes * (1 - RESERVE)
+
+
+def _modes(training: bool) -> Iterator[tuple[str, Execution]]:
+    """List ways to run on a GPU, the fastest first."""
+    if training:
+        yield "fast", Execution(saved="everything")
+        yield "fast", Execution(saved="most")
+        yield "fast", Execution(saved="linear")
+        yield "fast", Execution(saved="attention")
+        yield "balanced", Execution(saved="inputs")
+    else:
+        yield "fast", Execution()
+        yield "balanced", Execution()
+    yield "low", Execution(saved="inputs", stream_weights=True, offload_inputs=training)
+
+
+def stream_encoder(mode: MemoryMode, weight_bytes: int, free_bytes: int | None) -> bool:
+    """Tell whether a text encoder's blocks are to be streamed: in mode low, and in auto where they do not fit."""
+    fits = free_bytes is None or weight_bytes + ENCODER_WORK <= free_bytes * (1 - RESERVE)
+    return mode == "low" or (mode == "auto" and not fits)
+
+
+def tile_vae(mode: MemoryMode, width: int, height: int, free_bytes: int | None) -> bool:
+    """Tell whether the VAE is to work tile by tile: a quarter of the memory, twice the time, slightly other pixels."""
+    fits = free_bytes is None or VAE_BYTES * width * height <= free_bytes * (1 - RESERVE)
+    return free_bytes is not None and (mode == "low" or (mode == "auto" and not fits))

@@ -1,0 +1,13 @@
+"""What a user gave, found and checked before any work: clips, names, files, models, LoRAs, disk.
+
+checkpoints  find model folders before any work starts, and say how to get the ones that are missing
+clips        from a folder of clips, or a sheet, to the clips and edits of a run; every input problem is found here
+disk         what a run needs of the disk, and whether there is room; torch-free, since it is asked before any work
+edits        check one edit of a clip: its first frame, references and masks, against the source that they belong to
+folder       which files belong to which clip and edit: the clips folder, as found
+given        what a user gave of a clip and of an edit: files by their role, and settings; not yet looked into
+lora_files   check a LoRA file by its header, before any GPU job
+names        names of clips and edits: they become folders and wildcards, so not every name will do
+probes       look into the videos and images a user gave: their sizes, or why they cannot be read
+sheet        which files belong to which clip and edit: a sheet (.tsv or .csv) with one row for each edit
+"""

@@ -1,0 +1,142 @@
+"""From a folder of clips, or a sheet, to the clips and edits of a run; every input problem is found here."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lib.core.errors import Problem
+from lib.core.text import printable
+from lib.inputs.edits import Edit, Inputs, check_edit, index_of, list_indices
+from lib.inputs.folder import read_folder
+from lib.inputs.given import ClipFiles, place_of
+from lib.inputs.names import check_name, find_clashes
+from lib.inputs.probes import inspect_files
+from lib.inputs.sheet import SHEET_SUFFIXES, read_sheet
+from lib.video.probing import VideoInfo
+from lib.video.windows import sample_indices, usable_frames
+
+RESERVED_CLIP_NAMES = frozenset({"report", "logs", "benchmarks", "metrics.csv"})  # beside the clips' in results/
+RESERVED_EDIT_NAMES = frozenset({"encoded", "lora"})  # beside the edits' in results/<clip>/
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One source video, its edits, and the 0-based source frames of it that are edited."""
+
+    name: str
+    source: Path
+    edits: tuple[Edit, ...]
+    info: VideoInfo
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The clips that can be run, and everything that keeps others from it."""
+
+    clips: tuple[Clip, ...]
+    problems: tuple[Problem, ...]
+
+
+def find_clips(
+    clips: Path,
+    *,
+    num_frames: int,
+    start: int,
+    stride: int,
+    max_windows: int = 1,
+    window_overlap: int = 1,
+    frame_stride: int = 1,
+    cache: Path | None = None,
+) -> Batch:
+    """Find the clips of a folder or sheet; leave out, with all its problems, what cannot be run.
+
+    Args:
+        clips: a folder of clips, or a .tsv or .csv sheet.
+        num_frames, start, stride: which source frames the run uses; see `lib.video.windows.sample_indices`.
+        max_windows, window_overlap, frame_stride: how many frames more of a longer clip; see
+            `lib.video.windows.usable_frames`.
+        cache: where to remember what the files hold; None: look into each file again.
+    """
+
+    def use_frames(available: int) -> list[int]:
+        reachable = max(0, -(-(available - start) // stride))
+        usable = usable_frames(reachable, num_frames, window_overlap, max_windows, frame_stride)
+        return sample_indices(start, stride, usable)
+
+    if clips.is_dir():
+        base = clips
+        found, problems = read_folder(clips)
+    elif clips.is_file() and clips.suffix.lower() in SHEET_SUFFIXES:
+        base = clips.parent
+        found, problems = read_sheet(clips)
+    else:
+        found_there = "another kind of file" if clips.exists() else "no such file or folder"
+        expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"
+        return Batch((), (Problem(str(clips), found_there, expected),))
+    could_be_used = set(use_frames(sys.maxsize))
+    videos, images = inspect_files(*_files_of(found, could_be_used), cache)
+    return _check_clips(found, problems, Inputs(base, videos, images, use_frames))
+
+
+def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], list[Path]]:
+    """List the videos and images that matter; of the masks only those of the used frames."""
+    videos = [path for clip in found for path in clip.sources[:1]]
+    images = []
+    for edit in (edit for clip in found for edit in clip.edits):
+        videos += edit.mask_videos[:1]
+        masks = [path for path in edit.masks or () if index_of(path) in used]
+        images += [*edit.first_frames[:1], *edit.references, *masks]
+    return videos, images
+
+
+def _check_clips(found: Sequence[ClipFiles], problems: list[Problem], inputs: Inputs) -> Batch:
+    clips = []
+    problems = [_readable(problem) for problem in problems]
+    clashes = find_clashes([files.name for files in found])
+    for files, clash in zip(found, clashes, strict=True):
+        clip, wrong = _check_clip(files, clash, inputs)
+        problems += wrong
+        if clip is not None:
+            clips.append(clip)
+    return Batch(tuple(clips), tuple(problems))
+
+
+def _check_clip(files: ClipFiles, clash: str | None, inputs: Inputs) -> tuple[Clip | None, list[Problem]]:
+    info, wrong = _check_source(files, inputs)
+    wrong = [*files.problems, *check_name(files.name, files.place, clash, RESERVED_CLIP_NAMES), *wrong]
+    problems = [_readable(problem, files.name) for problem in wrong]
+    edits = []
+    for edit_files, edit_clash in zip(files.edits, find_clashes([edit.name for edit in files.edits]), strict=True):
+        edit, wrong_edit = check_edit(edit_files, info, inputs)
+        wrong_edit += check_name(edit_files.name, edit_files.place, edit_clash, RESERVED_EDIT_NAMES)
+        problems += [_readable(problem, files.name, edit_files.name) for problem in wrong_edit]
+        if edit is not None and not wrong_edit:
+            edits.append(edit)
+    if wrong or info is None or not edits:
+        return None, problems
+    return Clip(files.name, files.sources[0], tuple(edits), info, tuple(inputs.indices(info))), problems
+
+
+def _check_source(files: ClipFiles, inputs: Inputs) -> tuple[VideoInfo | None, list[Problem]]:
+    if not files.sources:
+        return None, []  # said where the files were looked for
+    if len(files.sources) > 1:
+        names = ", ".join(path.name for path in files.sources)
+        return None, [Problem(files.place, f"{len(files.sources)} source videos: {names}", "one source video")]
+    content, place = inputs.videos[files.sources[0]], place_of(files.sources[0], inputs.base)
+    if isinstance(content, Problem):
+        return None, [replace(content, place=place)]
+    assert isinstance(content, VideoInfo)
+    used = inputs.indices(content)
+    if content.num_frames < used[-1] + 1:
+        expected = f"at least {used[-1] + 1} frames: this run uses {list_indices(used)}"
+        return content, [Problem(place, f"a video of {content.num_frames} frames", expected)]
+    return content, []
+
+
+def _readable(problem: Problem, clip: str | None = None, edit: str | None = None) -> Problem:
+    """Say whom a problem concerns, and write out control characters, which would garble a terminal."""
+    names = (None if name is None else printable(name) for name in (clip, edit))
+    return Problem(printable(problem.place), printable(problem.found), problem.expected, *names)

@@ -1,0 +1,187 @@
+"""Check one edit of a clip: its first frame, references and masks, against the source that they belong to."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lib.core.errors import Problem
+from lib.inputs.given import EditFiles, place_of
+from lib.inputs.probes import Content, ImageSize
+from lib.video.crops import same_aspect
+from lib.video.probing import VideoInfo
+
+MAX_LISTED = 20  # frame numbers named in one message
+MAX_RATE_DIFFERENCE = 0.02  # relative; 30 and 29.97 frames per second are one rate, 25 and 24 are two
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of a clip; references and masks are (0-based source frame index, file), by rising index.
+
+    A user's masks come as images or as one video, `mask_video`, whose frames are the source's; or not at all.
+    """
+
+    name: str
+    first_frame: Path
+    references: tuple[tuple[int, Path], ...]
+    masks: tuple[tuple[int, Path], ...]
+    mask_video: Path | None
+    prompt: str | None
+    seed: int | None
+    classes: tuple[str, ...] | None
+    lora_scale: float | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What every check may look up: the folder that places are relative to, the files, and which frames are used."""
+
+    base: Path
+    videos: dict[Path, Content]
+    images: dict[Path, Content]
+    use_frames: Callable[[int], list[int]]
+
+    def indices(self, info: VideoInfo | None) -> list[int]:
+        """Return the source frames used of a clip; of one that cannot be read, as if it just sufficed."""
+        return self.use_frames(info.num_frames if info else 0)
+
+
+def check_edit(files: EditFiles, info: VideoInfo | None, inputs: Inputs) -> tuple[Edit | None, list[Problem]]:
+    problems = list(files.problems)
+    if len(files.first_frames) > 1:
+        names = ", ".join(path.name for path in files.first_frames)
+        problems.append(Problem(files.place, f"{len(files.first_frames)} edited first frames: {names}", "one"))
+    for path in files.first_frames[:1]:
+        problems += _check_picture(path, info, inputs)
+    references, wrong = _by_index(files.references, inputs.base)
+    problems += wrong
+    for index, path in references:
+        problems += _check_reference_index(index, path, info, inputs)
+        problems += _check_picture(path, info, inputs)
+    masks, wrong = _check_masks(files, info, inputs)
+    problems += wrong + _check_mask_video(files, info, inputs)
+    if not files.first_frames:
+        return None, problems
+    settings = files.settings
+    classes = None if settings.classes is None else tuple(settings.classes)
+    first_frame = files.first_frames[0]
+    mask_video = next(iter(files.mask_videos), None)
+    own = (settings.prompt, settings.seed, classes, settings.lora_scale)
+    return Edit(files.name, first_frame, references, masks, mask_video, *own), problems
+
+
+def _check_picture(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
+    """Check an edited frame: whole, and of the source's aspect ratio."""
+    content, place = inputs.images[path], place_of(path, inputs.base)
+    if isinstance(content, Problem):
+        return [replace(content, place=place)]
+    assert isinstance(content, ImageSize)
+    if info is None or same_aspect(content.width, content.height, info.width, info.height):
+        return []
+    expected = f"the aspect ratio of the source, {_describe_size(info)}"
+    return [Problem(place, f"an image of {_describe_size(content)}", expected)]
+
+
+def _check_reference_index(index: int, path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
+    place = place_of(path, inputs.base)
+    if info is not None and index >= info.num_frames:
+        found = f"source frame index {index}, beyond the clip"
+        return [Problem(place, found, f"an index of its {info.num_frames} frames, 0 to {info.num_frames - 1}")]
+    frames = inputs.indices(info)
+    if index not in frames:
+        nearest = min(frames, key=lambda used: abs(used - index))
+        expected = f"one of the frames that this run uses, {list_indices(frames)} (nearest: {nearest})"
+        return [Problem(place, f"source frame index {index}", expected)]
+    if index == frames[0]:
+        found = f"source frame index {index}, the one that the edited first frame shows"
+        return [Problem(place, found, "a later frame, or no reference")]
+    return []
+
+
+def _check_masks(
+    files: EditFiles, info: VideoInfo | None, inputs: Inputs
+) -> tuple[tuple[tuple[int, Path], ...], list[Problem]]:
+    """Check the user's masks: one for each used frame, of exactly the source's size."""
+    if files.masks is None:
+        return (), []
+    masks, problems = _by_index(files.masks, inputs.base)
+    frames = inputs.indices(info)
+    needed = set(frames)
+    used = tuple((index, path) for index, path in masks if index in needed)
+    for _, path in used:
+        problems += _check_mask_size(path, info, inputs)
+    missing = sorted(needed - {index for index, _ in used})
+    if missing:
+        place = place_of(files.masks[0].parent, inputs.base) if files.masks else f"{files.place}/mask"
+        found = f"no mask for {list_indices(missing)} ({len(missing)} of {len(frames)} frames)"
+        expected = "a mask for each frame that this run uses, named by its source frame index, such as 00000.png"
+        problems.append(Problem(place, found, expected))
+    return used, problems
+
+
+def _check_mask_size(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
+    content, place = inputs.videos.get(path) or inputs.images[path], place_of(path, inputs.base)
+    if isinstance(content, Problem):
+        return [replace(content, place=place)]
+    if info is None or (content.width, content.height) == (info.width, info.height):
+        return []
+    expected = f"exactly the size of the source, {_describe_size(info)}"
+    return [Problem(place, f"a mask of {_describe_size(content)}", expected)]
+
+
+def _check_mask_video(files: EditFiles, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
+    """Check a mask that is a video: its frames must be the source's, one for one."""
+    if not files.mask_videos:
+        return []
+    path, place = files.mask_videos[0], place_of(files.mask_videos[0], inputs.base)
+    if len(files.mask_videos) > 1 or files.masks is not None:
+        names = ", ".join([path.name for path in files.mask_videos] + ["the folder mask"] * (files.masks is not None))
+        return [Problem(files.place, f"masks given twice: {names}", "one mask video or one folder of mask images")]
+    problems, video = _check_mask_size(path, info, inputs), inputs.videos[path]
+    if info is None or not isinstance(video, VideoInfo):
+        return problems
+    needed = inputs.indices(info)[-1] + 1
+    if video.num_frames < needed:
+        found = f"a mask video of {video.num_frames} frames"
+        problems.append(Problem(place, found, f"at least {needed}: frame by frame those of the source"))
+    if abs(video.fps / info.fps - 1) > MAX_RATE_DIFFERENCE:
+        expected = f"the source's rate, {info.fps:g}, so that each frame is the mask of one source frame"
+        problems.append(Problem(place, f"a mask video of {video.fps:g} frames per second", expected))
+    return problems
+
+
+def _by_index(paths: Sequence[Path], base: Path) -> tuple[tuple[tuple[int, Path], ...], list[Problem]]:
+    """Sort files named by a source frame index by that index."""
+    problems = []
+    indexed: dict[int, Path] = {}
+    for path in paths:
+        index, place = index_of(path), place_of(path, base)
+        if index is None:
+            found = f"the name '{path.stem}', which is no whole number"
+            problems.append(Problem(place, found, f"a source frame index, such as 00024{path.suffix}"))
+        elif index in indexed:
+            problems.append(Problem(place, f"a second file for index {index}, beside {indexed[index].name}", "one"))
+        else:
+            indexed[index] = path
+    return tuple(sorted(indexed.items())), problems
+
+
+def index_of(path: Path) -> int | None:
+    return int(path.stem) if path.stem.isascii() and path.stem.isdigit() else None
+
+
+def list_indices(indices: Sequence[int]) -> str:
+    """Name frames briefly: 'frames 0 to 48' or 'frames 3, 5 to 7'; a long list is cut in its middle."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    names = [str(first) if first == last else f"{first} to {last}" for first, last in runs]
+    names = names if len(names) <= MAX_LISTED else [*names[: MAX_LISTED - 2], "...", names[-1]]
+    return f"frame{'s' * (len(indices) > 1)} {', '.join(names)}"
+
+
+def _describe_size(size: ImageSize | VideoInfo) -> str:
+    return f"{size.width}x{size.height} pixels ({size.width / size.height:.3f}:1)"

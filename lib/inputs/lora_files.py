@@ -1,0 +1,207 @@
+"""Check a LoRA file by its header, before any GPU job; torch-free, since it is asked while a run is planned.
+
+The file is what `lib.lora.save_lora` writes, and diffusers' pipelines read: a safetensors file with two factors per
+adapted layer, `transformer.<layer>.lora_A.weight` (rank, in) and `lora_B.weight` (out, rank), and peft's settings.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lib.core.errors import InputError, Problem
+
+PREFIX = "transformer"  # diffusers' name for the component that a LoRA key belongs to
+METADATA_KEY = "lora_adapter_metadata"  # diffusers/loaders/lora_base.py
+NEEDED_SETTINGS = ("r", "lora_alpha", "target_modules")  # without them peft takes defaults of its own
+LORA_KEY = re.compile(rf"{PREFIX}\.(.+)\.lora_[AB]\.weight")
+ATTENTION_LAYERS = ("to_q", "to_k", "to_v", "to_out.0")
+
+MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit; the first 8 bytes of any other file say more
+AGAIN = "copy or download it again"
+OUR_FILE = "a LoRA file (.safetensors) that this workflow wrote"
+
+Features = dict[str, tuple[int, int]]
+"""A linear layer's (in, out) features by its name."""
+
+
+def check_lora(path: Path, transformer_config: Path | None, rank: int | None) -> list[Problem]:
+    """Return what is wrong with a LoRA trained earlier: one problem for each kind of mistake.
+
+    Only the header is read, so that it takes milliseconds.
+
+    Args:
+        path: of the LoRA file.
+        transformer_config: config.json of the WanTransformer3DModel that it is for; None if not known, and then
+            the layers are not compared.
+        rank: that the config asks for; None if any will do.
+    """
+    try:
+        shapes, metadata = _read_header(path)
+        features, ranks = _pair_factors(path, shapes)
+    except InputError as error:
+        return error.problems
+    problems = _check_settings(path, metadata, ranks)
+    if transformer_config is not None and transformer_config.exists():
+        problems += _check_layers(path, features, transformer_config)
+    if rank is not None and ranks != {rank}:
+        expected = f"rank {rank} (training.rank), or training.rank set to the LoRA's"
+        problems.append(Problem(str(path), f"a LoRA of rank {_listed(ranks)}", expected))
+    return problems
+
+
+def reused_lora(pattern: str | None, clip: str, mask: str) -> Path | None:
+    """Return the LoRA of an earlier run that stage 1 of a clip takes; None where it is to be trained.
+
+    Args:
+        pattern: the config's `training.decouple_lora`, a path with {clip} and {mask} in it.
+        clip, mask: what stands for these.
+    """
+    path = Path(pattern.format(clip=clip, mask=mask)) if pattern else None
+    return path if path and path.exists() else None
+
+
+def check_reused_loras(
+    pattern: str | None, clips: Sequence[str], masks: Sequence[str], transformer_config: Path | None, rank: int
+) -> list[Problem]:
+    """Check every LoRA of an earlier run that a run would take; that there is none at all is a mistake too."""
+    if pattern is None:
+        return []
+    paths = [path for clip in clips for mask in masks if (path := reused_lora(pattern, clip, mask))]
+    if clips and masks and not paths:
+        found = f"'{pattern}', which exists for none of the {len(clips)} clips"
+        example = pattern.format(clip=clips[0], mask=masks[0])
+        return [Problem("training.decouple_lora", found, f"a file such as {example}, or null to train")]
+    return [problem for path in paths for problem in check_lora(path, transformer_config, rank)]
+
+
+def _read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+    """Read a safetensors header: 8 bytes of little-endian length, then JSON.
+
+    Returns:
+        The shape of each tensor by its name, and the file's metadata.
+
+    Raises:
+        InputError: there is no such file, it is of another format, or it is not as long as its header says.
+    """
+    size, length, text = _read_start(path)
+    if not text.startswith(b"{"):  # safetensors demands it of the first byte
+        raise _refusal(path, f"{size} bytes that are no safetensors file", OUR_FILE)
+    if len(text) < length:
+        raise _refusal(path, f"a file of {size} bytes that ends within its header", f"the whole file: {AGAIN}")
+    try:
+        header = json.loads(text)
+        metadata = dict(header.pop("__metadata__", {}))
+        shapes = {name: tuple(tensor["shape"]) for name, tensor in header.items()}
+        whole_size = 8 + length + max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise _refusal(
+            path, f"a damaged safetensors header ({error!r})", f"the file as it was written: {AGAIN}"
+        ) from error
+    if size != whole_size:
+        raise _refusal(path, f"a file of {size} bytes", f"{whole_size} bytes, as its header says: {AGAIN}")
+    return shapes, metadata
+
+
+def _read_start(path: Path) -> tuple[int, int, bytes]:
+    """Return a file's size, the length of the header that it announces, and what there is of that header."""
+    try:
+        if not path.is_file():
+            raise _refusal(path, "a folder" if path.is_dir() else "no file", OUR_FILE)
+        with path.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            text = opened.read(length) if length <= MAX_HEADER_BYTES else b""
+        return path.stat().st_size, length, text
+    except OSError as error:
+        raise _refusal(path, f"a file that cannot be read ({error.strerror})", OUR_FILE) from error
+
+
+def _pair_factors(path: Path, shapes: dict[str, tuple[int, ...]]) -> tuple[Features, set[int]]:
+    """Pair the two factors of each layer.
+
+    Returns:
+        The features of each adapted layer and the ranks of the pairs.
+
+    Raises:
+        InputError: a tensor is no half of such a pair, or there is none at all.
+    """
+    features: Features = {}
+    ranks = set()
+    for layer in dict.fromkeys(match[1] for match in map(LORA_KEY.fullmatch, shapes) if match):
+        down, up = (shapes.get(f"{PREFIX}.{layer}.lora_{side}.weight", ()) for side in "AB")
+        if len(down) == len(up) == 2 and down[0] == up[1]:
+            features[layer] = down[1], up[0]
+            ranks.add(down[0])
+    paired = {f"{PREFIX}.{layer}.lora_{side}.weight" for layer in features for side in "AB"}
+    strays = [f"tensor {name}, shape {list(shape)}" for name, shape in shapes.items() if name not in paired]
+    if strays or not features:
+        expected = (
+            f"pairs {PREFIX}.<layer>.lora_A.weight (rank, in) and lora_B.weight (out, rank), as this workflow writes"
+        )
+        raise _refusal(path, _first_of(strays) if strays else "no tensors", expected)
+    return features, ranks
+
+
+def _check_settings(path: Path, metadata: dict[str, Any], ranks: set[int]) -> list[Problem]:
+    """Look for the peft settings that loading needs, and compare their rank with the weights'."""
+    try:
+        written = json.loads(metadata[METADATA_KEY])
+        settings = {key: written[f"{PREFIX}.{key}"] for key in NEEDED_SETTINGS}
+    except (ValueError, KeyError, TypeError):
+        names = ", ".join(f"{PREFIX}.{key}" for key in NEEDED_SETTINGS)
+        return [Problem(str(path), f"metadata without {names} in a JSON under '{METADATA_KEY}'", OUR_FILE)]
+    if [settings["r"]] == sorted(ranks):
+        return []
+    found = f"weights of rank {_listed(ranks)} with metadata for rank {settings['r']}"
+    return [Problem(str(path), found, OUR_FILE)]
+
+
+def _check_layers(path: Path, features: Features, transformer_config: Path) -> list[Problem]:
+    """Compare the adapted layers with the model's, in one problem."""
+    num_blocks, width, inner = _model_size(transformer_config)
+    known = _model_layers(num_blocks, width, inner)
+    mismatches = [
+        f"{found[0]} -> {found[1]} features for {layer}"
+        for layer, found in features.items()
+        if known.get(layer, found) != found
+    ]
+    mismatches += [f"a layer {layer}" for layer in features if layer not in known]
+    # Training adapts the same layers in every block: fewer blocks mean a smaller model, whose LoRA peft
+    # loads with no more than a warning, the other blocks left as they are.
+    kinds = {_kind(layer) for layer in features}
+    mismatches += [f"no weights for {layer}" for layer in known if _kind(layer) in kinds and layer not in features]
+    if not mismatches:
+        return []
+    model = f"{num_blocks} blocks, {width} features wide, {inner} in the feed-forward layers"
+    return [Problem(str(path), _first_of(mismatches), f"a LoRA of this model ({model})")]
+
+
+def _model_size(transformer_config: Path) -> tuple[int, int, int]:
+    """Return the number of blocks, their width and the feed-forward width of a WanTransformer3DModel, in features."""
+    shape = json.loads(transformer_config.read_text(encoding="utf-8"))
+    return shape["num_layers"], shape["num_attention_heads"] * shape["attention_head_dim"], shape["ffn_dim"]
+
+
+def _model_layers(num_blocks: int, width: int, inner: int) -> Features:
+    """Return the layers that a LoRA may adapt (diffusers/models/transformers/transformer_wan.py)."""
+    block = {f"attn{number}.{layer}": (width, width) for number in (1, 2) for layer in ATTENTION_LAYERS}
+    block |= {"ffn.net.0.proj": (width, inner), "ffn.net.2": (inner, width)}
+    return {f"blocks.{number}.{layer}": sizes for number in range(num_blocks) for layer, sizes in block.items()}
+
+
+def _kind(layer: str) -> str:
+    """Return a layer's name within its block: blocks.7.attn1.to_q -> attn1.to_q."""
+    return layer.split(".", maxsplit=2)[-1]
+
+
+def _first_of(findings: list[str]) -> str:
+    return findings[0] if len(findings) == 1 else f"{findings[0]}, and {len(findings) - 1} more like it"
+
+
+def _listed(ranks: set[int]) -> str:
+    return " and ".join(str(rank) for rank in sorted(ranks))
+
+
+def _refusal(path: Path, found: str, expected: str) -> InputError:
+    return InputError([Problem(str(path), found, expected)])

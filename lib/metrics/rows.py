@@ -1,0 +1,118 @@
+"""An edited video's metrics beside two control rows, which say what the figures can reach."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoProcessor, CLIPModel
+
+from lib.metrics.boundary import background_jump, first_frame_drift
+from lib.metrics.motion import measure_motion
+from lib.metrics.per_frame import mean_score
+from lib.metrics.similarity import embed_frames
+from lib.metrics.video import evaluate_video
+from lib.models.base import VideoModel
+from lib.video.arrays import DecodedVideo, Mask, Picture, to_decoded_video, to_model_video
+from lib.video.windows import Windows
+
+FRAMES_AT_ONCE = 16
+
+
+def describe_first_frame(
+    edited: DecodedVideo, source: DecodedVideo, given: Picture, used: Picture, edit_mask_dilated: Mask
+) -> dict[str, float | None]:
+    """Say how far the edited first frame departs from the source outside the mask, and how that shows afterwards.
+
+    Args:
+        edited, source: (frames, height, width, 3) uint8 RGB.
+        given, used: the edited first frame as the user gave it, and as corrected; (height, width, 3).
+        edit_mask_dilated: (frames, height, width).
+
+    Returns:
+        All in levels of 0 to 255: mean departure of the frame as given and as used; change of the background from
+        frame 0 to frame 1 that the source does not make, in the edited video, and as if it began with the frame as
+        given. None where there is no background or no frame 1.
+    """
+    starts = [np.stack([first, *edited[1:2]]) for first in (edited[0], given)]
+    jumps = [background_jump(start, source[:2], edit_mask_dilated[:2])[-1] for start in starts]
+    drifts = [first_frame_drift(frame, source[0], edit_mask_dilated[0]) for frame in (given, used)]
+    names = ("drift_as_given", "drift_as_used", "jump_to_frame_1", "jump_to_frame_1_from_frame_as_given")
+    return dict(zip(names, [*drifts, *jumps], strict=True))
+
+
+def describe_joins(metrics: dict[str, Any], windows: Windows) -> dict[str, Any]:
+    """Say whether a long clip's windows show: warp error above the source's where one begins, and elsewhere.
+
+    Args:
+        metrics: of `lib.metrics.video.evaluate_video`.
+        windows: of `lib.video.windows.plan_windows`.
+
+    Returns:
+        Frames at which a later window takes over, and the two means; nothing for a clip of one window.
+    """
+    joins = [stop for _, stop in windows[:-1]]
+    values = zip(metrics["per_frame"]["warp_error"], metrics["per_frame"]["source_warp_error"], strict=True)
+    excess = [None if made is None or true is None else made - true for made, true in values]
+    at_joins = [excess[frame] for frame in joins]
+    elsewhere = [value for frame, value in enumerate(excess) if frame not in joins]
+    means = {"excess_warp_error_at_joins": mean_score(at_joins), "elsewhere": mean_score(elsewhere)}
+    return {"frames": joins, **means} if joins else {}
+
+
+def evaluate_rows(
+    model: VideoModel,
+    edited: DecodedVideo,
+    source: DecodedVideo,
+    edited_first_frame: NDArray[np.uint8],
+    edit_mask: NDArray[np.bool_],
+    background_dilation: int,
+    clip_name: str,
+    device: torch.device,
+    download: bool,
+) -> dict[str, Any]:
+    """Measure the edited video, the VAE round trip of the source, and the source as if it were the output.
+
+    The round trip is the ceiling of any method that does not paste the background back; the unedited copy is
+    perfect in background and input similarity, which shows what those figures cannot tell.
+
+    Args:
+        model: with its VAE loaded.
+        edited, source: (frames, height, width, 3) uint8 RGB.
+        edited_first_frame: (height, width, 3) uint8 RGB.
+        edit_mask: (frames, height, width), True = edit.
+        background_dilation: pixels by which the mask is grown before the background is measured.
+        clip_name: local folder or hub id of the CLIP model.
+        device: where CLIP runs.
+        download: allow the hub; otherwise local files only.
+
+    Returns:
+        `lib.metrics.video.evaluate_video` of each row, by name: edited, vae_round_trip, source_copy.
+    """
+    local = not download
+    clip = CLIPModel.from_pretrained(clip_name, use_safetensors=True, local_files_only=local).eval().to(device)
+    processor = AutoProcessor.from_pretrained(clip_name, local_files_only=local).image_processor
+    rows = {
+        "edited": edited,
+        "vae_round_trip": to_decoded_video(model.decode_latents(model.encode_video(to_model_video(source)))),
+        "source_copy": source,
+    }
+    first_frame = edited_first_frame[np.newaxis]
+    embeddings = {
+        name: embed_frames(video, clip, processor, str(device), FRAMES_AT_ONCE)
+        for name, video in {**rows, "first_frame": first_frame}.items()
+    }
+    source_motion = measure_motion(source)
+    return {
+        name: evaluate_video(
+            video,
+            source,
+            edit_mask,
+            output_embeddings=embeddings[name],
+            source_embeddings=embeddings["source_copy"],
+            edited_embedding=embeddings["first_frame"],
+            background_dilation=background_dilation,
+            source_motion=source_motion,
+        )
+        for name, video in rows.items()
+    }

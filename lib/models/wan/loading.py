@@ -1,0 +1,106 @@
+"""Load the components of a WanImageToVideoPipeline folder or hub id, each where and as its memory mode says.
+
+Safetensors only, never remote code.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
+
+from lib.core.units import GIB
+from lib.execution.attention_kernels import PYTORCHS_OWN, fastest_kernel
+from lib.execution.block_runs import Execution, set_up_blocks
+from lib.execution.devices import free_memory, speed_up_convolutions
+from lib.execution.memory_modes import MemoryUse, batch_guidance, choose_execution, estimate_bytes, stream_encoder
+from lib.models.wan.memory import count_tokens, transformer_needs
+from lib.models.wan.rotary import PlacedRotaryEmbedding
+
+
+def load_vae(name: str, device: torch.device, download: bool) -> Any:
+    """Load the VAE, an AutoencoderKLWan in float32."""
+    vae = _from_folder(AutoencoderKLWan, name, "vae", torch.float32, download)
+    return speed_up_convolutions(_freeze(vae, device))
+
+
+def load_encoders(
+    name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool
+) -> dict[str, Any]:
+    """Load the text and the image encoder and what prepares their inputs; the text encoder may be streamed."""
+    local = not download
+    tokenizer = AutoTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
+    image_processor = AutoImageProcessor.from_pretrained(name, subfolder="image_processor", local_files_only=local)
+    text_encoder = _from_folder(UMT5EncoderModel, name, "text_encoder", dtype, download)
+    if stream_encoder(memory.mode, text_encoder.num_parameters() * dtype.itemsize, free_memory(device)):
+        print("the text encoder's weights come from host memory, block by block")
+        how = Execution(saved="inputs", stream_weights=True)
+        set_up_blocks(text_encoder.requires_grad_(False).encoder.block, how, device)
+    image_encoder = _from_folder(CLIPVisionModel, name, "image_encoder", torch.float32, download)
+    return {
+        "tokenizer": tokenizer,
+        "image_processor": image_processor,
+        "text_encoder": _freeze(text_encoder, device),
+        "image_encoder": _freeze(image_encoder, device),
+    }
+
+
+def load_transformer(
+    name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool
+) -> tuple[WanTransformer3DModel, dict[str, Any]]:
+    """Load the denoiser in the memory mode asked for; what is streamed never is on the device as a whole.
+
+    Returns:
+        the denoiser, and how it is run; see `lib.models.base.VideoModel.execution`.
+    """
+    config = WanTransformer3DModel.load_config(name, subfolder="transformer", local_files_only=not download)
+    needs = transformer_needs(config, memory.latents_shape, dtype)
+    free_bytes = free_memory(device)
+    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_bytes)
+    expected = estimate_bytes(execution, needs, memory.training) / GIB
+    print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
+    straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
+    transformer = _from_folder(WanTransformer3DModel, name, "transformer", dtype, download, **straight)
+    placed = place_transformer(transformer.requires_grad_(False), execution, device)
+    attention = choose_attention(placed, memory, dtype, device)
+    print(f"attention kernel: {attention}")
+    how = {"mode": mode, **asdict(execution), "attention": attention}
+    if not memory.training:
+        tokens = count_tokens(config, memory.latents_shape)
+        how["batch_guidance"] = batch_guidance(execution, needs, tokens, free_bytes)
+    return placed, how
+
+
+def choose_attention(
+    transformer: WanTransformer3DModel, memory: MemoryUse, dtype: torch.dtype, device: torch.device
+) -> str:
+    """Let a transformer on a GPU attend with the kernel that is fastest there, and return its name."""
+    if device.type == "cpu":
+        return PYTORCHS_OWN
+    config = transformer.config
+    tokens = count_tokens(config, memory.latents_shape)
+    chosen = fastest_kernel(tokens, config.attention_head_dim, dtype, device, memory.training)
+    if chosen != PYTORCHS_OWN:
+        transformer.set_attention_backend(chosen)
+    return chosen
+
+
+def place_transformer(
+    transformer: WanTransformer3DModel, execution: Execution, device: torch.device
+) -> WanTransformer3DModel:
+    """Put a frozen transformer on a device, as its blocks are to be run."""
+    transformer.rope = PlacedRotaryEmbedding(transformer.rope)
+    set_up_blocks(transformer.blocks, execution, device)
+    return transformer.eval().to(device)
+
+
+def _from_folder(kind: Any, name: str, folder: str, dtype: torch.dtype, download: bool, **options: Any) -> Any:
+    """Load a component of diffusers or transformers."""
+    return kind.from_pretrained(
+        name, subfolder=folder, use_safetensors=True, local_files_only=not download, dtype=dtype, **options
+    )
+
+
+def _freeze(module: Any, device: torch.device) -> Any:
+    return module.requires_grad_(False).eval().to(device)

@@ -1,0 +1,29 @@
+"""What a Wan transformer takes of a GPU's memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from lib.execution.memory_modes import (
+    Needs,
+)
+
+
+def transformer_needs(config: Mapping[str, Any], latents_shape: Sequence[int], dtype: torch.dtype) -> Needs:
+    """Count what a WanTransformer3DModel needs for latents (batch, channels, frames, height, width)."""
+    tokens = latents_shape[0] * count_tokens(config, latents_shape)
+    channels = config["num_attention_heads"] * config["attention_head_dim"]
+    attention, added = 4 * channels**2, 2 * channels * (config["added_kv_proj_dim"] or 0)
+    block = 2 * attention + added + 2 * channels * config["ffn_dim"]
+    other = 7 * channels**2 + channels * (config["text_dim"] + (config["image_dim"] or 0))
+    itemsize = dtype.itemsize
+    counts = (config["num_layers"], block * itemsize, other * itemsize, tokens * channels * itemsize)
+    return Needs(*counts, num_parameters=config["num_layers"] * block + other)
+
+
+def count_tokens(config: Mapping[str, Any], latents_shape: Sequence[int]) -> int:
+    """Count the tokens that a WanTransformer3DModel makes of latents (batch, channels, frames, height, width)."""
+    _, _, frames, height, width = latents_shape
+    step, rows, columns = config["patch_size"]
+    return int((frames // step) * (height // rows) * (width // columns))

@@ -1,0 +1,9 @@
+"""From results to the page and the table for people.
+
+media          the pictures and videos beside the page, so that its folder can be moved
+metric_labels  how each metric is called and shown to people
+page           metrics and videos of a batch as a table for programs and a page for people
+results        read what a batch has made so far: results, logs and measured times, whole or partly missing
+sections       what the report shows of one edit, as plain values
+table          metrics of a batch as a table for programs: metrics.csv
+"""

@@ -1,0 +1,190 @@
+"""Read what a batch has made so far: results, logs and measured times, whole or partly missing.
+
+Nothing here raises for a result that is missing or cut off: the report has to be written above all when
+something went wrong.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
+from lib.core.failures import FAILED, FINISHED, KILLED, Failure, failure_path, read_failure
+from lib.core.files import read_json_or_nothing
+
+Status = Literal["done", "failed", "not run"]
+Expected = Sequence[tuple[str, str, str]]
+"""Clip, edit and method of each edited video of the batch."""
+
+TAIL_LINES = 15
+TAIL_BYTES = 16_384
+SECONDS = re.compile(rf"^{FINISHED}([\d.]+) s$")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One job's log.
+
+    Args:
+        name: path below logs/ without suffix, such as `car-turn/red-car/align_edit`.
+        seconds: how long the job took; None unless it finished.
+        max_memory: peak resident memory in MiB; None where it was not measured.
+        reason: why it did not finish; None if it did.
+        failure: what the job itself said of it; None where it could not, or it finished.
+        tail: last lines of the log of a job that did not finish.
+        ended: when the log was last written to, in seconds since the epoch.
+    """
+
+    name: str
+    log: Path
+    seconds: float | None
+    max_memory: float | None
+    reason: str | None
+    failure: Failure | None
+    tail: list[str]
+    ended: float
+
+
+@dataclass(frozen=True)
+class EditedVideo:
+    """One clip, edit and method with all that is known of it.
+
+    Args:
+        rows: metrics by row ("edited" and the control rows), each with "mean" and "per_frame".
+        provenance: what made the edited video: settings, seed, versions, hashes, seconds.
+        stages: the jobs that led to it, shared ones included, by the time they ended.
+        failure: the job that did not finish; None unless status is "failed".
+    """
+
+    clip: str
+    edit: str
+    method: str
+    folder: Path
+    status: Status
+    rows: dict[str, dict[str, Any]]
+    provenance: dict[str, Any]
+    stages: list[Stage]
+    failure: Stage | None
+
+    @property
+    def edited_means(self) -> dict[str, float | None]:
+        """Means of the edited video's own metrics; empty before it is evaluated."""
+        means: dict[str, float | None] = self.rows.get("edited", {}).get("mean", {})
+        return means
+
+    @property
+    def seconds(self) -> float | None:
+        """Time of the jobs that made this edited video alone; None before any of them finished."""
+        own = f"{self.clip}/{self.edit}/{self.method}/"
+        times = [stage.seconds for stage in self.stages if stage.seconds is not None and stage.name.startswith(own)]
+        return sum(times) if times else None
+
+
+def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of a method's metrics.json; none if it is missing."""
+    rows: dict[str, dict[str, Any]] = read_json_or_nothing(folder / "metrics.json").get("rows", {})
+    return rows
+
+
+def read_edited_videos(results: Path, expected: Expected) -> list[EditedVideo]:
+    """Return one entry per expected edited video, in the same order, whatever became of it."""
+    stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}))
+    videos = []
+    for clip, edit, method in expected:
+        stages = [stage for stage in stages_by_clip[clip] if _leads_to(stage, edit, method)]
+        videos.append(_read_edited_video(results, clip, edit, method, stages))
+    return videos
+
+
+def read_stages(results: Path, clips: Sequence[str]) -> dict[str, list[Stage]]:
+    """Return each clip's jobs by the time they ended."""
+    logs = results / "logs"
+    stages = {}
+    for clip in clips:
+        found = [_read_stage(log, results) for log in sorted((logs / clip).rglob("*.log")) if _began(log)]
+        stages[clip] = sorted(found, key=lambda stage: stage.ended)
+    return stages
+
+
+def _began(log: Path) -> bool:
+    """Tell a stage's log from the empty one that Snakemake leaves of each job of a group that failed before it."""
+    return log.stat().st_size > 0 or failure_path(log).exists()
+
+
+def read_losses(path: Path) -> tuple[list[int], list[float]]:
+    """Return steps and losses of a loss curve; lines after a cut-off one are left out."""
+    steps, losses = [], []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            steps.append(int(entry["step"]))
+            losses.append(float(entry["loss"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return steps[: len(losses)], losses
+    return steps, losses
+
+
+def _read_edited_video(results: Path, clip: str, edit: str, method: str, stages: list[Stage]) -> EditedVideo:
+    folder = results / clip / edit / method
+    rows = read_metrics(folder)
+    done = bool(rows) and (folder / "edited.mp4").exists()
+    # The last one: a job that fails later in the data flow than another has left its log from an earlier run.
+    failure = None if done else next((stage for stage in reversed(stages) if stage.reason), None)
+    status: Status = "done" if done else "failed" if failure else "not run"
+    provenance = read_json_or_nothing(folder / "edited.json")
+    return EditedVideo(clip, edit, method, folder, status, rows, provenance, stages, failure)
+
+
+def _leads_to(stage: Stage, edit: str, method: str) -> bool:
+    """Say whether a job of this clip leads to one of its edited videos, and not only to others."""
+    _, *folders, job = stage.name.split("/")
+    rule, _, mask = job.partition(".")
+    if mask and method in BUILT_IN_METHODS:
+        known = MethodSection.model_validate(BUILT_IN_METHODS[method])
+        own = rule.endswith("_own") or mask.startswith("own_")
+        if mask.removeprefix("own_") not in (known.train_mask, known.generate_mask) or (own and known.shared_lora):
+            return False
+    if folders and folders[0] == edit:
+        return len(folders) == 1 or folders[1] == method or folders[1] in RESERVED_METHOD_NAMES
+    return not folders or folders[0] in RESERVED_METHOD_NAMES
+
+
+def _read_stage(log: Path, results: Path) -> Stage:
+    name = log.relative_to(results / "logs").with_suffix("")
+    tail = _read_tail(log)
+    last = tail[-1].strip() if tail else ""
+    finished = SECONDS.match(last)
+    failure = None if finished else read_failure(log)
+    said = last.removeprefix(FAILED) if last.startswith(FAILED) else failure.reason if failure else KILLED
+    return Stage(
+        name=name.as_posix(),
+        log=log,
+        seconds=float(finished[1]) if finished else None,
+        max_memory=_read_max_memory(results / "benchmarks" / name.with_name(f"{name.name}.tsv")),
+        reason=None if finished else said,
+        failure=failure,
+        tail=[] if finished else tail,
+        ended=log.stat().st_mtime,
+    )
+
+
+def _read_tail(log: Path) -> list[str]:
+    """Return the last lines of a log as a terminal would show them."""
+    with log.open("rb") as content:
+        content.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        text = content.read().decode("utf-8", errors="replace")
+    # A progress bar rewrites its line after each carriage return: only its last state was ever meant to stay.
+    lines = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in text.split("\n")]
+    return [line for line in lines if line][-TAIL_LINES:]
+
+
+def _read_max_memory(benchmark: Path) -> float | None:
+    try:
+        with benchmark.open(encoding="utf-8", newline="") as table:
+            return max(float(row["max_rss"]) for row in csv.DictReader(table, delimiter="\t"))
+    except (OSError, ValueError, KeyError, TypeError):  # Snakemake writes "NA" for jobs too short to sample
+        return None

@@ -1,0 +1,202 @@
+"""What the report shows of one edit: videos, pictures, texts, metrics and curves, as plain values."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lib.core.files import read_json_or_nothing
+from lib.report.media import add_media, add_thumbnail
+from lib.report.metric_labels import Metric
+from lib.report.results import EditedVideo, read_losses
+
+MAX_LOSS_POINTS = 400  # more cannot be told apart on the page
+CONTROL_ROWS = {"vae_round_trip": "VAE round trip", "source_copy": "Unedited copy"}
+
+
+def format_duration(seconds: float | None) -> str:
+    """Write seconds as people say them."""
+    if seconds is None:
+        return "–"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], results: Path, page: Path) -> dict[str, Any]:
+    """Gather one edit's part of the page and put its media into the page's folder.
+
+    Args:
+        videos: the edited videos of one edit, one per method.
+        page: the folder of the page.
+    """
+    clip, edit = videos[0].clip, videos[0].edit
+    clip_folder, edit_folder = results / clip, results / clip / edit
+    source = read_json_or_nothing(clip_folder / "source_video.json")
+    mask = read_json_or_nothing(edit_folder / "edit_mask.json")
+    return {
+        "clip": clip,
+        "edit": edit,
+        "methods": videos,
+        "size": f"{source['width']} × {source['height']}" if source else None,
+        "aspect": _aspect(source),
+        "num_frames": len(source.get("times", [])),
+        "fps": source.get("fps"),
+        "has_audio": bool(source.get("source", {}).get("has_audio")),
+        "mask": mask,
+        "players": _list_players(videos, clip_folder, edit_folder, page),
+        "pictures": _list_pictures(clip, edit, edit_folder, page),
+        "thumbnail": add_thumbnail(edit_folder / "first_frame.png", page, clip, edit, "thumbnail.jpg"),
+        "captions": _list_captions(edit_folder),
+        "rows": list_rows(videos),
+        "island": {
+            "times": _relative_times(source),
+            "charts": _loss_charts(clip_folder, edit_folder) + _frame_charts(videos, metrics, mask),
+            "facts": _list_facts(videos, source, mask),
+        },
+    }
+
+
+def list_rows(videos: Sequence[EditedVideo]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return label, kind and values of each row of an edit's metrics: one per method, then the controls.
+
+    The control rows do not depend on the method, so they are taken from the first that has them.
+    """
+    rows = [
+        (video.method if len(videos) > 1 else "Edited video", "edited", video.rows["edited"])
+        for video in videos
+        if "edited" in video.rows
+    ]
+    for kind in dict.fromkeys(kind for video in videos for kind in video.rows if kind != "edited"):
+        label = CONTROL_ROWS.get(kind, kind.replace("_", " "))
+        rows.append((label, kind, next(video.rows[kind] for video in videos if kind in video.rows)))
+    return rows
+
+
+def _list_players(
+    videos: Sequence[EditedVideo], clip_folder: Path, edit_folder: Path, page: Path
+) -> list[dict[str, Any]]:
+    clip, edit = clip_folder.name, edit_folder.name
+    players = [
+        ("Source", "source", add_media(clip_folder / "source_preview.mp4", page, clip, "source_preview.mp4")),
+        ("Edit mask", "mask", _add_from(edit_folder, "edit_mask_overlay.mp4", page, clip, edit)),
+    ]
+    for video in videos:
+        suffix = f" · {video.method}" if len(videos) > 1 else ""
+        for label, kind in (("Edited", "edited"), ("Difference", "difference")):
+            address = _add_from(video.folder, f"{kind}.mp4", page, clip, edit, video.method)
+            players.append((label + suffix, kind, address))
+    return [{"label": label, "kind": kind, "src": address} for label, kind, address in players if address]
+
+
+def _list_pictures(clip: str, edit: str, edit_folder: Path, page: Path) -> list[dict[str, Any]]:
+    first = _add_from(edit_folder, "first_frame.png", page, clip, edit)
+    pictures: list[dict[str, Any]] = [{"label": "Edited first frame", "src": first}] if first else []
+    for picture in sorted((edit_folder / "references").glob("*.png")):
+        address = add_media(picture, page, clip, edit, "references", picture.name)
+        label = f"Reference, source frame {int(picture.stem)}" if picture.stem.isdecimal() else picture.stem
+        pictures.append({"label": label, "src": address})
+    log_folder = edit_folder.parent.parent / "logs" / clip / edit  # an edit that is held back has its sheet there
+    for sheet in (edit_folder / "edit_mask.png", log_folder / "segment_masks.png"):
+        address = add_media(sheet, page, clip, edit, "edit_mask.png")
+        if address:
+            pictures.append({"label": "Edit mask through the clip", "src": address})
+            break
+    return pictures
+
+
+def _add_from(folder: Path, name: str, page: Path, *names: str) -> str | None:
+    return add_media(folder / name, page, *names, name)
+
+
+def _list_captions(edit_folder: Path) -> list[dict[str, str]]:
+    """Return the prompts; the edit's is the one it was generated with, which may be the user's own."""
+    captions = read_json_or_nothing(edit_folder / "caption.json")
+    prompts = {"Source": captions.get("source", {}).get("prompt"), "Edit": captions.get("edited", {}).get("prompt")}
+    for path in sorted((edit_folder / "encoded").glob("*.json"))[:1]:
+        prompts["Edit"] = read_json_or_nothing(path).get("settings", {}).get("prompt", prompts["Edit"])
+    return [{"label": label, "text": prompt} for label, prompt in prompts.items() if prompt]
+
+
+def _aspect(source: dict[str, Any]) -> float:
+    """Return width / height as displayed, which pixels that are not square make differ from the stored size."""
+    pixel_aspect = source.get("source", {}).get("pixel_aspect", 1)
+    return round(float(source.get("width", 16) / source.get("height", 9) * pixel_aspect), 4)
+
+
+def _relative_times(source: dict[str, Any]) -> list[float]:
+    """Return the frames' times in seconds since the first one that is used."""
+    times = source.get("times", [])
+    return [round(time - times[0], 4) for time in times]
+
+
+def _loss_charts(clip_folder: Path, edit_folder: Path) -> list[dict[str, Any]]:
+    found = [("Stage 1, decouple", log) for log in sorted(clip_folder.glob("lora/*/decouple.jsonl"))]
+    found += [("Stage 1, this edit alone", log) for log in sorted(edit_folder.glob("lora/*/decouple.jsonl"))]
+    found += [("Stage 2, appearance", log) for log in sorted(edit_folder.glob("lora/*/appearance.jsonl"))]
+    charts = []
+    for stage, log in found:
+        steps, losses = read_losses(log)
+        if not losses:
+            continue
+        every = math.ceil(len(losses) / MAX_LOSS_POINTS)
+        charts.append(
+            {
+                "kind": "loss",
+                "title": f"Loss · {stage} · mask “{log.parent.name}”",
+                "x": steps[::every],
+                "lines": [{"label": "loss", "values": _compact(losses[::every])}],
+            }
+        )
+    return charts
+
+
+def _frame_charts(
+    videos: Sequence[EditedVideo], metrics: Sequence[Metric], mask: dict[str, Any]
+) -> list[dict[str, Any]]:
+    charts = []
+    for metric in metrics:
+        lines = [
+            {"label": label, "kind": kind, "values": _compact(values)}
+            for label, kind, row in list_rows(videos)
+            if (values := row.get("per_frame", {}).get(metric.name))
+        ]
+        if len(lines) > 1 and all(line["values"] == lines[0]["values"] for line in lines):
+            lines = [{**lines[0], "label": "all rows alike"}]
+        if any(value is not None for line in lines for value in line["values"]):
+            unit = f" ({metric.unit})" if metric.unit else ""
+            charts.append({"kind": "frames", "title": f"{metric.label}{unit}", "lines": lines})
+    if mask.get("area_share"):
+        lines = [{"label": "mask", "kind": "edited", "values": _compact(mask["area_share"])}]
+        charts.append({"kind": "frames", "title": "Edit mask, share of the frame", "lines": lines})
+    return charts
+
+
+def _list_facts(
+    videos: Sequence[EditedVideo], source: dict[str, Any], mask: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    facts = [(f"Edited video · {video.method}", video.provenance) for video in videos]
+    for video in videos:
+        details = read_json_or_nothing(video.folder / "metrics.json")
+        facts.append((f"First frame · {video.method}", details.get("first_frame", {})))
+        facts.append((f"Joins of windows · {video.method}", details.get("joins", {})))
+    stages = {stage.name: stage for video in videos for stage in video.stages}
+    measured = {
+        name: f"{format_duration(stage.seconds)}, {_format_memory(stage.max_memory)}"
+        for name, stage in stages.items()
+        if stage.seconds is not None
+    }
+    facts.append(("Time and peak memory of each stage", measured))
+    facts.append(("Edit mask", {key: value for key, value in mask.items() if key != "area_share"}))
+    facts.append(("Source video", {key: value for key, value in source.items() if key not in ("indices", "times")}))
+    return [(title, values) for title, values in facts if values]
+
+
+def _format_memory(mebibytes: float | None) -> str:
+    return "memory not measured" if mebibytes is None else f"{mebibytes / 1024:.2f} GiB"
+
+
+def _compact(values: Iterable[float | None]) -> list[float | None]:
+    """Round to what a curve can show; JSON has no word for values that are not finite."""
+    return [float(f"{value:.4g}") if value is not None and math.isfinite(value) else None for value in values]

@@ -1,0 +1,147 @@
+"""The one training loop, for any VideoModel: fine-tune a LoRA on samples encoded beforehand."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lib.diffusion.flow_matching import add_noise, shift_sigmas, target_velocity
+from lib.execution.host_memory import send
+from lib.models.base import Conditioning, Sample, VideoModel
+from lib.training.state import LoopState
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """AdamW.
+
+    Attributes:
+        learning_rate: constant, or until the last steps.
+        decay_share: of all steps, the last ones, over which the rate falls to 0 in a straight line.
+        beta1, beta2, weight_decay: AdamW's.
+        gradient_clip: largest gradient norm.
+    """
+
+    learning_rate: float
+    decay_share: float
+    beta1: float
+    beta2: float
+    weight_decay: float
+    gradient_clip: float
+
+    def rate(self, step: int, num_steps: int) -> float:
+        """Return the learning rate of a step, counted from 1."""
+        num_falling = self.decay_share * num_steps
+        return self.learning_rate * min(1.0, (num_steps - step + 1) / num_falling if num_falling else 1.0)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the loss asks for.
+
+    Attributes:
+        sigma_shift: of the sigmas drawn; see `lib.diffusion.flow_matching.shift_sigmas`. 1: uniform, as in the paper.
+        region_weight: of latent cells to regenerate, where those to keep weigh 1. 1: all alike, as in the paper.
+    """
+
+    sigma_shift: float
+    region_weight: float
+
+
+def start_training(parameters: Sequence[nn.Parameter], optimizer: Optimizer, seed: int) -> LoopState:
+    """Make the state before the first step.
+
+    Args:
+        parameters: of the LoRA; training changes them in place.
+        optimizer: its settings.
+        seed: of noise and sigmas, drawn on the CPU so that a seed means the same on every device.
+    """
+    adamw = torch.optim.AdamW(
+        parameters,
+        lr=optimizer.learning_rate,
+        betas=(optimizer.beta1, optimizer.beta2),
+        weight_decay=optimizer.weight_decay,
+        fused=parameters[0].is_cuda,  # one kernel for all matrices
+    )
+    return LoopState(parameters, adamw, torch.Generator("cpu").manual_seed(seed))
+
+
+def train(
+    model: VideoModel,
+    state: LoopState,
+    samples: Sequence[Sample],
+    schedule: Sequence[tuple[int, ...]],
+    optimizer: Optimizer,
+    objective: Objective,
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Fit the state's parameters by flow matching, each sample of a step at a noise level of its own.
+
+    Nothing here waits for a GPU: a step is only asked of it when it is yielded, and the next may be asked before this
+    one is done. `lib.training.loss_curve` reads losses so that the GPU never has to wait either.
+
+    Args:
+        model: with its transformer and LoRA loaded.
+        state: fresh, or restored; its curve tells how many steps are done.
+        samples: what `schedule` points into.
+        schedule: the samples of each step; those of the same shape are one batch.
+        optimizer, objective: their settings.
+
+    Yields:
+        Of each step its number, from 1, and its loss, on the model's device: mean squared velocity error over all
+        latents of a batch, weighted; the mean over samples.
+    """
+    model.transformer.train()  # gradient checkpointing is active in training mode only
+    for step in range(len(state.curve) + 1, len(schedule) + 1):
+        state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
+        state.adamw.zero_grad(set_to_none=True)
+        losses = []
+        for batch in _batches([samples[index] for index in schedule[step - 1]]):
+            loss = _draw_loss(model, batch, state.generator, objective) * (len(batch) / len(schedule[step - 1]))
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+        nn.utils.clip_grad_norm_(state.parameters, optimizer.gradient_clip)
+        state.adamw.step()
+        yield step, torch.stack(losses).sum()
+    model.transformer.eval()
+
+
+def _batches(samples: Sequence[Sample]) -> list[list[Sample]]:
+    """Put samples of the same shape together: placed references have a frame more than still ones."""
+
+    def shape(sample: Sample) -> torch.Size:
+        return sample.latents.shape
+
+    return [list(alike) for _, alike in groupby(sorted(samples, key=shape), shape)]
+
+
+def _draw_loss(
+    model: VideoModel, batch: Sequence[Sample], generator: torch.Generator, objective: Objective
+) -> torch.Tensor:
+    """Draw noise and its levels, and return the loss there."""
+    latents = torch.cat([sample.latents for sample in batch])
+    conditioning = model.join([sample.conditioning for sample in batch])
+    uniform = torch.rand(len(batch), generator=generator)
+    sigma = send(shift_sigmas(uniform, objective.sigma_shift), latents.device)
+    noise = send(torch.randn(latents.shape, generator=generator), latents.device)
+    velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, conditioning)
+    target = target_velocity(latents, noise)
+    return _weighted_loss(velocity, target, _cell_weights(model, latents, conditioning, objective.region_weight))
+
+
+def _cell_weights(
+    model: VideoModel, latents: torch.Tensor, conditioning: Conditioning, region_weight: float
+) -> torch.Tensor | None:
+    """Weigh each latent, divided by their mean in the loss; None: all alike."""
+    if region_weight == 1:
+        return None
+    cells = model.regenerated_cells(conditioning)  # (batch, 1, latent frames, height, width)
+    return (1 + (region_weight - 1) * cells).expand_as(latents)
+
+
+def _weighted_loss(velocity: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    if weights is None:
+        return F.mse_loss(velocity, target)
+    return (weights * (velocity - target).square()).sum() / weights.sum()

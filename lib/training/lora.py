@@ -1,0 +1,153 @@
+"""Attach, save and load a LoRA with peft, in the file format that diffusers' pipelines read."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
+from peft.utils import get_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from lib.core.errors import InputError, Problem
+from lib.core.files import whole_file
+from lib.inputs.lora_files import METADATA_KEY, PREFIX
+from lib.models.base import VideoModel
+
+
+def attach_lora(
+    transformer: Any, target_modules: Sequence[str], rank: int, alpha: float, seed: int, widen_inputs: bool = False
+) -> list[nn.Parameter]:
+    """Add a fresh adapter that changes nothing yet, and return its parameters to train.
+
+    The adapter is float32 whatever the base is: an update of 1e-4 is close to the rounding of bfloat16.
+
+    Args:
+        transformer: it is added to.
+        target_modules: suffixes of the linear layers to adapt.
+        rank, alpha: see peft's LoraConfig.
+        seed: of its weights.
+        widen_inputs: compute in float32 too, as peft does by itself; only to compare with.
+    """
+    torch.manual_seed(seed)  # peft draws the A matrices from the global generator
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(target_modules), init_lora_weights=True)
+    transformer.add_adapter(config)
+    parameters = [parameter for parameter in transformer.parameters() if parameter.requires_grad]
+    assert parameters, f"no layer of the model ends in {list(target_modules)}"
+    for parameter in parameters:
+        parameter.data = parameter.data.float()
+    if not widen_inputs:
+        _compute_in_type_of_inputs(transformer)
+    return parameters
+
+
+def save_lora(transformer: Any, path: Path) -> None:
+    """Write the adapter, with rank and alpha in its metadata, whole or not at all."""
+    config = transformer.peft_config["default"].to_dict()
+    for key, value in config.items():
+        config[key] = sorted(value) if isinstance(value, set) else value
+    weights = {
+        f"{PREFIX}.{name}": tensor.contiguous().cpu() for name, tensor in get_peft_model_state_dict(transformer).items()
+    }
+    prefixed = {f"{PREFIX}.{key}": value for key, value in config.items() if not callable(value)}
+    # One key only: safetensors writes several in random order, and the same training must give the same bytes.
+    metadata = {METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True, default=str)}
+    with whole_file(path) as temporary:
+        save_file(weights, temporary, metadata=metadata)
+
+
+def load_lora(transformer: Any, path: Path, trainable: bool = False, scale: float = 1.0) -> list[nn.Parameter]:
+    """Load an adapter that `save_lora` wrote and return its parameters.
+
+    Args:
+        transformer: it is added to.
+        path: of the file.
+        trainable: let its parameters take gradients.
+        scale: strength, beside alpha / rank; 0 leaves the transformer as it was.
+
+    Raises:
+        InputError: the file's layers are not this transformer's.
+    """
+    with safe_open(path, framework="pt") as opened:
+        metadata = json.loads(opened.metadata()[METADATA_KEY])
+        weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, not a mapping
+    _check_layers(transformer, weights, path)
+    transformer.load_lora_adapter(weights, prefix=PREFIX, metadata=metadata, adapter_name="default")
+    parameters = [parameter for name, parameter in transformer.named_parameters() if "lora_" in name]
+    for parameter in parameters:
+        parameter.data = parameter.data.float()
+        parameter.requires_grad_(trainable)
+    for layer in transformer.modules():
+        if isinstance(layer, LoraLayer):
+            layer.set_scale("default", scale)
+    _compute_in_type_of_inputs(transformer)
+    return parameters
+
+
+def load_for_generation(model: VideoModel, path: Path, scale: float) -> None:
+    """Load an adapter that is not trained any more; merge it where a big model keeps whole weights on a GPU.
+
+    Args:
+        model: with its transformer loaded.
+        path, scale: see `load_lora`.
+
+    Raises:
+        InputError: see `load_lora`.
+    """
+    load_lora(model.transformer, path, scale=scale)
+    how = model.execution
+    if how["compiled"] and how["weights"] == "native" and not how["stream_weights"]:
+        merge_lora(model.transformer)
+
+
+@torch.no_grad()
+def merge_lora(transformer: nn.Module) -> None:
+    """Add the loaded adapter to the weights, so that a forward pass costs no more than without it.
+
+    At 14B the adapter's thin products, apart, read and write each layer's output once more. Merged weights are rounded
+    once more to their type: not for weights in 8 bits, whose rounding would swallow the adapter.
+    """
+    for layer in transformer.modules():
+        if isinstance(layer, LoraLayer):
+            layer.merge()
+
+
+class _CastingLinear(nn.Linear):
+    """A linear layer with a weight of its own type, which multiplies in that of its input."""
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return F.linear(hidden_states, self.weight.to(hidden_states.dtype))
+
+
+def _compute_in_type_of_inputs(transformer: nn.Module) -> None:
+    """Cast the adapter's small matrices to the base's type, not its inputs to float32, as peft does.
+
+    The inputs are 300 times the matrices' size at 14B: their float32 copies cost memory and a tenth of a step's time.
+    """
+    for layer in transformer.modules():
+        if isinstance(layer, LoraLayer):
+            layer.cast_input_dtype_enabled = False
+            for matrices in (layer.lora_A, layer.lora_B):
+                for name, matrix in matrices.items():
+                    cast = _CastingLinear(matrix.in_features, matrix.out_features, bias=False, device="meta")
+                    cast.weight = matrix.weight
+                    matrices[name] = cast
+
+
+def _check_layers(transformer: nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
+    """Refuse a LoRA of another model: each A matrix must fit the layer it names."""
+    layers = dict(transformer.named_modules())
+    for name, weight in weights.items():
+        layer_name, _, side = name.removeprefix(f"{PREFIX}.").rpartition(".lora_")
+        layer = layers.get(layer_name)
+        if not isinstance(layer, nn.Linear):
+            raise InputError([Problem(str(path), f"a LoRA for a layer {layer_name}", "a LoRA of this model")])
+        size = layer.in_features if side.startswith("A") else layer.out_features
+        found = weight.shape[1] if side.startswith("A") else weight.shape[0]
+        if size != found:
+            raise InputError([Problem(str(path), f"{found} features for {layer_name}", f"{size} of this model")])

@@ -1,0 +1,35 @@
+"""Which samples each training step sees."""
+
+from itertools import accumulate, cycle, islice, pairwise
+
+
+def make_schedule(
+    num_steps: int,
+    num_samples: tuple[int, int, int],
+    copies_share: float,
+    references_share: float = 0.0,
+    reference_draws: int = 1,
+) -> list[tuple[int, ...]]:
+    """Return the samples of each step, counted through the source's windows, recoloured copies and references.
+
+    Args:
+        num_steps: of the stage.
+        num_samples: windows of the source, at least one; recoloured copies; references. Those of a kind take turns.
+        copies_share: of the steps that are not on references, how many are on copies; spread evenly.
+        references_share: of all steps.
+        reference_draws: samples of a step on references; one that comes several times has several noise levels.
+    """
+    ends = list(accumulate(num_samples, initial=0))
+    windows, copies, references = (cycle(range(start, end)) for start, end in pairwise(ends))
+    _, num_copies, num_references = num_samples
+    on_reference = _spread(num_steps, references_share if num_references else 0.0)
+    on_copy = iter(_spread(on_reference.count(False), copies_share if num_copies else 0.0))
+    return [
+        tuple(islice(references, reference_draws)) if turn else (next(copies if next(on_copy) else windows),)
+        for turn in on_reference
+    ]
+
+
+def _spread(num_steps: int, share: float) -> list[bool]:
+    """Choose a share of steps, evenly."""
+    return [int((step + 1) * share) > int(step * share) for step in range(num_steps)]

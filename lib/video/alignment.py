@@ -1,0 +1,57 @@
+"""Pictures that a user made for frames of a clip, edited frames and masks, brought to the model's crop."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.core.errors import InputError, Problem
+from lib.video.crops import Crop, apply_crop, same_aspect
+from lib.video.images import read_image
+from lib.video.reading import read_frames
+
+
+def align_edited_frame(path: str | Path, crop: Mapping[str, int]) -> NDArray[np.uint8]:
+    """Read an edited frame of any size and bring it to the source's crop; see `Crop` for its keys.
+
+    Raises:
+        InputError: another aspect ratio than the source's.
+    """
+    picture, plan = read_image(path), Crop(**crop)
+    height, width = picture.shape[:2]
+    if not same_aspect(width, height, plan.resized_width, plan.resized_height):
+        expected = f"the aspect ratio of {plan.resized_width}x{plan.resized_height}"
+        raise InputError([Problem(str(path), f"{width}x{height} pixels", expected)])
+    return apply_crop(picture, plan)
+
+
+def read_references(folder: str | Path, indices: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+    """Read aligned references, named by source index, as pictures by their position among the sampled frames."""
+    paths = sorted(Path(folder).glob("*.png"))
+    return {indices.index(int(path.stem)): read_image(path) for path in paths}
+
+
+def read_user_mask(
+    paths: Sequence[str | Path], mask_indices: Sequence[int], indices: Sequence[int], crop: Mapping[str, int]
+) -> NDArray[np.bool_]:
+    """Read a user's own masks, white = edit, and bring them to the source's crop.
+
+    Args:
+        paths: mask images of the source's size; or one mask video, whose frames are those of the source.
+        mask_indices: source frame index of each image, among them all of `indices`; empty: `paths` is one video.
+        indices: of the sampled frames.
+        crop: see `Crop` for its keys.
+
+    Returns:
+        (frames, height, width), True where the image is brighter than mid-grey.
+    """
+    if mask_indices:
+        by_index = dict(zip(mask_indices, paths, strict=True))
+        pictures = [read_image(by_index[index]) for index in indices]
+    else:
+        (video,) = paths
+        pictures = list(read_frames(video, indices)[0])
+    planes = [apply_crop(picture.max(axis=2), Crop(**crop), nearest=True) for picture in pictures]
+    mask: NDArray[np.bool_] = np.stack(planes) > 127
+    return mask

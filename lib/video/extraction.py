@@ -1,0 +1,47 @@
+"""The frames of a source video that are edited, at the model's size, with their sound and times."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib.video.arrays import DecodedVideo
+from lib.video.crops import apply_crop, plan_crop
+from lib.video.probing import probe_video
+from lib.video.reading import read_frames
+from lib.video.sound import Sound, read_sound
+from lib.video.windows import sample_indices
+
+
+def extract_frames(
+    source: str | Path, num_frames: int, width: int, height: int, start: int, stride: int
+) -> tuple[DecodedVideo, Sound | None, dict[str, Any]]:
+    """Sample a source video, resize and crop it.
+
+    Args:
+        source: any video that PyAV decodes.
+        num_frames, start, stride: see `sample_indices`.
+        width, height: see `plan_crop`, in pixels.
+
+    Returns:
+        The video (frames, height, width, 3); its sound over the same time; and the facts kept beside it:
+        fps, indices, times in seconds from 0, crop, and what the source is.
+    """
+    info = probe_video(source)
+    indices = sample_indices(start, stride, num_frames)
+    frames, source_times = read_frames(source, indices)
+    crop = plan_crop(info.height, info.width, width, height)
+    video = np.stack([apply_crop(frame, crop) for frame in frames])
+    interval = stride / info.fps
+    sound = read_sound(source, source_times[0], source_times[-1] + interval)
+    facts = {
+        "fps": info.fps / stride,
+        "indices": indices,
+        "times": [round(time - source_times[0], 6) for time in source_times],
+        "width": crop.width,
+        "height": crop.height,
+        "crop": asdict(crop),
+        "source": asdict(info),
+    }
+    return video, sound, facts

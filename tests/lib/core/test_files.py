@@ -1,0 +1,65 @@
+"""Outputs appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from lib.core.files import file_hash, read_json, whole_file, whole_folder, write_json
+
+
+def test_failed_writer_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
+    """An error in mid-write changes nothing that others see."""
+    path = tmp_path / "результат.json"
+    write_json(path, {"ключ": 1})
+    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert read_json(path) == {"ключ": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_temporary_name_keeps_the_suffix(tmp_path: Path) -> None:
+    """Writers choose their format by it, and the final name appears only at the end."""
+    path = tmp_path / "deep" / "video.mp4"
+    with whole_file(path) as temporary:
+        assert temporary.suffix == ".mp4" and temporary.parent == path.parent
+        temporary.write_bytes(b"1")
+        assert not path.exists()
+    assert path.read_bytes() == b"1"
+
+
+def test_folder_is_replaced_whole(tmp_path: Path) -> None:
+    """Files of an earlier run do not stay behind in it; a failure keeps the earlier ones."""
+    folder = tmp_path / "references"
+    with whole_folder(folder) as temporary:
+        (temporary / "old").touch()
+    with pytest.raises(RuntimeError), whole_folder(folder) as temporary:
+        raise RuntimeError
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    with whole_folder(folder) as temporary:
+        (temporary / "new").touch()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_numbers_that_json_does_not_know_are_refused(tmp_path: Path) -> None:
+    """NaN in a JSON file breaks other readers: it must be None."""
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "metrics.json", {"psnr": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hash_is_of_the_content(tmp_path: Path) -> None:
+    """SHA-256 of "abc", from FIPS 180-2."""
+    (tmp_path / "file").write_bytes(b"abc")
+    assert file_hash(tmp_path / "file").startswith("ba7816bf8f01cfea")
+
+
+def test_two_writers_of_one_name_never_share_a_temporary_file(tmp_path: Path) -> None:
+    """Jobs on two nodes may have the same process id: the last to end wins, whole."""
+    path = tmp_path / "cache.json"
+    with whole_file(path) as first, whole_file(path) as second:
+        first.write_text("1")
+        second.write_text("2")
+        assert first != second
+    assert path.read_text() == "1" and list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,84 @@
+"""Models that are not there, and disks that are too small, are found before any work."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lib.core.units import GIB
+from lib.inputs.checkpoints import check_models, resolve_path
+from lib.inputs.disk import check_disk, estimate_bytes, estimate_lora_bytes
+from lib.models.base import VideoModel
+from lib.training.lora import attach_lora
+from tests.conftest import ROOT, TINY_WAN
+
+LAYERS = ("self_attention", "cross_attention", "feed_forward")
+
+DEMO = ROOT / "demo" / "models"
+GOOD = {
+    "video_model": (str(TINY_WAN), "wan"),
+    "captioner": str(DEMO / "florence-2-tiny"),
+    "detectors": {"mask.detector": str(DEMO / "yolo11-tiny"), "mask.yoloe": None},
+    "clip_model": str(DEMO / "clip-tiny"),
+    "download": False,
+}
+
+
+def test_demo_models_are_complete() -> None:
+    """Nothing to say about the models that come with the project; no detector is fine, too."""
+    assert check_models(**GOOD) == []
+    assert check_models(**{**GOOD, "detectors": {"mask.detector": None}}) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"video_model": ("models/mine", "wan")}, "model.name: found 'models/mine', which"),
+        ({"video_model": (str(DEMO), "wan")}, "without model_index.json"),
+        ({"captioner": str(TINY_WAN / "model_index.json")}, "which is a file"),
+        ({"clip_model": "openai/clip-vit-large-patch14"}, "hf download openai/clip-vit-large-patch14"),
+        ({"clip_model": "./nowhere"}, "'./nowhere', which does not exist"),
+        ({"detectors": {"mask.sam2": "sam2.1_b.pt"}}, "mask.sam2: found 'sam2.1_b.pt', which does not exist"),
+    ],
+)
+def test_missing_models_are_named_with_the_way_to_get_them(changed: dict[str, object], message: str) -> None:
+    """One problem each, with key, what was found and what would be right."""
+    problems = check_models(**{**GOOD, **changed})
+    assert len(problems) == 1 and message in str(problems[0])
+
+
+def test_hub_ids_may_be_fetched_only_if_the_config_says_so() -> None:
+    """download: true accepts a hub id that is not on this machine."""
+    assert check_models(**{**GOOD, "clip_model": "openai/clip-vit-large-patch14", "download": True}) == []
+
+
+def test_model_paths_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to the working directory first, then to the project."""
+    monkeypatch.chdir(tmp_path)
+    assert resolve_path("demo/models/clip-tiny") == str(DEMO / "clip-tiny")
+    (tmp_path / "demo/models/clip-tiny").mkdir(parents=True)
+    assert resolve_path("demo/models/clip-tiny") == str(tmp_path / "demo/models/clip-tiny")
+
+
+def test_lora_size_estimate_is_the_real_size(tiny_wan: VideoModel) -> None:
+    """From the transformer's config.json alone, without loading it."""
+    parameters = attach_lora(tiny_wan.transformer, tiny_wan.lora_target_modules(LAYERS), 4, 4.0, 0)
+    real = sum(parameter.numel() for parameter in parameters) * 4
+    assert estimate_lora_bytes(TINY_WAN / "transformer" / "config.json", rank=4, layers=LAYERS) == real
+
+
+def test_the_14b_lora_is_as_large_as_measured(tmp_path: Path) -> None:
+    """76.7 M parameters at rank 16, the authors' figure."""
+    shape = {"num_attention_heads": 40, "attention_head_dim": 128, "ffn_dim": 13824, "num_layers": 40}
+    (tmp_path / "config.json").write_text(json.dumps(shape))
+    assert estimate_lora_bytes(tmp_path / "config.json", 16, LAYERS) / 4e6 == pytest.approx(76.7, abs=0.1)
+
+
+def test_disk_that_is_too_small_is_a_problem(tmp_path: Path) -> None:
+    """Asked of the disk that the results folder will be on, although it does not exist yet."""
+    folder = tmp_path / "not" / "yet"
+    assert check_disk(folder, 1000, min_free_disk=0) == []
+    problems = check_disk(folder, 10**6 * GIB, min_free_disk=1)
+    assert "GiB of free disk" in problems[0].found and "1000001.0 GiB" in problems[0].expected
+    assert not folder.exists()
+    assert estimate_bytes(1000, 1000, 1, (49, 480, 832), 307_000_000) > 700 * GIB

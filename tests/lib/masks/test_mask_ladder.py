@@ -1,0 +1,156 @@
+"""The ladder of methods, scene cuts, mask shapes, and what people are shown."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lib.core.errors import InputError
+from lib.masks.boxes import Boxes
+from lib.masks.edit_mask import hold_back, make_edit_mask
+from lib.masks.region_flow import region_flows
+from lib.masks.region_paths import METHODS
+from lib.masks.sheet import draw_sheet
+from lib.video.arrays import Mask
+from lib.video.cuts import find_cuts, shot_of
+from tests.lib.masks.test_edit_mask import (
+    HEIGHT,
+    SETTINGS,
+    WIDTH,
+    as_detections,
+    holds,
+    moving_square,
+    painted,
+    texture,
+)
+
+
+def cut_video(at: int) -> np.ndarray:
+    """Return a moving square that gives way to another place at a frame."""
+    video, _ = moving_square()
+    video[at:] = np.clip(texture(HEIGHT, WIDTH, 9).astype(int) * [0.4, 0.9, 1.4] + 20, 0, 255).astype(np.uint8)
+    return video
+
+
+def returning(boxes: Boxes) -> Callable[[int, Mask], Boxes]:
+    """Return a prompted tracker that finds these boxes."""
+    return lambda _anchor, _region: boxes.copy()
+
+
+def test_a_cut_is_found_and_motion_is_none() -> None:
+    """Another place is a cut; a square that moves is not."""
+    video, _ = moving_square()
+    assert find_cuts(video, region_flows(video).backward) == []
+    video = cut_video(5)
+    assert find_cuts(video, region_flows(video).backward) == [5]
+    assert find_cuts(video[:1], []) == []
+
+
+def test_shots_end_at_cuts() -> None:
+    """A shot runs from one cut to the next."""
+    assert [shot_of(frame, [3, 6], 9) for frame in (0, 2, 3, 8)] == [slice(0, 3), slice(0, 3), slice(3, 6), slice(6, 9)]
+
+
+def test_a_mask_ends_at_a_cut_and_says_so() -> None:
+    """Neither a track nor the flow is followed into another shot, and the frame is named."""
+    video, (_, boxes) = cut_video(5), moving_square()
+    for detections in (as_detections(boxes), []):
+        mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, detections, SETTINGS)
+        assert holds(mask[4], boxes[4])
+        # Frames 5 to 8 share a latent frame and are all of the new shot.
+        assert not mask[5:].any()
+        assert facts["cuts"] == [5] and any("begins at frame 5" in warning for warning in facts["warnings"])
+
+
+def test_a_reference_behind_a_cut_masks_its_own_shot() -> None:
+    """An edited frame of the second shot is followed there, and not in the first."""
+    video = cut_video(5)
+    box = (100, 20, 130, 50)
+    mask, _ = make_edit_mask(video, video[0], {6: painted(video[6], box)}, [], SETTINGS)
+    assert all(holds(plane, box) for plane in mask[5:]) and not mask[:5].any()
+
+
+def test_a_prompted_tracker_is_asked_where_no_object_holds_the_edit() -> None:
+    """YOLOE's boxes are taken before optical flow; a track that holds the edit comes before both."""
+    video, boxes = moving_square()
+    edited, followers = painted(video[0], boxes[0]), {"yoloe": returning(boxes)}
+    mask, facts = make_edit_mask(video, edited, {}, [], SETTINGS, followers)
+    assert facts["method"] == "yoloe" and facts["confidence"] == pytest.approx(0.85, abs=0.05)
+    assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
+    assert make_edit_mask(video, edited, {}, as_detections(boxes), SETTINGS, followers)[1]["method"] == "yolo_track"
+
+
+def test_a_tracker_that_misses_its_prompt_is_passed_over() -> None:
+    """Boxes elsewhere, or none at the edited frame, are not believed."""
+    video, boxes = moving_square()
+    edited = painted(video[0], boxes[0])
+    absent = boxes.copy()
+    absent[0] = np.nan
+    for found in (boxes + 60, absent):
+        facts = make_edit_mask(video, edited, {}, [], SETTINGS, {"sam2": returning(found)})[1]
+        assert facts["method"] == "optical_flow"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_rung_can_be_used_alone(method: str) -> None:
+    """Every method masks the edited square in every frame; without weights the top ones leave it to the flow."""
+    video, boxes = moving_square(step=2)
+    followers = {name: returning(boxes) for name in ("yoloe", "sam2")}
+    settings = replace(SETTINGS, methods=(method,), min_confidence=0.0)
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, as_detections(boxes), settings, followers)
+    assert all(holds(plane, box) for plane, box in zip(mask, boxes, strict=True))
+    assert facts["method"] == {"yolo": "yolo_track"}.get(method, method)
+    assert (mask == mask[0]).all() == (method in ("static_box", "whole_frame"))
+
+
+def test_what_the_flow_loses_is_held_by_one_box() -> None:
+    """Below the confidence asked for, the ladder goes on down, and the mask is to be looked at."""
+    video, boxes = moving_square()
+    settings = replace(SETTINGS, min_confidence=0.75)
+    mask, facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, [], settings)
+    assert facts["method"] == "optical_flow" and facts["needs_a_look"]  # the most trusted of all that fall short
+    settings = replace(settings, methods=("static_box", "whole_frame"))
+    facts = make_edit_mask(video, painted(video[0], boxes[0]), {}, [], settings)[1]
+    assert facts["method"] == "static_box"
+
+
+def test_tight_and_noisy_masks_keep_the_outline() -> None:
+    """Tight follows the edit's outline; noisy adds some cells along it, the same ones each time; box holds both."""
+    video, boxes = moving_square()
+    edited, detections = painted(video[0], boxes[0]), as_detections(boxes)
+    masks = {
+        shape: make_edit_mask(video, edited, {}, detections, replace(SETTINGS, shape=shape))[0]
+        for shape in ("loose_box", "tight", "noisy", "whole_frame")
+    }
+    for plane, box in zip(masks["tight"], boxes, strict=True):
+        assert holds(plane, box + [2, 2, -2, -2]) and plane.sum() <= 36 * 36
+    assert (masks["tight"] & ~masks["noisy"]).sum() == 0 and masks["noisy"].sum() > 1.05 * masks["tight"].sum()
+    assert (masks["noisy"] & ~masks["loose_box"]).sum() == 0
+    assert masks["whole_frame"].all()
+    again = make_edit_mask(video, edited, {}, detections, replace(SETTINGS, shape="noisy"))[0]
+    assert (again == masks["noisy"]).all()
+
+
+def test_a_doubtful_mask_can_hold_its_edit_back() -> None:
+    """The error names the clip, the edit, the confidence and the picture to look at; a good mask passes."""
+    video, boxes = moving_square()
+    edited = painted(video[0], boxes[0])
+    good = make_edit_mask(video, edited, {}, as_detections(boxes), SETTINGS)[1]
+    hold_back(good, "sheet.png", "car", "red")
+    doubtful = make_edit_mask(video, edited, {}, [], replace(SETTINGS, min_confidence=0.9))[1]
+    with pytest.raises(InputError, match=r"0\.\d+, held back for a look at sheet\.png") as caught:
+        hold_back(doubtful, "sheet.png", "car", "red")
+    assert (caught.value.problems[0].clip, caught.value.problems[0].edit) == ("car", "red")
+
+
+def test_the_sheet_shows_edit_and_mask_with_their_judgement() -> None:
+    """Tinted tiles below the text; a longer warning makes the sheet higher, not wider."""
+    video, boxes = moving_square()
+    pictures = {0: painted(video[0], boxes[0])}
+    mask, facts = make_edit_mask(video, pictures[0], {}, [], SETTINGS)
+    sheet = draw_sheet(video, pictures, 6.0, mask, facts)
+    longer = draw_sheet(video, pictures, 6.0, mask, {**facts, "warnings": ["word " * 200]})
+    assert sheet.dtype == np.uint8 and sheet.shape[1] == longer.shape[1] and sheet.shape[0] < longer.shape[0]
+    reddish = (sheet[..., 0].astype(int) - sheet[..., 1]) > 100
+    assert reddish.sum() > 1000

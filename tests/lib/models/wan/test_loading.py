@@ -1,0 +1,86 @@
+"""Loading: files read side by side, and the attention kernel, change nothing of what the model says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from diffusers import WanTransformer3DModel
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+
+from lib.models.load import load_model
+from tests.conftest import ROOT, TINY_WAN
+
+PARALLEL_LOADING = "diffusers.models.modeling_utils.HF_ENABLE_PARALLEL_LOADING"
+ACTIVE_BACKEND = "diffusers.models.attention_dispatch._AttentionBackendRegistry._active_backend"
+CPU = torch.device("cpu")
+
+
+def _load(folder: Path) -> WanTransformer3DModel:
+    transformer = load_model(folder, {"transformer"}, device=CPU, dtype=torch.float32).transformer
+    assert isinstance(transformer, WanTransformer3DModel)
+    return transformer
+
+
+def test_files_read_side_by_side_are_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint of many files, loaded by several threads, holds what the one file holds, bit for bit."""
+    usual = _load(TINY_WAN)
+    usual.save_pretrained(tmp_path / "transformer", max_shard_size="200KB")
+    shutil.copy(TINY_WAN / "model_index.json", tmp_path)
+    assert len(list((tmp_path / "transformer").glob("*.safetensors"))) > 4
+    monkeypatch.setattr(PARALLEL_LOADING, True)
+    found, expected = _load(tmp_path).state_dict(), usual.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], weight) for name, weight in expected.items())
+
+
+def test_the_lines_that_halve_a_checkpoint_keep_every_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/speed.md says to run on a float32 checkpoint: half the file, and in bfloat16 the same model."""
+    shutil.copytree(TINY_WAN, tmp_path / "published")
+    _load(TINY_WAN).save_pretrained(tmp_path / "published" / "transformer")
+    (lines,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "speed.md").read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(lines.replace("Wan-AI/Wan2.1-I2V-14B-480P-Diffusers", "published"), {})
+    sizes, models = [], []
+    for name in ("published", "wan2.1-i2v-14b-480p-bf16"):
+        (file,) = (tmp_path / name / "transformer").glob("*.safetensors")
+        sizes.append(file.stat().st_size)
+        models.append(load_model(name, {"transformer", "encoders", "vae"}, device=CPU, dtype=torch.bfloat16))
+    assert 0.5 < sizes[1] / sizes[0] < 0.6
+    for part in ("transformer", "text_encoder", "image_encoder", "vae"):
+        found, expected = (model._components[part].state_dict() for model in reversed(models))
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], weight) for key, weight in expected.items()), part
+
+
+def test_a_stage_asks_for_files_side_by_side_in_time() -> None:
+    """diffusers reads the wish once, at its import: nothing that a stage imports may bring it before."""
+    code = (
+        "from lib.stages.model import load_stage_model\n"
+        "import lib.diffusion.encoding, lib.diffusion.generation, lib.training.lora, lib.training.loop\n"
+        f"settings = {{'model.name': '{TINY_WAN}', 'model.family': 'wan', 'model.device': 'cpu',"
+        "'model.dtype': 'float32', 'model.download': False}\n"
+        "load_stage_model(settings, {'transformer'}, 1, (1, 16, 2, 8, 8))\n"
+        "import diffusers.models.modeling_utils as utils\n"
+        "assert utils.HF_ENABLE_PARALLEL_LOADING"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("kernel", ["_native_flash", "native"])
+def test_attention_kernels_agree_to_rounding(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another kernel than PyTorch's choice is what the blocks then attend with, and gives the same but for rounding."""
+    monkeypatch.setattr(ACTIVE_BACKEND, None)  # diffusers sets it for the whole process
+    transformer = _load(TINY_WAN)
+    transformer.set_attention_backend(kernel)
+    chosen = transformer.blocks[0].attn1.processor._attention_backend
+    assert chosen == kernel
+    inputs = torch.randn(1, 6, 2, 16, dtype=torch.bfloat16, generator=torch.Generator().manual_seed(1))
+    by_head = inputs.transpose(1, 2)
+    expected = F.scaled_dot_product_attention(by_head, by_head, by_head).transpose(1, 2)
+    found = dispatch_attention_fn(inputs, inputs, inputs, backend=chosen)
+    torch.testing.assert_close(found, expected, atol=1e-2, rtol=1e-2)

@@ -1,0 +1,73 @@
+"""Logs: what a person reads, and what the report relies on."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.core.errors import InputError, Problem
+from lib.core.progress import Progress, format_seconds
+from lib.stages.log import stage_log
+
+
+def test_finished_stage_says_so_last(tmp_path: Path) -> None:
+    """All that was printed is there, and the last line is `finished in`."""
+    with stage_log(tmp_path / "deep" / "stage.log", "generate: clip, edit"):
+        print("working")
+    lines = (tmp_path / "deep" / "stage.log").read_text().splitlines()
+    assert lines[0] == "generate: clip, edit" and lines[1] == "working"
+    assert lines[-1].startswith("finished in ")
+
+
+def test_failed_stage_gives_reason_traceback_and_where_to_look(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The log ends with the reason; the console gets one line and the log's path."""
+    path = tmp_path / "stage.log"
+    with pytest.raises(SystemExit), stage_log(path, "generate: clip, edit"):
+        raise InputError([Problem("file.png", "a cat", "a dog")])
+    text = path.read_text()
+    assert "Traceback" in text
+    assert text.splitlines()[-1] == "failed: file.png: found a cat; expected a dog"
+    console = capfd.readouterr().err
+    assert "generate: clip, edit failed: file.png: found a cat" in console and str(path) in console
+    assert "Traceback" not in console
+
+
+def test_progress_shows_steps_loss_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    """First and last step are always shown; steps between only every few seconds."""
+    progress = Progress("step", 100)
+    for step in range(1, 101):
+        progress.show(step, loss=0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("step 1/100, loss 0.5000, ") and lines[0].endswith(" left")
+    assert re.fullmatch(r"step 100/100, loss 0.5000, \S+ s each, 0 s left", lines[-1])
+    assert len(lines) == 2
+
+
+def test_a_slow_first_step_is_not_expected_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """It compiles; the time left is told by the steps after it."""
+    progress = Progress("step", 3)
+    time.sleep(1.0)
+    for step in (1, 2, 3):
+        progress.show(step)
+    first, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"step 1/3, 1(\.\d)? s each, 2 s left", first)
+    assert float(re.fullmatch(r"step 3/3, (\S+) s each, 0 s left", last)[1]) < 0.1  # type: ignore[index]
+
+
+def test_what_libraries_write_past_python_is_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """C code and early-bound loggers write to the process's own stderr; the console stays clean."""
+    with stage_log(tmp_path / "stage.log", "generate: clip, edit"):
+        os.write(2, b"a warning from C\n")
+    assert "a warning from C" in (tmp_path / "stage.log").read_text()
+    os.write(2, b"back on the console\n")
+    assert capfd.readouterr().err == "back on the console\n"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(12, "12 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    """Two units at most."""
+    assert format_seconds(seconds) == text

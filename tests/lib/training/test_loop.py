@@ -1,0 +1,352 @@
+"""The training loop learns, repeats, and mixes samples as told."""
+
+import json
+import signal
+import time
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from lib.core.errors import InputError, InterruptionError
+from lib.diffusion.flow_matching import add_noise, target_velocity
+from lib.execution.memory_modes import MemoryMode, MemoryUse
+from lib.models.base import Sample, VideoModel
+from lib.models.load import load_model
+from lib.training.fine_tuning import Adapter, train_lora
+from lib.training.loop import Objective, Optimizer, start_training, train
+from lib.training.lora import attach_lora
+from lib.training.schedule import make_schedule
+from tests.conftest import TINY_WAN
+
+OPTIMIZER = Optimizer(learning_rate=2e-3, decay_share=0.0, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
+LAYERS = ("self_attention", "cross_attention", "feed_forward")
+ADAPTER = Adapter(rank=8, alpha=8.0, layers=LAYERS)
+OBJECTIVE = Objective(sigma_shift=1.0, region_weight=1.0)
+TRAINING = "a fingerprint"
+
+
+def sample_of(model: VideoModel, seed: int) -> Sample:
+    """Draw a small sample that the model takes."""
+    generator = torch.Generator().manual_seed(seed)
+    config = model.transformer.config
+    latents = torch.randn(1, 16, 3, 8, 8, generator=generator)
+    conditioning = {
+        "prompt_embeds": torch.randn(1, 6, config.text_dim, generator=generator),
+        "image_embeds": torch.randn(1, 5, config.image_dim, generator=generator),
+        "packed_mask": torch.ones(1, 4, 3, 8, 8),
+        "condition_latents": latents.clone(),
+    }
+    return Sample(latents, conditioning)
+
+
+def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
+    curve = folder / "curve.jsonl"
+    samples = [sample_of(model, 1)]
+    lora = folder / "lora.safetensors"
+    train_lora(model, samples, [(0,)] * num_steps, ADAPTER, OPTIMIZER, OBJECTIVE, 7, None, lora, curve, TRAINING)
+    return [json.loads(line)["loss"] for line in curve.read_text().splitlines()]
+
+
+def test_loss_falls(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """Forty steps on one sample bring the loss down by a tenth or more."""
+    losses = _losses(tiny_wan, tmp_path, num_steps=40)
+    assert len(losses) == 40
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+
+
+def test_same_seed_gives_the_same_lora_byte_for_byte(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """Two runs on fresh models agree in every loss and every byte of the file."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    losses = _losses(tiny_wan, first, num_steps=4)
+    again = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    assert _losses(again, second, num_steps=4) == losses
+    assert (first / "lora.safetensors").read_bytes() == (second / "lora.safetensors").read_bytes()
+
+
+def test_base_weights_never_change(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """Training moves the adapter only."""
+    before = {name: value.clone() for name, value in tiny_wan.transformer.state_dict().items()}
+    _losses(tiny_wan, tmp_path, num_steps=2)
+    after = {name.replace(".base_layer", ""): value for name, value in tiny_wan.transformer.state_dict().items()}
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """Stage 2 with zero steps writes stage 1's weights again."""
+    _losses(tiny_wan, tmp_path, num_steps=2)
+    fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    stage_1, stage_2 = tmp_path / "lora.safetensors", tmp_path / "second.safetensors"
+    files = (stage_1, stage_2, tmp_path / "second.jsonl")
+    train_lora(fresh, [sample_of(fresh, 1)], [], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files, TRAINING)
+    weights = load_file(stage_1)
+    assert weights.keys() == load_file(stage_2).keys()
+    assert all(torch.equal(load_file(stage_2)[name], weight) for name, weight in weights.items())
+
+
+@pytest.mark.parametrize(("num_references", "source_share"), [(1, 0.1), (3, 0.1), (2, 0.5), (2, 0.0)])
+def test_schedule_mixes_source_and_references(num_references: int, source_share: float) -> None:
+    """The share of source steps is as asked, and references take even turns."""
+    schedule = make_schedule(100, (1, 0, num_references), 0.0, 1 - source_share)
+    counts = [schedule.count((index,)) for index in range(num_references + 1)]
+    assert sum(counts) == 100
+    assert counts[0] == round(100 * source_share)
+    assert max(counts[1:]) - min(counts[1:]) <= 1
+
+
+def test_schedule_mixes_copies_with_the_source_in_both_stages() -> None:
+    """Copies take their share of what references leave; sample 0 is the source, 1 to 3 are copies, 4 a reference."""
+    assert make_schedule(8, (1, 3, 0), 0.5) == _singles(0, 1, 0, 2, 0, 3, 0, 1)
+    assert make_schedule(8, (1, 3, 1), 0.5, 0.5) == _singles(0, 4, 1, 4, 0, 4, 2, 4)
+
+
+def test_windows_of_a_long_clip_take_turns() -> None:
+    """Samples 0 to 2 are windows, 3 and 4 copies, 5 a reference: each kind has its share, and turns within it."""
+    assert make_schedule(6, (3, 0, 0), 0.0) == _singles(0, 1, 2, 0, 1, 2)
+    assert make_schedule(8, (3, 2, 1), 0.5, 0.5) == _singles(0, 5, 3, 5, 1, 5, 4, 5)
+
+
+def test_stage_one_repeats_the_source() -> None:
+    """Without copies and references every step is on the source clip, whatever their share would be."""
+    assert make_schedule(5, (1, 0, 0), 0.5, 0.5) == [(0,)] * 5
+
+
+def test_references_of_a_step_go_on_where_the_last_step_ended() -> None:
+    """Three references, four draws: all take even turns. One reference: the same at four noise levels."""
+    assert make_schedule(4, (1, 0, 3), 0.0, 0.75, 4) == [(0,), (1, 2, 3, 1), (2, 3, 1, 2), (3, 1, 2, 3)]
+    assert make_schedule(2, (1, 0, 1), 0.0, 0.5, 4) == [(0,), (1, 1, 1, 1)]
+
+
+def _singles(*samples: int) -> list[tuple[int, ...]]:
+    return [(sample,) for sample in samples]
+
+
+def test_rate_falls_over_the_last_steps_only() -> None:
+    """Constant, then in a straight line towards 0, which the step after the last would have."""
+    falling = replace(OPTIMIZER, learning_rate=1.0, decay_share=0.5)
+    assert [falling.rate(step, 8) for step in range(1, 9)] == [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
+    assert {OPTIMIZER.rate(step, 8) for step in range(1, 9)} == {OPTIMIZER.learning_rate}
+
+
+@pytest.mark.parametrize("region_weight", [1.0, 3.0])
+def test_samples_of_a_step_are_one_batch(region_weight: float, tiny_wan: VideoModel) -> None:
+    """Two clips, one of them twice, and a part of one, which has another shape: a loss for each noise level by itself.
+
+    The mean of these is the loss, and its gradient the one by which the LoRA moves, in each memory mode. The clips
+    differ in all that they are shown, and in where in time their frames stand.
+    """
+    samples = [_placed(tiny_wan, seed, positions) for seed, positions in ((1, [0, 2]), (2, [1, 2]), (3, [2]))]
+    step, objective = (1, 0, 2, 1), replace(OBJECTIVE, region_weight=region_weight)
+    expected, losses = _one_by_one(tiny_wan, [[samples[2]], [samples[1], samples[0], samples[1]]], region_weight)
+    for mode in get_args(MemoryMode):
+        use = MemoryUse(mode, training=True)
+        model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32, memory=use)
+        parameters = _attach_random_lora(model)
+        state = start_training(parameters, OPTIMIZER, 7)
+        ((_, loss),) = train(model, state, samples, [step], OPTIMIZER, objective)
+        assert loss.item() == pytest.approx(sum(losses) / 4, rel=1e-5)
+        for parameter, gradient in zip(parameters, expected, strict=True):
+            assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-7)
+    assert min(abs(one - other) for one, other in combinations(losses, 2)) > 1e-3, "else one could pass for another"
+
+
+def _placed(model: VideoModel, seed: int, positions: list[int]) -> Sample:
+    """Draw a sample of some frames of a clip."""
+    sample = sample_of(model, seed)
+    sample.conditioning["packed_mask"][:, :, :, : 2 * seed] = 0
+    return Sample(sample.latents[:, :, : len(positions)], model.select_frames(sample.conditioning, positions))
+
+
+def _attach_random_lora(model: VideoModel) -> list[torch.nn.Parameter]:
+    """A fresh one adds nothing, so that half of its matrices would have no gradient."""
+    parameters = attach_lora(model.transformer, model.lora_target_modules(LAYERS), 8, 8.0, 7)
+    generator = torch.Generator().manual_seed(8)
+    for parameter in parameters:
+        parameter.data.normal_(std=0.05, generator=generator)
+    return parameters
+
+
+def _one_by_one(
+    model: VideoModel, batches: list[list[Sample]], region_weight: float
+) -> tuple[list[torch.Tensor], list[float]]:
+    """Return the clipped gradient of a step, and the loss of each of its samples, computed apart."""
+    parameters = _attach_random_lora(model)
+    generator, total, losses = torch.Generator().manual_seed(7), torch.zeros(()), []
+    num_samples = sum(len(batch) for batch in batches)
+    for batch in batches:
+        sigmas = torch.rand(len(batch), generator=generator)
+        noises = torch.randn(len(batch), *batch[0].latents.shape[1:], generator=generator)
+        weights = [1 + (region_weight - 1) * model.regenerated_cells(each.conditioning) for each in batch]
+        for sample, sigma, noise, weight in zip(batch, sigmas.split(1), noises.split(1), weights, strict=True):
+            velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
+            error = (velocity - target_velocity(sample.latents, noise)).square()
+            loss = (error * weight).mean() / torch.stack([each.mean() for each in weights]).mean()
+            losses.append(loss.item())
+            total = total + loss / num_samples
+    gradients = list(torch.autograd.grad(total, parameters))
+    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+    return [gradient * (OPTIMIZER.gradient_clip / norm).clamp(max=1) for gradient in gradients], losses
+
+
+@pytest.mark.parametrize("mode", ["balanced", "low"])
+def test_memory_mode_changes_nothing_but_memory(mode: MemoryMode, tmp_path: Path) -> None:
+    """Computing activations again and streaming weights give the same LoRA, bit for bit here, and it learns."""
+    files = []
+    for each in ("fast", mode):
+        use = MemoryUse(each, training=True)
+        model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32, memory=use)
+        losses = _losses(model, tmp_path / each, num_steps=4)
+        files.append(load_file(tmp_path / each / "lora.safetensors"))
+    assert losses[0] != losses[-1]
+    assert files[0].keys() == files[1].keys()
+    assert all(torch.equal(files[0][name], files[1][name]) for name in files[0])
+
+
+def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
+    """As on a GPU: frozen weights in bfloat16, adapter, loss and file in float32."""
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.bfloat16)
+    sample = sample_of(model, 1)
+    conditioning = {**sample.conditioning, "prompt_embeds": sample.conditioning["prompt_embeds"].bfloat16()}
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    train_lora(model, [Sample(sample.latents, conditioning)], [(0,)] * 20, ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert {tensor.dtype for tensor in load_file(tmp_path / "lora.safetensors").values()} == {torch.float32}
+    base = [tensor for name, tensor in model.transformer.named_parameters() if "lora_" not in name]
+    assert torch.bfloat16 in {tensor.dtype for tensor in base}
+
+
+def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """A run that has gone astray is not carried on, and leaves no LoRA behind."""
+    sample = sample_of(tiny_wan, 1)
+    broken = Sample(sample.latents * float("inf"), sample.conditioning)
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    with pytest.raises(InputError, match="training.learning_rate: found a loss of nan at step 1"):
+        train_lora(tiny_wan, [broken], [(0,)], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_heavier_region_counts_more_in_the_loss(tiny_wan: VideoModel, tmp_path: Path) -> None:
+    """The first loss, of the same noise, is the mean of the errors in and outside the region, weighted 3 to 1."""
+    sample = sample_of(tiny_wan, 1)
+    sample.conditioning["packed_mask"][:, 2:, 1:, :, :4] = 0  # half of two of the three latent frames: a third of all
+    region = tiny_wan.regenerated_cells(sample.conditioning).expand_as(sample.latents)
+    assert region.mean() == pytest.approx(1 / 3)
+    first = {}
+    for weight in (1e-9, 1.0, 3.0):
+        fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+        files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+        train_lora(fresh, [sample], [(0,)], ADAPTER, OPTIMIZER, replace(OBJECTIVE, region_weight=weight), 7, *files)
+        first[weight] = json.loads((tmp_path / "curve.jsonl").read_text())["loss"]
+    outside = first[1e-9]
+    inside = 3 * first[1.0] - 2 * outside
+    assert first[3.0] == pytest.approx((3 * inside + 2 * outside) / 5, rel=1e-4)
+    assert abs(inside / outside - 1) > 1e-3, "else the weights could not be told apart"
+
+
+class _StopsAt(list[Sample]):
+    """Samples of which the one of a certain step comes with a signal."""
+
+    countdown = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.countdown -= 1
+        if self.countdown == 0:
+            signal.raise_signal(signal.SIGTERM)
+        return super().__getitem__(index)
+
+
+def _train(folder: Path, stop_at: int | None = None, training: str = TRAINING) -> bytes:
+    """Train eight steps on two samples, or stop after some; return the LoRA's bytes."""
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    samples = _StopsAt([sample_of(model, 1), sample_of(model, 2)])
+    samples.countdown = stop_at or 0
+    files = (None, folder / "lora.safetensors", folder / "curve.jsonl", training)
+    optimizer = replace(OPTIMIZER, decay_share=0.5)
+    train_lora(model, samples, [(0,), (1,)] * 4, ADAPTER, optimizer, OBJECTIVE, 7, *files)
+    return (folder / "lora.safetensors").read_bytes()
+
+
+def _curve(folder: Path) -> list[tuple[int, float]]:
+    rows = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    return [(row["step"], row["loss"]) for row in rows]
+
+
+def test_a_stopped_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
+    """SIGTERM after step 3, and again after step 5: no LoRA is left, and the third start ends like an unbroken run."""
+    stopped, unbroken = tmp_path / "stopped", tmp_path / "unbroken"
+    whole = _train(unbroken)
+    with pytest.raises(InterruptionError, match="stopped by SIGTERM after step 3 of 8"):
+        _train(stopped, stop_at=3)
+    assert [path.name for path in stopped.iterdir()] == [".lora.state.safetensors"]
+    with pytest.raises(InterruptionError, match="after step 5 of 8"):
+        _train(stopped, stop_at=2)
+    assert _train(stopped) == whole
+    assert _curve(stopped) == _curve(unbroken)
+    assert sorted(path.name for path in stopped.iterdir()) == ["curve.jsonl", "lora.safetensors"]
+
+
+@pytest.mark.parametrize("damage", ["other training", "cut off"])
+def test_a_state_that_does_not_fit_is_not_taken_up(
+    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A state of other settings, or half a file: training starts anew, says so, and ends as if there were none."""
+    whole = _train(tmp_path / "unbroken")
+    folder = tmp_path / "stopped"
+    with pytest.raises(InterruptionError):
+        _train(folder, stop_at=3, training="other settings" if damage == "other training" else TRAINING)
+    state = folder / ".lora.state.safetensors"
+    if damage == "cut off":
+        state.write_bytes(state.read_bytes()[:1000])
+    assert _train(folder) == whole
+    assert "not taken up" in capsys.readouterr().out
+
+
+def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill that no handler sees loses the steps since the last save alone; a save holds no later step's numbers."""
+    monkeypatch.setattr("lib.training.fine_tuning.STEPS_BETWEEN_SAVES", 3)
+    monkeypatch.setattr("lib.training.state.save_file", _save_late)
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    sample = sample_of(model, 1)
+    broken = Sample(sample.latents * float("nan"), sample.conditioning)  # ends the run as abruptly as a kill
+    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    with pytest.raises(InputError, match="at step 5"):
+        train_lora(model, [sample, broken], [(0,)] * 4 + [(1,)], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+    with safe_open(tmp_path / ".lora.state.safetensors", framework="pt") as opened:
+        curve = json.loads(opened.metadata()["state"])["curve"]
+        weights = {name: opened.get_tensor(name) for name in opened.keys() if name.startswith("parameter")}  # noqa: SIM118
+    assert [json.loads(line)["step"] for line in curve] == [1, 2, 3]
+    expected = _parameters_after(3)
+    assert all(torch.equal(weights[f"parameter.{index}"], wanted) for index, wanted in enumerate(expected))
+
+
+def _save_late(*arguments: Any, **options: Any) -> None:
+    """Write when the next steps are done."""
+    time.sleep(0.5)
+    save_file(*arguments, **options)
+
+
+def _parameters_after(num_steps: int) -> list[torch.Tensor]:
+    """Train as the test above does, but no further."""
+    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
+    targets = model.lora_target_modules(LAYERS)
+    parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
+    state = start_training(parameters, OPTIMIZER, 7)
+    for _ in train(model, state, [sample_of(model, 1)], [(0,)] * num_steps, OPTIMIZER, OBJECTIVE):
+        pass
+    return [parameter.detach() for parameter in parameters]
+
+
+def test_a_state_that_cannot_be_written_fails_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """States are written beside the training, but an error in that is not lost."""
+    monkeypatch.setattr("lib.training.fine_tuning.STEPS_BETWEEN_SAVES", 2)
+    folder = tmp_path / "lora"
+    folder.mkdir()
+    (folder / ".lora.state.safetensors").mkdir()  # what is in its place cannot be replaced by a file
+    with pytest.raises(IsADirectoryError):
+        _train(folder)
