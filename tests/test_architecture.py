@@ -41,8 +41,8 @@ def test_packages_say_what_they_hold() -> None:
     for path in (ROOT / "lib").rglob("__init__.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         assert len(tree.body) == 1, f"{path} does more than say what the package is"
-        lines = (ast.get_docstring(tree, clean=False) or "").splitlines()
-        listed = {line.split()[0] for line in lines[1:] if line.startswith("    ")}
+        lines = (ast.get_docstring(tree) or "").splitlines()
+        listed = {match[1] for line in lines[1:] if (match := re.match(r" *(\w+)  +\S", line))}
         inside = [child for child in path.parent.iterdir() if child.suffix == ".py" or (child / "__init__.py").exists()]
         assert listed == {child.stem for child in inside} - {"__init__"}, path
         assert lines[0].endswith("."), path
