@@ -12,17 +12,18 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from demo.benchmark.architectures import CHECKPOINT, DEMO_MODEL, WAN_14B
+from lib.config.sections import ModelSection
 from lib.core.project import ROOT
 from lib.core.units import GIB
 from lib.diffusion.encoding import encode_edit, encode_source, largest_latents, load_encoded, load_samples, save_encoded
 from lib.diffusion.generation import EditedClip, Sampling, generate_video
-from lib.stages.model import load_stage_model
+from lib.stages.job import Job
+from lib.stages.model import load_encoders, load_transformer
 from lib.training.fine_tuning import Adapter, train_lora
 from lib.training.loop import Objective, Optimizer
 from lib.training.lora import load_for_generation
@@ -41,9 +42,10 @@ def run_stage(stage: str, given: argparse.Namespace, started: float) -> dict[str
 
     width, height = (int(side) for side in given.size.split("x"))
     clip = draw_clip(given.frames, height, width)
-    folder, settings = given.work, _settings(given)
+    folder, section = given.work, _model_section(given)
+    job = Job(folder / f"{stage}.log", torch.get_num_threads())
     if stage == "encode":
-        model, _ = load_stage_model(settings, {"vae", "encoders"}, torch.get_num_threads())
+        model, _ = load_encoders(section, job)
         mark("loading the VAE and the encoders")
         source = encode_source(model, clip.source_video, clip.edit_mask, "a square", "edit")
         save_encoded(source, folder / "source.safetensors")
@@ -52,20 +54,31 @@ def run_stage(stage: str, given: argparse.Namespace, started: float) -> dict[str
         mark("encoding")
     elif stage == "train":
         size = largest_latents(folder / "source.safetensors")
-        model, device = load_stage_model(settings, {"transformer"}, torch.get_num_threads(), size, True)
+        model, device = load_transformer(section, job, latents_shape=size, training=True)
         mark("loading the transformer for training")
-        samples = load_samples(folder / "source.safetensors", None, device)["source"]
+        samples = load_samples(folder / "source.safetensors", None, device).source
         optimizer = Optimizer(1e-4, 0.0, 0.9, 0.99, 0.01, 1.0)
         adapter = Adapter(16, 16.0, ("self_attention", "cross_attention", "feed_forward"))
-        files = (None, folder / "lora.safetensors", folder / "curve.jsonl", "benchmark")
-        train_lora(model, samples, [(0,)] * given.steps, adapter, optimizer, Objective(1.0, 1.0), 0, *files)
+        train_lora(
+            model,
+            samples,
+            [(0,)] * given.steps,
+            adapter,
+            optimizer,
+            Objective(1.0, 1.0),
+            seed=0,
+            start_from=None,
+            lora_path=folder / "lora.safetensors",
+            curve_path=folder / "curve.jsonl",
+            training="benchmark",
+        )
         mark("training, first step and compiling in it")
         seconds = [json.loads(line)["seconds"] for line in (folder / "curve.jsonl").read_text("utf-8").splitlines()]
         marks[f"training, {len(seconds) - 1} steps after the first"] = sum(seconds[1:])
         marks["training, first step and compiling in it"] -= sum(seconds[1:])
     else:
         size = largest_latents(folder / "edit.safetensors")
-        model, device = load_stage_model(settings, {"vae", "transformer"}, torch.get_num_threads(), size)
+        model, device = load_transformer(section, job, latents_shape=size, training=False)
         load_for_generation(model, folder / "lora.safetensors", 1.0)
         mark("loading the transformer and the VAE")
         sampling = Sampling(given.denoising_steps, given.guidance, 5.0, 0, False, False, 4.0, given.cache_threshold)
@@ -108,16 +121,8 @@ def _timed(
     return run
 
 
-def _settings(given: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "model.name": str(given.model),
-        "model.family": "wan",
-        "model.device": "auto",
-        "model.download": False,
-        "model.dtype": "auto",
-        "model.memory": given.memory,
-        "model.weights": given.weights,
-    }
+def _model_section(given: argparse.Namespace) -> ModelSection:
+    return ModelSection(name=str(given.model), memory=given.memory, weights=given.weights)
 
 
 def show(parts: Sequence[tuple[str, str, float]]) -> str:

@@ -19,7 +19,8 @@ from demo.evaluation.sheet import draw_sheet
 from demo.evaluation.summary import describe_run, job_table, write_tables
 from lib.config.settings import Config
 from lib.core.errors import InputError
-from lib.stages.model import load_stage_model
+from lib.stages.job import Job
+from lib.stages.model import load_vae
 
 REFERENCE_METHOD = "mask_lora"  # of the evolving scenes, where it is among the methods
 PAIR_METHODS = ("mask_lora", "own_lora")
@@ -98,8 +99,7 @@ def measure(batches: Sequence[Batch], config: Config, num_drawn: int, sheet: Pat
     Returns:
         One row for each video, and a line for each edit that failed.
     """
-    chosen = {f"model.{key}": getattr(config.model, key) for key in ("name", "family", "device", "download")}
-    model, _ = load_stage_model(chosen, {"vae"}, num_threads=1)
+    model, _ = load_vae(config.model, Job(log=sheet.with_suffix(".log"), num_threads=1))
     rows, failures, pictures = [], [], []
     for batch in batches:
         failed = find_failures(batch)

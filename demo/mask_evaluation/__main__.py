@@ -24,8 +24,9 @@ from lib.inputs.checkpoints import resolve_path
 from lib.masks.detector import detect_objects, load_detector
 from lib.masks.differences import scaled
 from lib.masks.edit_mask import MaskSettings, make_edit_mask
+from lib.masks.object_links import of_classes
 from lib.masks.ultralytics_setup import configure_ultralytics
-from lib.stages.segment_masks import read_settings
+from lib.stages import segment_masks
 from lib.video.arrays import Picture
 
 NO_DETECTOR = "none"
@@ -71,7 +72,7 @@ def read_arguments() -> argparse.Namespace:
 
 def mask_settings(config: Config, rung: str | None) -> MaskSettings:
     """Take the config's mask settings; with a rung, that method alone."""
-    settings = read_settings(config.mask.model_dump(), FAMILY_LIMITS[config.model.family][0])
+    settings = segment_masks.mask_settings(config.mask, FAMILY_LIMITS[config.model.family][0])
     return settings if rung is None else replace(settings, methods=(rung,))
 
 
@@ -135,8 +136,8 @@ def find_mask(
     references = {frame: picture for frame, picture in edited.items() if frame != 0}
     detections = []
     if detector is not None:
-        section = config.mask
-        detections = detect_objects(detector, source, section.confidence, torch.device("cpu"), section.classes)
+        found = detect_objects(detector, source, config.mask.confidence, torch.device("cpu"))
+        detections = of_classes(found, config.mask.classes, list(detector.names.values()))
     return make_edit_mask(source, edited[0], references, detections, settings)
 
 

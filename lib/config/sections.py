@@ -1,6 +1,7 @@
 """The sections of config.yaml: one pydantic model each, every key with its unit and default, the paper's."""
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +26,28 @@ class Section(BaseModel):
     """What every section shares: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def only(self, *keys: str) -> dict[str, Any]:
+        """Return some keys with their values: what a rule depends on, and nothing else."""
+        return {key: getattr(self, key) for key in keys}
+
+    @classmethod
+    def holding(cls, given: Mapping[str, Any]) -> Self:
+        """Make a section of the keys of `only` alone.
+
+        Reading any other is an AttributeError: with its default in its place, a stage would depend on a key that its
+        rule does not know, and not run again when that key changes.
+        """
+        unknown = given.keys() - cls.model_fields.keys()
+        assert not unknown, f"{cls.__name__} has no {sorted(unknown)}"
+        section = cls.model_construct(**given)
+        for key in cls.model_fields.keys() - given.keys():
+            section.__dict__.pop(key)
+        return section
+
+    def held(self) -> dict[str, Any]:
+        """Return the keys that the section has, with their values."""
+        return dict(self.__dict__)
 
 
 class ModelSection(Section):

@@ -13,10 +13,12 @@ STAGE_VERSIONS = {
     "extract_frames": 1,
     "align_edit": 1,
     "caption": 1,
+    "detect_objects": 1,
     "segment_masks": 2,
     "encode": 1,
     "train_lora": 3,
     "generate": 3,
+    "measure_source": 1,
     "evaluate": 2,
     "report": 1,
 }

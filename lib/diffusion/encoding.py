@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -203,16 +204,37 @@ def largest_batch(source: Path, edit: Path | None, reference_draws: int) -> tupl
     return max(shapes, key=math.prod)
 
 
-def load_samples(source: Path, edit: Path | None, device: torch.device) -> dict[str, list[Sample]]:
-    """Load what a LoRA is trained on, by kind.
+@dataclass(frozen=True)
+class Samples:
+    """What a LoRA is trained on, by kind.
+
+    Attributes:
+        source: the clip's windows, at least one.
+        recoloured: their copies in other colours.
+        references: the edit's, by their position; none in stage 1.
+    """
+
+    source: list[Sample]
+    recoloured: list[Sample]
+    references: list[Sample]
+
+    @property
+    def in_order(self) -> list[Sample]:
+        """All of them, as a schedule counts them."""
+        return [*self.source, *self.recoloured, *self.references]
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many there are of each kind, in that order."""
+        return len(self.source), len(self.recoloured), len(self.references)
+
+
+def load_samples(source: Path, edit: Path | None, device: torch.device) -> Samples:
+    """Load what a LoRA is trained on.
 
     Args:
-        source, edit: files of `encode_source` and `encode_edit`.
+        source, edit: files of `encode_source` and `encode_edit`; edit is None in stage 1.
         device: where the tensors go.
-
-    Returns:
-        `source`, the clip's windows; `recoloured`, their copies; `reference`, the edit's references by their
-        position, none in stage 1 (edit is None).
     """
     groups = {**load_encoded(source, device), **(load_encoded(edit, device) if edit else {})}
     kinds: dict[str, list[Sample]] = {SOURCE: [], RECOLOURED: [], REFERENCE: []}
@@ -220,7 +242,7 @@ def load_samples(source: Path, edit: Path | None, device: torch.device) -> dict[
         kind = name.partition("_")[0]
         if kind in kinds:
             kinds[kind].append(_as_sample(groups[name]))
-    return kinds
+    return Samples(source=kinds[SOURCE], recoloured=kinds[RECOLOURED], references=kinds[REFERENCE])
 
 
 def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:

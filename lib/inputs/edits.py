@@ -31,6 +31,11 @@ class Edit:
     classes: tuple[str, ...] | None
     lora_scale: float | None
 
+    @property
+    def user_masks(self) -> list[Path]:
+        """The user's own masks: images, or one video; none where they are to be made."""
+        return [self.mask_video] if self.mask_video else [path for _, path in self.masks]
+
 
 @dataclass(frozen=True)
 class Inputs:

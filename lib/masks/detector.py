@@ -5,7 +5,6 @@ ultralytics reads its settings when it is first imported, so call `configure_ult
 
 import json
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from lib.core.errors import InputError, Problem, nearest_known
+from lib.core.errors import InputError, Problem
 from lib.inputs.checkpoints import resolve_path
 from lib.masks.object_links import Detection
 from lib.masks.ultralytics_setup import configure_ultralytics, tame_ultralytics
@@ -25,24 +24,21 @@ ARCHITECTURE, WEIGHTS, METADATA = "model.yaml", "model.safetensors", "metadata.j
 
 
 def find_objects(
-    video: DecodedVideo,
-    detector: str | None,
-    confidence: float,
-    classes: Sequence[str] | None,
-    device: torch.device,
-) -> list[Detection]:
-    """Load a detector and find every object in every frame of a video; no detector, no objects.
+    video: DecodedVideo, detector: str, confidence: float, device: torch.device
+) -> tuple[list[Detection], list[str]]:
+    """Load a detector and find every object in every frame of a video.
 
     Args:
-        video, confidence, classes: see `detect_objects`.
-        detector: see `load_detector`; None: none.
-        device: where the detector runs.
+        video, confidence, device: see `detect_objects`.
+        detector: see `load_detector`.
+
+    Returns:
+        The objects, and the names of all classes that the detector knows.
     """
-    if detector is None:
-        return []
     with tempfile.TemporaryDirectory() as run_folder:
         configure_ultralytics(run_folder)
-        return detect_objects(load_detector(resolve_path(detector)), video, confidence, device, classes)
+        loaded = load_detector(resolve_path(detector))
+        return detect_objects(loaded, video, confidence, device), list(loaded.names.values())
 
 
 def load_detector(path: str | Path) -> Any:
@@ -116,7 +112,6 @@ def detect_objects(
     video: DecodedVideo,
     confidence: float,
     device: torch.device,
-    classes: Sequence[str] | None = None,
 ) -> list[Detection]:
     """Find every object in every frame of a video, each frame by itself.
 
@@ -125,20 +120,14 @@ def detect_objects(
         video: (frames, height, width, 3) uint8 RGB.
         confidence: lowest score of a detection that counts, 0 to 1.
         device: where the detector runs.
-        classes: names of the classes to look for; None = all.
-
-    Raises:
-        InputError: a class that the detector does not know.
     """
     detections = []
-    wanted = _class_indices(detector, classes)
     with tame_ultralytics():
         for index, frame in enumerate(video):
             (result,) = detector.predict(
                 np.ascontiguousarray(frame[..., ::-1]),  # ultralytics takes BGR
                 conf=confidence,
                 imgsz=input_size(detector, video),
-                classes=wanted,
                 device=device,
                 verbose=False,
             )
@@ -155,13 +144,3 @@ def input_size(detector: Any, video: DecodedVideo) -> int:
     longest_side = max(height, width, int(detector.overrides.get("imgsz", STRIDE)))
     size: int = -(-longest_side // STRIDE) * STRIDE
     return size
-
-
-def _class_indices(detector: Any, classes: Sequence[str] | None) -> list[int] | None:
-    if classes is None:
-        return None
-    indices = {name: index for index, name in detector.names.items()}
-    unknown = [name for name in classes if name not in indices]
-    if unknown:
-        raise InputError([Problem("classes", f"'{name}'", nearest_known(name, list(indices))) for name in unknown])
-    return [indices[name] for name in classes]

@@ -15,7 +15,7 @@ from lib.masks.boxes import FollowRegion
 from lib.masks.differences import change_outside, edit_difference, scaled
 from lib.masks.facts import Facts, describe_mask
 from lib.masks.object_links import Detection
-from lib.masks.region_flow import region_flows
+from lib.masks.region_flow import RegionFlows, region_flows
 from lib.masks.region_paths import TRUST, RegionPath, follow_regions
 from lib.masks.shapes import draw_loose, draw_noisy, draw_tight
 from lib.video.arrays import DecodedVideo, Mask, Picture
@@ -58,6 +58,7 @@ def make_edit_mask(
     detections: Sequence[Detection],
     settings: MaskSettings,
     followers: Mapping[str, FollowRegion] = MappingProxyType({}),
+    flows: RegionFlows | None = None,
 ) -> tuple[Mask, Facts]:
     """Make the mask of an edit, and say how it came about.
 
@@ -68,6 +69,7 @@ def make_edit_mask(
         detections: of the objects in `source_video`; may be empty.
         settings: see there.
         followers: prompted trackers by method, yoloe and sam2.
+        flows: of `region_flows(source_video)`; None: measured here.
 
     Returns:
         edit_mask, all False where no edited frame differs from its source, and the facts of
@@ -75,7 +77,7 @@ def make_edit_mask(
     """
     differences = edit_differences(source_video, edited_first_frame, references, settings.difference_threshold)
     largest = max(float(difference.mean()) for difference in differences.values())
-    flows = region_flows(source_video)
+    flows = flows or region_flows(source_video)
     cuts = find_cuts(source_video, flows.backward)
     paths: list[RegionPath] = []
     edit_mask = np.full(source_video.shape[:3], largest > 0)

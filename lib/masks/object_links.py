@@ -7,7 +7,7 @@ shortest path; Zhang, Li and Nevatia 2008, "Global data association for multi-ob
 for one object).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.core.errors import InputError, Problem, nearest_known
 from lib.masks.boxes import Boxes, overlap
 from lib.video.arrays import DecodedVideo, Picture
 
@@ -37,6 +38,32 @@ class Detection:
     class_name: str
     box: Boxes
     score: float
+
+
+def of_classes(detections: Sequence[Detection], classes: Sequence[str] | None, known: Sequence[str]) -> list[Detection]:
+    """Return the detections of some classes.
+
+    Args:
+        classes: names; None: all.
+        known: every class of the detector.
+
+    Raises:
+        InputError: a class that the detector does not know.
+    """
+    unknown = [name for name in classes or () if name not in known]
+    if unknown:
+        raise InputError([Problem("classes", f"'{name}'", nearest_known(name, known)) for name in unknown])
+    return [one for one in detections if classes is None or one.class_name in classes]
+
+
+def detections_as_json(detections: Sequence[Detection]) -> list[dict[str, Any]]:
+    """Write detections as plain values, to the last digit."""
+    return [{**vars(one), "box": one.box.tolist()} for one in detections]
+
+
+def detections_from_json(rows: Sequence[Mapping[str, Any]]) -> list[Detection]:
+    """Read what `detections_as_json` wrote."""
+    return [Detection(row["frame"], row["class_name"], np.array(row["box"], np.float64), row["score"]) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -36,22 +36,49 @@ class RegionFlows(NamedTuple):
     colours: list[NDArray[np.float32]]
 
 
-def region_flows(video: DecodedVideo) -> RegionFlows:
-    """Measure the motion of a video (frames, height, width, 3).
+class PairFlows(NamedTuple):
+    """The optical flow between neighbouring frames, at FLOW_SIDE.
 
-    Small frames are enlarged: the flow's patches have a fixed size, and an object must be larger than they are.
+    Attributes:
+        backward: (frames - 1, height, width, 2), from each frame but the first to the one before it.
+        forward: (frames - 1, height, width, 2), from each frame but the last to the one after it.
     """
+
+    backward: Flow
+    forward: Flow
+
+
+def measure_flows(video: DecodedVideo) -> PairFlows:
+    """Measure the flow between the frames of a video (frames, height, width, 3)."""
+    small = _resize(video)
+    height, width, _ = small[0].shape
+    pairs = list(zip(small[:-1], small[1:], strict=True))
+    none = np.zeros((0, height, width, 2), np.float32)
+    return PairFlows(
+        backward=np.stack([flow_between(after, before) for before, after in pairs]) if pairs else none,
+        forward=np.stack([flow_between(*pair) for pair in pairs]) if pairs else none,
+    )
+
+
+def region_flows(video: DecodedVideo, flows: PairFlows | None = None) -> RegionFlows:
+    """Return what regions of a video (frames, height, width, 3) are followed by.
+
+    Args:
+        flows: of `measure_flows`, where it was asked before.
+    """
+    measured = flows or measure_flows(video)
+    colours = [_soft_colours(picture) for picture in _resize(video)]
+    return RegionFlows(list(measured.backward), list(measured.forward), colours)
+
+
+def _resize(video: DecodedVideo) -> list[Picture]:
+    """Bring frames to FLOW_SIDE; small ones are enlarged, since an object must be larger than the flow's patches."""
     _, height, width, _ = video.shape
     scale = FLOW_SIDE / max(height, width)
-    size = (round(width * scale), round(height * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = [cv2.resize(picture, size, interpolation=method) for picture in video]
-    pairs = list(zip(small[:-1], small[1:], strict=True))
-    return RegionFlows(
-        [flow_between(after, before) for before, after in pairs],
-        [flow_between(*pair) for pair in pairs],
-        [_soft_colours(picture) for picture in small],
-    )
+    return [
+        cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=method) for picture in video
+    ]
 
 
 def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows, believe_all: bool = False) -> Boxes:

@@ -3,20 +3,14 @@
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from transformers import AutoProcessor, CLIPModel
 
 from lib.metrics.boundary import background_jump, first_frame_drift
-from lib.metrics.motion import measure_motion
 from lib.metrics.per_frame import mean_score
-from lib.metrics.similarity import embed_frames
+from lib.metrics.similarity import ClipEncoder, embed_frames
+from lib.metrics.source import SourceMeasures
 from lib.metrics.video import evaluate_video
-from lib.models.base import VideoModel
-from lib.video.arrays import DecodedVideo, Mask, Picture, to_decoded_video, to_model_video
+from lib.video.arrays import DecodedVideo, Mask, Picture
 from lib.video.windows import Windows
-
-FRAMES_AT_ONCE = 16
 
 
 def describe_first_frame(
@@ -61,15 +55,15 @@ def describe_joins(metrics: dict[str, Any], windows: Windows) -> dict[str, Any]:
 
 
 def evaluate_rows(
-    model: VideoModel,
     edited: DecodedVideo,
     source: DecodedVideo,
-    edited_first_frame: NDArray[np.uint8],
-    edit_mask: NDArray[np.bool_],
+    round_trip: DecodedVideo,
+    edited_first_frame: Picture,
+    edit_mask: Mask,
+    *,
     background_dilation: int,
-    clip_name: str,
-    device: torch.device,
-    download: bool,
+    clip: ClipEncoder,
+    measures: SourceMeasures,
 ) -> dict[str, Any]:
     """Measure the edited video, the VAE round trip of the source, and the source as if it were the output.
 
@@ -77,42 +71,33 @@ def evaluate_rows(
     perfect in background and input similarity, which shows what those figures cannot tell.
 
     Args:
-        model: with its VAE loaded.
         edited, source: (frames, height, width, 3) uint8 RGB.
+        round_trip: the source, encoded and decoded, of the same shape.
         edited_first_frame: (height, width, 3) uint8 RGB.
         edit_mask: (frames, height, width), True = edit.
         background_dilation: pixels by which the mask is grown before the background is measured.
-        clip_name: local folder or hub id of the CLIP model.
-        device: where CLIP runs.
-        download: allow the hub; otherwise local files only.
+        clip: of `lib.metrics.similarity.load_clip`.
+        measures: of the source, by the same CLIP.
 
     Returns:
         `lib.metrics.video.evaluate_video` of each row, by name: edited, vae_round_trip, source_copy.
     """
-    local = not download
-    clip = CLIPModel.from_pretrained(clip_name, use_safetensors=True, local_files_only=local).eval().to(device)
-    processor = AutoProcessor.from_pretrained(clip_name, local_files_only=local).image_processor
     rows = {
-        "edited": edited,
-        "vae_round_trip": to_decoded_video(model.decode_latents(model.encode_video(to_model_video(source)))),
-        "source_copy": source,
+        "edited": (edited, embed_frames(edited, clip)),
+        "vae_round_trip": (round_trip, measures.round_trip_embeddings),
+        "source_copy": (source, measures.source_embeddings),
     }
-    first_frame = edited_first_frame[np.newaxis]
-    embeddings = {
-        name: embed_frames(video, clip, processor, str(device), FRAMES_AT_ONCE)
-        for name, video in {**rows, "first_frame": first_frame}.items()
-    }
-    source_motion = measure_motion(source)
+    of_first_frame = embed_frames(edited_first_frame[np.newaxis], clip)
     return {
         name: evaluate_video(
             video,
             source,
             edit_mask,
-            output_embeddings=embeddings[name],
-            source_embeddings=embeddings["source_copy"],
-            edited_embedding=embeddings["first_frame"],
+            output_embeddings=embeddings,
+            source_embeddings=measures.source_embeddings,
+            edited_embedding=of_first_frame,
             background_dilation=background_dilation,
-            source_motion=source_motion,
+            source_motion=(measures.flows, measures.visible),
         )
-        for name, video in rows.items()
+        for name, (video, embeddings) in rows.items()
     }

@@ -1,57 +1,148 @@
-"""The mask of an edit as its settings ask for it: the user's own, or one by detector, trackers and optical flow."""
+"""The mask of an edit: the user's own, or one made from what the edit changed and how that moves."""
 
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from lib.config.sections import MaskSection, ModelSection, VideoSection
+from lib.core.files import read_json, whole_file, write_json
+from lib.core.provenance import describe
 from lib.execution.devices import prepare_torch
-from lib.masks.detector import find_objects
-from lib.masks.edit_mask import MaskSettings, describe_user_mask, make_edit_mask
+from lib.masks.boxes import FollowRegion
+from lib.masks.clip_motion import load_flows
+from lib.masks.edit_mask import MaskSettings, describe_user_mask, hold_back, make_edit_mask, refuse_empty
 from lib.masks.facts import Facts
 from lib.masks.followers import make_followers
+from lib.masks.object_links import Detection, detections_from_json, of_classes
+from lib.masks.region_flow import region_flows
+from lib.masks.sheet import draw_sheet, overlay
+from lib.stages.job import Files, Job, Params
+from lib.video.alignment import read_references, read_user_mask
 from lib.video.arrays import DecodedVideo, Mask, Picture
+from lib.video.images import write_image
+from lib.video.probing import VideoInfo
+from lib.video.reading import read_first_frame, read_video
+from lib.video.writing import write_mask, write_viewable
 
 
-def read_settings(section: Mapping[str, Any], frame_stride: int) -> MaskSettings:
-    """Take what shapes a mask from the config's mask section, keys with or without `mask.` before them."""
-    given = {key.removeprefix("mask."): value for key, value in section.items()}
-    fields = {key: given[key] for key in MaskSettings.__annotations__ if key in given}
-    return MaskSettings(**{**fields, "methods": tuple(given["methods"]), "frame_stride": frame_stride})
+class Inputs(Files):
+    """The clip and its edited frames; the user's masks, or else the clip's objects and motion."""
+
+    video: Path
+    facts: Path
+    first_frame: Path
+    references: Path
+    masks: tuple[Path, ...]
+    objects: Path | None
+    motion: Path | None
 
 
-def segment(
-    source_video: DecodedVideo,
-    edited_frames: Mapping[int, Picture],
-    user_mask: Mask | None,
-    section: Mapping[str, Any],
-    classes: Sequence[str] | None,
-    device: str,
-    num_threads: int,
-    frame_stride: int,
-) -> tuple[Mask, Facts]:
-    """Make or take an edit's mask.
+class Outputs(Files):
+    """The mask without loss, white = edit; what is known of it; an overlay and a sheet for people."""
 
-    Args:
-        source_video: (frames, height, width, 3) uint8 RGB.
-        edited_frames: (height, width, 3) by position, frame 0 among them.
-        user_mask: (frames, height, width); it is used as it is. None: the mask is made.
-        section: of the config, keys as in `mask.detector`.
-        classes: of the detector, to consider; None: all.
-        device: `auto`, `cpu` or `cuda`.
-        num_threads: CPU threads granted by the scheduler.
-        frame_stride: frames that share a latent frame.
+    mask: Path
+    facts: Path
+    overlay: Path
+    sheet: Path
 
-    Returns:
-        (frames, height, width), and the facts of `lib.masks.facts.describe_mask`.
+
+class SegmentMasks(Params):
+    """What shapes the mask.
+
+    mask: all of the section but detector, classes and correct_edited; video: crf; model: device.
+    classes: of the detector, to consider; None: all. mask_indices: source frame index of each of the user's images.
+    frame_stride: frames that share a latent frame. clip, edit: as the user calls them.
     """
-    settings = read_settings(section, frame_stride)
-    references = {index: picture for index, picture in edited_frames.items() if index}
-    if user_mask is not None:
-        return user_mask, describe_user_mask(user_mask, source_video, edited_frames[0], references, settings)
-    weights = {
-        method: section[f"mask.{key}"] if method in settings.methods else None
-        for method, key in (("yolo", "detector"), ("yoloe", "yoloe"), ("sam2", "sam2"))
-    }
-    where = prepare_torch(device, "float32", num_threads)[0]
-    detections = find_objects(source_video, weights["yolo"], section["mask.confidence"], classes, where)
-    followers = make_followers(source_video, weights["yoloe"], weights["sam2"], section["mask.confidence"], where)
-    return make_edit_mask(source_video, edited_frames[0], references, detections, settings, followers)
+
+    mask: MaskSection
+    video: VideoSection
+    model: ModelSection
+    classes: tuple[str, ...] | None
+    mask_indices: tuple[int, ...]
+    frame_stride: int
+    clip: str
+    edit: str
+
+
+def segment_masks(inputs: Inputs, outputs: Outputs, params: SegmentMasks, job: Job) -> None:
+    """Write an edit's mask and what a person needs to judge it."""
+    clip, video = read_json(inputs.facts), read_video(inputs.video)
+    edited = {0: read_first_frame(inputs.first_frame), **read_references(inputs.references, clip["indices"])}
+    if inputs.masks:
+        mask = read_user_mask(inputs.masks, params.mask_indices, clip["indices"], clip["crop"])
+        references = {position: picture for position, picture in edited.items() if position}
+        facts = describe_user_mask(mask, video, edited[0], references, mask_settings(params.mask, params.frame_stride))
+    else:
+        mask, facts = _make_mask(inputs, params, job, video, edited)
+    refuse_empty(mask, params.clip, params.edit)
+    sheet = draw_sheet(video, edited, params.mask.difference_threshold, mask, facts)
+    _hold_back(sheet, facts, params, job)
+    write_image(outputs.sheet, sheet)
+    with whole_file(outputs.mask) as path:
+        write_mask(path, mask, clip["times"])
+    with whole_file(outputs.overlay) as path:
+        shown_as = VideoInfo(**clip["source"])
+        write_viewable(path, overlay(video, mask), clip["times"], params.video.crf, None, shown_as)
+    given = [path for path in (*inputs.masks, inputs.video, inputs.first_frame, inputs.references) if path]
+    made = describe("segment_masks", params.described(), given, [outputs.mask])
+    write_json(outputs.facts, {**facts, "provenance": made})
+
+
+def _make_mask(
+    inputs: Inputs, params: SegmentMasks, job: Job, video: DecodedVideo, edited: dict[int, Picture]
+) -> tuple[Mask, Facts]:
+    """Follow what the edited frames change through the clip."""
+    assert inputs.objects and inputs.motion, "without masks of the user's the rule gives objects and motion"
+    objects = read_json(inputs.objects)
+    return make_edit_mask(
+        video,
+        edited[0],
+        {position: picture for position, picture in edited.items() if position},
+        _of_classes(objects, params),
+        mask_settings(params.mask, params.frame_stride),
+        _followers(params, job, video),
+        region_flows(video, load_flows(inputs.motion)),
+    )
+
+
+def _of_classes(objects: dict[str, Any], params: SegmentMasks) -> list[Detection]:
+    """Return the detections to consider; none where there is no detector, whatever classes are named."""
+    found = detections_from_json(objects["detections"])
+    return of_classes(found, params.classes, objects["classes"]) if objects["classes"] else found
+
+
+def _followers(params: SegmentMasks, job: Job, video: DecodedVideo) -> dict[str, FollowRegion]:
+    """Offer the prompted trackers that the settings name and the ladder holds."""
+    section = params.mask
+    yoloe, sam2 = (getattr(section, name) if name in section.methods else None for name in ("yoloe", "sam2"))
+    if yoloe is None and sam2 is None:
+        return {}
+    device, _ = prepare_torch(params.model.device, "float32", job.num_threads)
+    return make_followers(video, yoloe, sam2, section.confidence, device)
+
+
+def mask_settings(section: MaskSection, frame_stride: int) -> MaskSettings:
+    """Take what shapes a mask from the section of the settings."""
+    return MaskSettings(
+        methods=tuple(section.methods),
+        shape=section.shape,
+        margin=section.margin,
+        min_margin=section.min_margin,
+        smoothing=section.smoothing,
+        difference_threshold=section.difference_threshold,
+        global_share=section.global_share,
+        min_confidence=section.min_confidence,
+        frame_stride=frame_stride,
+    )
+
+
+def _hold_back(sheet: Picture, facts: Facts, params: SegmentMasks, job: Job) -> None:
+    """Stop an edit that a person should look at, if the settings say so; its sheet is beside the log then.
+
+    Raises:
+        InputError: see `lib.masks.edit_mask.hold_back`.
+    """
+    beside_log = job.log.with_suffix(".png")  # no log of the rule's: a retry would empty it
+    if params.mask.below_confidence == "hold":
+        write_image(beside_log, sheet)
+        hold_back(facts, str(beside_log), params.clip, params.edit)
+    beside_log.unlink(missing_ok=True)  # not held back: the sheet stands with the mask

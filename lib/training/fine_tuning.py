@@ -32,6 +32,7 @@ def train_lora(
     adapter: Adapter,
     optimizer: Optimizer,
     objective: Objective,
+    *,
     seed: int,
     start_from: Path | None,
     lora_path: Path,

@@ -28,7 +28,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert jobs["train_lora_decouple"] == 2, "of the loose boxes and of the tight masks, for both edits together"
     assert jobs["train_lora_decouple_own"] == 2, "one for each edit"
     assert jobs["segment_masks"] == jobs["segment_masks_shape"] == 2
-    assert jobs["caption"] == 2 and jobs["extract_frames"] == 1
+    assert jobs["caption_edit"] == 2 and jobs["segment_masks"] == 2
+    once = ("extract_frames", "caption_source", "detect_objects", "measure_source")
+    assert [jobs[rule] for rule in once] == [1] * len(once)
     assert jobs["generate"] == jobs["evaluate"] == len(METHODS) * len(EDITS)
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout
@@ -61,7 +63,7 @@ def test_a_new_method_reruns_nothing_that_was_made(finished: Path) -> None:
     """Another way to generate with the same LoRA is generated and evaluated, and nothing else."""
     extra = {"method_presets": {"weak": {"lora_scale": 0.5}}}
     write_settings(finished, {"clips": "clips", "methods": [*METHODS, "weak"], **extra})
-    assert planned_jobs(finished) == {"generate": 2, "evaluate": 2, "report": 1}
+    assert planned_jobs(finished) == {"generate": 2, "measure_source": 1, "evaluate": 2, "report": 1}
     write_settings(finished, {"clips": "clips", "methods": METHODS})
     assert planned_jobs(finished) == {}
 

@@ -2,12 +2,15 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from lib.core.files import file_hash
 from tests.conftest import ROOT
-from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
+from tests.workflow.project import ENVIRONMENT, copy_project, planned_jobs, run_snakemake, write_settings
 
 EVENING = "вечер"  # the demo clip with a reference, and with a name that is not Latin
 TURNING = "turning square"  # a space, and two edits
@@ -40,6 +43,10 @@ def batch(finished: Path) -> Path:
     shutil.rmtree(finished / "clips" / "added", ignore_errors=True)
 
 
+REGENERATED = {"generate": 1, "measure_source": 1, "evaluate": 1, "report": 1}
+"""What a change to one edit's generation leads to: the source's measures are not kept."""
+
+
 def _change(batch: Path, **settings: object) -> None:
     settings["video"] = {"num_frames": 13, **settings.get("video", {})}
     write_settings(batch, {"clips": "clips", **settings})
@@ -70,19 +77,23 @@ def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "rerun"),
     [
-        ({"sampling": {"num_steps": 2, "seed": 5}}, {"generate": 3, "evaluate": 3, "report": 1}),
-        ({"metrics": {"background_dilation": 2}}, {"evaluate": 3, "report": 1}),
+        ({"sampling": {"num_steps": 2, "seed": 5}}, {"generate": 3, "measure_source": 2, "evaluate": 3, "report": 1}),
+        ({"metrics": {"background_dilation": 2}}, {"measure_source": 2, "evaluate": 3, "report": 1}),
         ({"report": {"title": "Mine"}}, {"report": 1}),
         ({"training": {"decouple_steps": 3, "appearance_steps": 4, "rank": 2}},
-         {"train_lora_appearance": 1, "generate": 1, "evaluate": 1, "report": 1}),
-        ({"training": {"decouple_steps": 4, "appearance_steps": 3, "rank": 2}},
-         {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
-        ({"training": {"sigma_shift": 2}},
-         {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
-        ({"training": {"recoloured_copies": 2}},
-         {"encode_source": 2, "train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3,
+         {"train_lora_appearance": 1, "generate": 1, "measure_source": 1, "evaluate": 1,
           "report": 1}),
-        ({"methods": ["mask_lora", "base"]}, {"encode_edit": 3, "generate": 3, "evaluate": 3, "report": 1}),
+        ({"training": {"decouple_steps": 4, "appearance_steps": 3, "rank": 2}},
+         {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "measure_source": 2,
+          "evaluate": 3, "report": 1}),
+        ({"training": {"sigma_shift": 2}},
+         {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "measure_source": 2,
+          "evaluate": 3, "report": 1}),
+        ({"training": {"recoloured_copies": 2}},
+         {"encode_source": 2, "train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3,
+          "measure_source": 2, "evaluate": 3, "report": 1}),
+        ({"methods": ["mask_lora", "base"]}, {"encode_edit": 3, "generate": 3, "measure_source": 2,
+          "evaluate": 3, "report": 1}),
     ],
     ids=["sampling seed", "metric", "title", "appearance steps", "decouple steps", "noise levels", "copies", "method"],
 )  # fmt: skip
@@ -97,22 +108,23 @@ def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(
 def test_changed_prompt_leaves_masks_and_the_clips_lora_alone(batch: Path) -> None:
     """A prompt in edit.yaml is encoded anew and generated from, for its edit only."""
     (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text("prompt: a golden ring\n")
-    assert planned_jobs(batch) == {"encode_edit": 1, "generate": 1, "evaluate": 1, "report": 1}
+    assert planned_jobs(batch) == {"encode_edit": 1, **REGENERATED}
 
 
 def test_own_seed_of_one_edit_regenerates_that_edit(batch: Path) -> None:
     """seed in edit.yaml reaches its edit's generation only."""
     (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text("seed: 9\n")
-    assert planned_jobs(batch) == {"generate": 1, "evaluate": 1, "report": 1}
+    assert planned_jobs(batch) == REGENERATED
 
 
 def test_added_clip_runs_alone(batch: Path) -> None:
-    """One more clip is nine jobs of its own, and the report."""
+    """One more clip is twelve jobs of its own, and the report."""
     shutil.copytree(ROOT / "demo" / "clips" / "star-crossing", batch / "clips" / "added")
     jobs = planned_jobs(batch)
     assert set(jobs.values()) == {1}
     assert set(jobs) == {
-        "extract_frames", "align_edit", "caption", "segment_masks", "encode_source",
+        "extract_frames", "align_edit", "caption_source", "caption_edit", "detect_objects", "segment_masks",
+        "encode_source", "measure_source",
         "encode_edit", "train_lora_decouple", "generate", "evaluate", "report",
     }  # fmt: skip
 
@@ -127,14 +139,19 @@ def test_comment_in_lib_reruns_nothing(batch: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "rerun"),
     [
-        ("generate", {"generate": 3, "evaluate": 3, "report": 1}),
-        ("segment_masks", {"segment_masks": 3, "encode_source": 2, "encode_edit": 3, "train_lora_decouple": 2,
-                           "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
+        ("generate", {"generate": 3, "measure_source": 2, "evaluate": 3, "report": 1}),
+        ("segment_masks", {"detect_objects": 2, "segment_masks": 3, "encode_source": 2, "encode_edit": 3,
+                           "train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "measure_source": 2,
+                           "evaluate": 3, "report": 1}),
+        ("detect_objects", {"detect_objects": 2, "segment_masks": 3, "encode_source": 2, "encode_edit": 3,
+                            "train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "measure_source": 2,
+                            "evaluate": 3, "report": 1}),
+        ("measure_source", {"measure_source": 2, "evaluate": 3, "report": 1}),
     ],
 )  # fmt: skip
 def test_version_bump_reruns_the_stage_and_what_follows(batch: Path, stage: str, rerun: dict[str, int]) -> None:
     """Raising a stage's number in lib/core/provenance.py is how a changed result is announced."""
-    path = batch / "lib" / "provenance.py"
+    path = batch / "lib" / "core" / "provenance.py"
     changed, count = re.subn(rf'("{stage}": )\d+', r"\g<1>1000", path.read_text())
     assert count == 1
     path.write_text(changed)
@@ -148,3 +165,22 @@ def test_lint_and_names(finished: Path) -> None:
     assert (results / "benchmarks" / TURNING / "train_lora_decouple.edit.tsv").exists()
     for log in (results / "logs").rglob("*.log"):
         assert log.read_text().splitlines()[-1].startswith("finished in "), log
+
+
+def test_any_stage_runs_alone_from_a_clip_and_a_rule(finished: Path) -> None:
+    """Under a debugger or not, in one process, with the job's own inputs and params: the same bytes, elsewhere."""
+    alone = [sys.executable, "-m", "lib.stages.alone", "results", TURNING]
+    for words, made in (
+        (["extract_frames"], "source_video.mkv"),
+        (["encode_source"], "encoded/edit.safetensors"),
+        (["generate", "--edit", "gold-ring", "--method", "mask_lora"], "gold-ring/mask_lora/edited.mkv"),
+    ):
+        subprocess.run([*alone, *words, "--into", "elsewhere"], cwd=finished, env=ENVIRONMENT, check=True)
+        expected = file_hash(finished / "results" / TURNING / made)
+        assert file_hash(finished / "elsewhere" / TURNING / made) == expected, made
+    gone = subprocess.run(
+        [*alone, "segment_masks", "--edit", "gold-ring"], cwd=finished, capture_output=True, text=True
+    )
+    assert gone.returncode == 1 and "motion.safetensors" in gone.stderr and "--notemp" in gone.stderr
+    nothing = subprocess.run([*alone, "generate"], **how)  # type: ignore[call-overload]
+    assert nothing.returncode == 1 and "encode_source.edit" in nothing.stderr

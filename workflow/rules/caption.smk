@@ -1,17 +1,16 @@
-# Describe frame 0 of the source and of the edit in words.
-# In: source_video.mkv, first_frame.png. Out: caption.json, caption and prompt of both.
+# Describe frame 0 of a source, once, and of each edit in words.
+# In: source_video.mkv, first_frame.png. Out: caption.json of the clip and of the edit, each with caption and prompt.
 
 
-rule caption:
+rule caption_source:
     input:
-        source="<results>/{clip}/source_video.mkv",
-        edited="<results>/{clip}/{edit}/first_frame.png",
+        picture="<results>/{clip}/source_video.mkv",
     output:
-        captions="<results>/{clip}/{edit}/caption.json",
+        caption="<results>/{clip}/caption.json",
     log:
-        "<logs>/{clip}/{edit}/caption.log",
+        "<logs>/{clip}/caption_source.log",
     benchmark:
-        "<benchmarks>/{clip}/{edit}/caption.tsv"
+        "<benchmarks>/{clip}/caption_source.tsv"
     conda:
         "../../envs/caption.yaml"
     threads: 1
@@ -20,11 +19,27 @@ rule caption:
         attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
-        settings=settings_of("caption.model", "caption.task", "caption.num_beams", "caption.max_new_tokens"),
-        trigger_word=SETTINGS.caption.trigger_word,
-        machine=settings_of("model.device", "model.download"),
+        title=titled("caption source"),
         version=STAGE_VERSIONS["caption"],
+        caption=SETTINGS.caption.only("model", "task", "num_beams", "max_new_tokens", "trigger_word"),
+        model=SETTINGS.model.only("device", "download"),
     message:
-        "caption: {wildcards.clip}, {wildcards.edit}"
+        "{params.title}"
     script:
         "../scripts/caption.py"
+
+
+use rule caption_source as caption_edit with:
+    input:
+        picture="<results>/{clip}/{edit}/first_frame.png",
+    output:
+        caption="<results>/{clip}/{edit}/caption.json",
+    log:
+        "<logs>/{clip}/{edit}/caption_edit.log",
+    benchmark:
+        "<benchmarks>/{clip}/{edit}/caption_edit.tsv"
+    params:
+        title=titled("caption edit"),
+        version=STAGE_VERSIONS["caption"],
+        caption=SETTINGS.caption.only("model", "task", "num_beams", "max_new_tokens", "trigger_word"),
+        model=SETTINGS.model.only("device", "download"),

@@ -1,11 +1,12 @@
 # Run the VAE, text and image encoders once.
 # In: source_video.mkv, masks, captions, aligned edited frames. Out: encoded/MASK.safetensors of the clip and of the edit.
+ENCODERS = SETTINGS.model.only("name", "family", "dtype", "device", "download", "memory")
 
 
 rule encode_source:
     input:
         video="<results>/{clip}/source_video.mkv",
-        captions=captions_of_clip,
+        caption="<results>/{clip}/caption.json",
         masks=masks_of_clip,
     output:
         encoded="<results>/{clip}/encoded/{mask}.safetensors",
@@ -22,13 +23,14 @@ rule encode_source:
         attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
-        settings=settings_of("model.name", "model.family", "model.dtype", "training.recoloured_copies"),
-        windows=windows_of,
-        trigger_word=SETTINGS.caption.trigger_word,
-        machine=settings_of("model.device", "model.download", "model.memory"),
+        title=titled("encode source"),
         version=STAGE_VERSIONS["encode"],
+        model=ENCODERS,
+        training=SETTINGS.training.only("recoloured_copies"),
+        caption=SETTINGS.caption.only("trigger_word"),
+        own=lambda wildcards: dict(windows=windows_of(wildcards), mask_kind=wildcards.mask),
     message:
-        "encode source: {wildcards.clip}, {wildcards.mask}"
+        "{params.title}"
     script:
         "../scripts/encode_source.py"
 
@@ -36,8 +38,8 @@ rule encode_source:
 use rule encode_source as encode_source_own with:
     input:
         video="<results>/{clip}/source_video.mkv",
-        captions=captions_of_clip,
-        masks=lambda wildcards: [mask_of_edit(wildcards)],
+        caption="<results>/{clip}/caption.json",
+        masks=of_clip_and_edit(lambda clip, edit, wildcards: [LAYOUT.mask(clip, edit, wildcards.mask)]),
     output:
         encoded="<results>/{clip}/{edit}/encoded/source_{mask}.safetensors",
         provenance="<results>/{clip}/{edit}/encoded/source_{mask}.json",
@@ -45,8 +47,6 @@ use rule encode_source as encode_source_own with:
         "<logs>/{clip}/{edit}/encode_source_own.{mask}.log",
     benchmark:
         "<benchmarks>/{clip}/{edit}/encode_source_own.{mask}.tsv"
-    message:
-        "encode source: {wildcards.clip}, {wildcards.edit} alone, {wildcards.mask}"
 
 
 rule encode_edit:
@@ -55,8 +55,10 @@ rule encode_edit:
         facts="<results>/{clip}/source_video.json",
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references="<results>/{clip}/{edit}/references",
-        captions="<results>/{clip}/{edit}/caption.json",
-        mask=mask_of_edit,
+        caption=lambda wildcards: (
+            [] if edit_of(wildcards).prompt else f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/caption.json"
+        ),
+        mask=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.mask(clip, edit, wildcards.mask)),
     output:
         encoded="<results>/{clip}/{edit}/encoded/{mask}.safetensors",
         provenance="<results>/{clip}/{edit}/encoded/{mask}.json",
@@ -72,21 +74,19 @@ rule encode_edit:
         attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
-        settings=settings_of(
-            "model.name",
-            "model.family",
-            "model.dtype",
-            "mask.correct_edited",
-            "sampling.negative_prompt",
-            "sampling.image_context",
-        ),
-        window=lambda wildcards: windows_of(wildcards)[0][1],
-        reference_sample=lambda wildcards: SETTINGS.training.reference_sample if edit_of(wildcards).references else None,
-        own_prompt=lambda wildcards: edit_of(wildcards).prompt,
-        trigger_word=SETTINGS.caption.trigger_word,
-        machine=settings_of("model.device", "model.download", "model.memory"),
+        title=titled("encode edit"),
         version=STAGE_VERSIONS["encode"],
+        model=ENCODERS,
+        mask=SETTINGS.mask.only("correct_edited"),
+        sampling=SETTINGS.sampling.only("negative_prompt", "image_context"),
+        caption=SETTINGS.caption.only("trigger_word"),
+        own=lambda wildcards: dict(
+            mask_kind=wildcards.mask,
+            reference_sample=SETTINGS.training.reference_sample if edit_of(wildcards).references else None,
+            window=windows_of(wildcards)[0][1],
+            own_prompt=edit_of(wildcards).prompt,
+        ),
     message:
-        "encode edit: {wildcards.clip}, {wildcards.edit}, {wildcards.mask}"
+        "{params.title}"
     script:
         "../scripts/encode_edit.py"

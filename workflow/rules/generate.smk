@@ -2,17 +2,38 @@
 # In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
 
 
+def sampling_of(wildcards):
+    """How an edit is generated: as the method says, else the edit, else the run."""
+    edit, method = edit_of(wildcards), method_of(wildcards)
+    of_run = SETTINGS.sampling.only("shift", "feather", "seed")
+    of_method = method.only("num_steps", "guidance", "cache_threshold", "lora_scale", "lock_latents", "composite")
+    of_edit = {"seed": edit.seed, "lora_scale": edit.lora_scale}
+    chosen = {**of_run, **SETTINGS.sampling.only(*of_method)}
+    for given in (of_edit, of_method):
+        chosen |= {key: value for key, value in given.items() if value is not None}
+    return chosen
+
+
+def mask_name_of(wildcards):
+    """What the mask that a method generates with is called."""
+    return LAYOUT.mask_name(method_of(wildcards).generate_mask)
+
+
 rule generate:
     input:
-        encoded=encoded_of,
-        lora=lora_of,
+        encoded=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.encoded(clip, edit, method_of(wildcards))),
+        lora=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.lora(clip, edit, method_of(wildcards)) or []),
         first_frame="<results>/{clip}/{edit}/first_frame.png",
-        mask=mask_of_method,
+        mask=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.mask(clip, edit, mask_name_of(wildcards))),
         video="<results>/{clip}/source_video.mkv",
         facts="<results>/{clip}/source_video.json",
     output:
         video="<results>/{clip}/{edit}/{method}/edited.mp4",
-        lossless=lossless("<results>/{clip}/{edit}/{method}/edited.mkv"),
+        lossless=(
+            "<results>/{clip}/{edit}/{method}/edited.mkv"
+            if SETTINGS.video.keep_lossless
+            else temp("<results>/{clip}/{edit}/{method}/edited.mkv")
+        ),
         provenance="<results>/{clip}/{edit}/{method}/edited.json",
     log:
         "<logs>/{clip}/{edit}/{method}/generate.log",
@@ -26,28 +47,14 @@ rule generate:
         attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
-        settings=settings_of(
-            "model.name",
-            "model.family",
-            "model.dtype",
-            "model.weights",
-            "sampling.shift",
-            "sampling.feather",
-            "mask.correct_edited",
-        ),
-        lora_scale=lora_scale_of,
-        lock_latents=of_method("lock_latents"),
-        composite=of_method("composite"),
-        num_steps=of_method("num_steps"),
-        guidance=of_method("guidance"),
-        cache_threshold=of_method("cache_threshold"),
-        mask_kind=lambda wildcards: known_mask(METHODS[wildcards.method].generate_mask),
-        windows=windows_of,
-        seed=lambda wildcards: (SETTINGS.sampling.seed if edit_of(wildcards).seed is None else edit_of(wildcards).seed),
-        crf=SETTINGS.video.crf,
-        machine=settings_of("model.device", "model.download", "model.memory"),
+        title=titled("generate"),
         version=STAGE_VERSIONS["generate"],
+        model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory"),
+        sampling=sampling_of,
+        mask=SETTINGS.mask.only("correct_edited"),
+        video=SETTINGS.video.only("crf"),
+        own=lambda wildcards: dict(windows=windows_of(wildcards), mask_kind=mask_name_of(wildcards)),
     message:
-        "generate: {wildcards.clip}, {wildcards.edit}, {wildcards.method}"
+        "{params.title}"
     script:
         "../scripts/generate.py"

@@ -20,17 +20,12 @@ rule extract_frames:
         tmpdir=TMPDIR,
         attempt=attempt_of,
     params:
-        settings=settings_of(
-            "video.width",
-            "video.height",
-            "video.start",
-            "video.stride",
-        ),
-        num_frames=lambda wildcards: len(clip_of(wildcards).indices),
-        crf=SETTINGS.video.crf,
+        title=titled("extract frames"),
         version=STAGE_VERSIONS["extract_frames"],
+        video=SETTINGS.video.only("width", "height", "start", "stride", "crf"),
+        own=lambda wildcards: dict(num_frames=len(clip_of(wildcards).indices)),
     message:
-        "extract frames: {wildcards.clip}"
+        "{params.title}"
     script:
         "../scripts/extract_frames.py"
 
@@ -54,9 +49,10 @@ rule align_edit:
         tmpdir=TMPDIR,
         attempt=attempt_of,
     params:
-        indices=lambda wildcards: [index for index, _ in edit_of(wildcards).references],
+        title=titled("align edit"),
         version=STAGE_VERSIONS["align_edit"],
+        own=lambda wildcards: dict(indices=[index for index, _ in edit_of(wildcards).references]),
     message:
-        "align edit: {wildcards.clip}, {wildcards.edit}"
+        "{params.title}"
     script:
         "../scripts/align_edit.py"

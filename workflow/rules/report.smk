@@ -20,12 +20,12 @@ rule report:
         tmpdir=TMPDIR,
         attempt=attempt_of,
     params:
-        expected=EXPECTED,
-        problems=PROBLEMS,
-        title=SETTINGS.report.title,
+        title="report",
         version=STAGE_VERSIONS["report"],
+        report=SETTINGS.report.only("title"),
+        own=dict(expected=EXPECTED, problems=PROBLEMS),
     message:
-        "report"
+        "{params.title}"
     script:
         "../scripts/report.py"
 
@@ -38,12 +38,16 @@ onsuccess:
 onerror:
     end(reported=False)
     # The report rule waits for every edit; when one failed, the page is written from what there is.
-    from lib.report.page import write_report  # here: pandas would slow every start
-    from lib.report.table import write_metrics_table  # here: pandas would slow every start
+    from lib.stages.report import write_all  # here: pandas would slow every start
 
-    results = Path(SETTINGS.results)
-    write_metrics_table(results, EXPECTED, results / "metrics.csv")
-    write_report(
-        results, EXPECTED, PROBLEMS, SETTINGS.report.title, package_versions(), results / "report" / "index.html"
-    )
+    write_all(Path(SETTINGS.results), EXPECTED, PROBLEMS, SETTINGS.report.title)
     show_where()
+
+
+def show_where():
+    """Print where the report lies, and again what was left out."""
+    print(f"\nReport: {(Path(SETTINGS.results) / 'report' / 'index.html').resolve()}", file=sys.stderr)
+    if BATCH.problems:
+        print(
+            f"{len(BATCH.problems)} input problems: some clips or edits were left out, see the report.", file=sys.stderr
+        )

@@ -1,24 +1,26 @@
 # Fine-tune a LoRA on one clip; where an edit has references, continue it on them.
 # In: encoded/MASK.safetensors. Out: lora/MASK/decouple.safetensors of the clip, appearance.safetensors of the edit.
-
-TRAINING = settings_of(
-    "model.name",
-    "model.family",
-    "model.dtype",
-    "model.weights",
-    "training.rank",
-    "training.alpha",
-    "training.layers",
-    "training.decay_share",
-    "training.beta1",
-    "training.beta2",
-    "training.weight_decay",
-    "training.gradient_clip",
-    "training.sigma_shift",
-    "training.region_weight",
-    "training.seed",
+DENOISER = SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory")
+TRAINING = SETTINGS.training.only(
+    "rank",
+    "alpha",
+    "layers",
+    "decay_share",
+    "beta1",
+    "beta2",
+    "weight_decay",
+    "gradient_clip",
+    "sigma_shift",
+    "region_weight",
+    "seed",
 )
 TRAINING["recoloured_share"] = SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 0.0
+
+
+def appearance_steps(wildcards):
+    """Steps of stage 2: more where there is more to learn."""
+    more = SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1)
+    return SETTINGS.training.appearance_steps + more
 
 
 rule train_lora_decouple:
@@ -40,17 +42,18 @@ rule train_lora_decouple:
         attempt=attempt_of,
         gpu=NUM_GPUS,
     params:
-        stage="decouple",
-        settings={
-            **TRAINING,
-            "learning_rate": SETTINGS.training.learning_rate,
-        },
-        # A longer clip has more to learn: as many steps for each of its windows.
-        num_steps=lambda wildcards: SETTINGS.training.decouple_steps * len(windows_of(wildcards)),
-        machine=settings_of("model.device", "model.download", "model.memory"),
+        title=titled("train LoRA, decouple"),
         version=STAGE_VERSIONS["train_lora"],
+        model=DENOISER,
+        training={**TRAINING, "learning_rate": SETTINGS.training.learning_rate},
+        own=lambda wildcards: dict(
+            # A longer clip has more to learn: as many steps for each of its windows.
+            num_steps=SETTINGS.training.decouple_steps * len(windows_of(wildcards)),
+            references_share=0.0,
+            reference_draws=1,
+        ),
     message:
-        "train LoRA, decouple: {wildcards.clip}, {wildcards.mask}"
+        "{params.title}"
     script:
         "../scripts/train_lora.py"
 
@@ -66,18 +69,15 @@ use rule train_lora_decouple as train_lora_decouple_own with:
         "<logs>/{clip}/{edit}/train_lora_decouple_own.{mask}.log",
     benchmark:
         "<benchmarks>/{clip}/{edit}/train_lora_decouple_own.{mask}.tsv"
-    message:
-        "train LoRA, decouple: {wildcards.clip}, {wildcards.edit} alone, {wildcards.mask}"
 
 
 use rule train_lora_decouple as train_lora_appearance with:
     input:
-        source=source_of_lora,
+        source=lambda wildcards: LAYOUT.source_of_lora(wildcards.clip, wildcards.edit, wildcards.lora),
         edit=lambda wildcards: (
-            f"{SETTINGS.results}/{wildcards.clip}/{wildcards.edit}/encoded/"
-            f"{wildcards.lora.removeprefix('own_')}.safetensors"
+            f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/encoded/{wildcards.lora.removeprefix(OWN)}.safetensors"
         ),
-        lora=lambda wildcards: stage_1_lora(wildcards.clip, wildcards.edit, wildcards.lora),
+        lora=lambda wildcards: LAYOUT.stage_1_lora(wildcards.clip, wildcards.edit, wildcards.lora),
     output:
         lora="<results>/{clip}/{edit}/lora/{lora}/appearance.safetensors",
         curve="<results>/{clip}/{edit}/lora/{lora}/appearance.jsonl",
@@ -87,16 +87,15 @@ use rule train_lora_decouple as train_lora_appearance with:
     benchmark:
         "<benchmarks>/{clip}/{edit}/train_lora_appearance.{lora}.tsv"
     params:
-        stage="appearance",
-        settings={
+        title=titled("train LoRA, appearance"),
+        version=STAGE_VERSIONS["train_lora"],
+        model=DENOISER,
+        training={
             **TRAINING,
             "learning_rate": SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate,
-            "references_share": 1 - SETTINGS.training.appearance_source_share,
-            "training.reference_draws": SETTINGS.training.reference_draws,
         },
-        num_steps=lambda wildcards: SETTINGS.training.appearance_steps
-        + SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1),
-        machine=settings_of("model.device", "model.download", "model.memory"),
-        version=STAGE_VERSIONS["train_lora"],
-    message:
-        "train LoRA, appearance: {wildcards.clip}, {wildcards.edit}, {wildcards.lora}"
+        own=lambda wildcards: dict(
+            num_steps=appearance_steps(wildcards),
+            references_share=1 - SETTINGS.training.appearance_source_share,
+            reference_draws=SETTINGS.training.reference_draws,
+        ),

@@ -11,11 +11,13 @@ import pytest
 import torch
 
 from lib.batch.activity import find_stage_files, read_failures, read_running, settle_killed
+from lib.config.sections import ModelSection
 from lib.core.errors import InputError, InterruptionError, Problem
 from lib.core.failures import KILLED, Kind, failure_path, kind_of, ran_out_of_memory, read_failure, write_failure
 from lib.core.marks import mark_path
+from lib.stages.job import Job
 from lib.stages.log import stage_log
-from lib.stages.model import load_stage_model
+from lib.stages.model import load_transformer
 from tests.conftest import ROOT, TINY_WAN
 
 PROBLEM = Problem("file.png", "a cat", "a dog")
@@ -123,15 +125,8 @@ def test_a_stage_is_seen_at_work_and_known_when_it_is_stopped_or_killed(tmp_path
 def test_an_attempt_after_one_without_memory_takes_mode_low(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A real failure beside the log: the next attempt streams its weights and says so; another kind changes nothing."""
     log = tmp_path / "train.log"
-    settings = {
-        "model.name": str(TINY_WAN),
-        "model.family": "wan",
-        "model.device": "cpu",
-        "model.dtype": "float32",
-        "model.memory": "auto",
-        "model.download": False,
-    }
+    section = ModelSection(name=str(TINY_WAN), device="cpu", dtype="float32")
     for error, mode in ((torch.OutOfMemoryError("CUDA out of memory"), "low"), (OSError("no route"), "fast")):
         write_failure(log, kind_of(error), str(error), 1, [])
-        load_stage_model(settings, {"transformer"}, 1, (1, 16, 2, 8, 8), training=True, log=str(log))
+        load_transformer(section, Job(log, 1), latents_shape=(1, 16, 2, 8, 8), training=True)
         assert f"memory mode {mode}" in capsys.readouterr().out

@@ -43,7 +43,7 @@ def test_encoded_tensors_survive_the_file(tiny_wan: VideoModel, edit_mask: np.nd
     save_encoded(edit, tmp_path / "edit.safetensors")
     paths = (tmp_path / "source.safetensors", tmp_path / "edit.safetensors")
     samples = load_samples(*paths, torch.device("cpu"))
-    (clip,), references = samples["source"], samples["reference"]
+    (clip,), references = samples.source, samples.references
     assert clip.latents.shape[2] == 3
     assert [sample.latents.shape[2] for sample in references] == [1, 1]
     assert torch.equal(references[0].latents, edit["reference_00004"]["latents"])
@@ -63,13 +63,13 @@ def test_recoloured_copies_go_with_the_source(tiny_wan: VideoModel, edit_mask: n
     save_encoded(_encode_edit(tiny_wan, edit_mask, "edit", {4: source[4]}), tmp_path / "edit.safetensors")
     cpu = torch.device("cpu")
     alone = load_samples(tmp_path / "source.safetensors", None, cpu)
-    assert torch.equal(alone["source"][0].latents, plain["latents"])
-    assert [len(of_kind) for of_kind in alone.values()] == [1, 2, 0]
+    assert torch.equal(alone.source[0].latents, plain["latents"])
+    assert alone.counts == (1, 2, 0)
     both = load_samples(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", cpu)
     assert largest_batch(tmp_path / "source.safetensors", None, 4) == (1, 16, 3, 6, 8)
     assert largest_batch(tmp_path / "source.safetensors", tmp_path / "edit.safetensors", 4) == (4, 16, 1, 6, 8)
-    assert [len(of_kind) for of_kind in both.values()] == [1, 2, 1]
-    assert both["reference"][0].latents.shape[2] == 1
+    assert both.counts == (1, 2, 1)
+    assert both.references[0].latents.shape[2] == 1
 
 
 def test_windows_of_a_long_clip_are_samples_of_their_own(
@@ -84,7 +84,7 @@ def test_windows_of_a_long_clip_are_samples_of_their_own(
         assert all(torch.equal(encoded[again][key], tensor) for key, tensor in second[name].items())
     save_encoded(encoded, tmp_path / "source.safetensors")
     samples = load_samples(tmp_path / "source.safetensors", None, torch.device("cpu"))
-    assert [len(of_kind) for of_kind in samples.values()] == [2, 2, 0]
+    assert samples.counts == (2, 2, 0)
     edited, references = 255 - source[0], {3: 255 - source[3], 7: 255 - source[7]}
     how = ("a cat", "", "edit", "placed")
     edit = encode_edit(tiny_wan, source, edited, references, edit_mask, *how, window=5)

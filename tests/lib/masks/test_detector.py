@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from demo.world.random_scenes import random_scene
 from demo.world.rendering import render
 from demo.world.truth import figure_boxes
 from lib.core.errors import InputError
+from lib.core.files import read_json, write_json
 from lib.masks.detector import detect_objects, load_detector
-from lib.masks.object_links import Detection
+from lib.masks.object_links import Detection, detections_as_json, detections_from_json, of_classes
 from lib.masks.ultralytics_setup import configure_ultralytics, provide_nms_without_torchvision
 
 DETECTOR_FOLDER = Path(__file__).parents[3] / "demo/models/yolo11-tiny"
@@ -89,12 +91,27 @@ def test_no_state_passes_from_one_video_to_the_next(detector: Any) -> None:
 
 
 def test_classes_limit_what_is_found(detector: Any) -> None:
-    """Only the classes asked for come back, and an unknown one is an error that suggests the nearest."""
+    """Only the classes asked for are kept, and an unknown one is an error that suggests the nearest."""
     video, _ = render(demo_clips()[0].scene)
-    detections = detect_objects(detector, video[:6], confidence=0.1, device=CPU, classes=["star"])
-    assert {one.class_name for one in detections} == {"star"}
+    known = list(detector.names.values())
+    detections = detect_objects(detector, video[:6], confidence=0.1, device=CPU)
+    kept = of_classes(detections, ["star"], known)
+    assert kept and kept == [one for one in detections if one.class_name == "star"]
+    assert of_classes(detections, [name for name in known if name != "star"], known) != detections
+    assert of_classes(detections, None, known) == detections
     with pytest.raises(InputError, match="'star'"):
-        detect_objects(detector, video[:1], confidence=0.1, device=CPU, classes=["stars"])
+        of_classes(detections, ["stars"], known)
+
+
+def test_detections_survive_their_file_to_the_last_digit(detector: Any, tmp_path: Path) -> None:
+    """What segmentation reads is what detection saw: masks must not depend on a file between them."""
+    video, _ = render(demo_clips()[0].scene)
+    detections = detect_objects(detector, video[:3], confidence=0.1, device=CPU)
+    write_json(tmp_path / "objects.json", detections_as_json(detections))
+    read = detections_from_json(read_json(tmp_path / "objects.json"))
+    assert detections and [replace(one, box=None) for one in read] == [replace(one, box=None) for one in detections]
+    for one, other in zip(read, detections, strict=True):
+        np.testing.assert_array_equal(one.box, other.box)
 
 
 def test_checkpoint_of_ultralytics_loads(detector: Any, tmp_path: Path) -> None:

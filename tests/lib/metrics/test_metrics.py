@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
-from transformers import AutoProcessor, CLIPConfig, CLIPModel
+from transformers import CLIPConfig
 
 from lib.metrics.background import background_psnr, background_ssim, dilate_mask, ssim_map
 from lib.metrics.motion import measure_motion, motion_error, warp_error
 from lib.metrics.per_frame import mean_score
-from lib.metrics.similarity import clip_score, embed_frames, input_similarity, temporal_consistency
+from lib.metrics.similarity import (
+    ClipEncoder,
+    clip_score,
+    embed_frames,
+    input_similarity,
+    load_clip,
+    temporal_consistency,
+)
 from lib.metrics.video import difference_video, evaluate_video
 
 FRAMES, HEIGHT, WIDTH = 4, 48, 64
@@ -194,19 +201,19 @@ def test_difference_video_is_amplified_and_clipped() -> None:
     assert difference_video(output, source)[0, :, :, 0].tolist() == [[40, 40, 255], [0, 0, 0]]
 
 
-def tiny_clip() -> tuple[CLIPModel, object]:
-    """Return the demo's CLIP and its processor."""
+def tiny_clip() -> ClipEncoder:
+    """Return the demo's CLIP."""
     if not (TINY_CLIP / "config.json").exists():
         pytest.skip("demo/models/clip-tiny has not been made")
-    return CLIPModel.from_pretrained(TINY_CLIP).eval(), AutoProcessor.from_pretrained(TINY_CLIP)
+    return load_clip(str(TINY_CLIP), torch.device("cpu"), download=False)
 
 
 def test_embeddings_have_unit_length_whatever_the_batch(source: np.ndarray) -> None:
     """One row per frame, the same for batches of 1 and 3, and different for different frames."""
-    model, processor = tiny_clip()
-    embeddings = embed_frames(source, model, processor, "cpu", 3)
-    assert isinstance(model.config, CLIPConfig) and embeddings.shape == (FRAMES, model.config.projection_dim)
+    clip = tiny_clip()
+    embeddings = embed_frames(source, clip, 3)
+    assert isinstance(clip.model.config, CLIPConfig) and embeddings.shape == (FRAMES, clip.model.config.projection_dim)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(embed_frames(source, model, processor, "cpu", 1), embeddings, atol=1e-5)
-    brighter = embed_frames(255 - source, model, processor, "cpu", 4)
+    np.testing.assert_allclose(embed_frames(source, clip, 1), embeddings, atol=1e-5)
+    brighter = embed_frames(255 - source, clip, 4)
     assert (input_similarity(brighter, embeddings)[0] or 0) < 0.9999

@@ -135,8 +135,8 @@ def write_edit(
     overlay = draw_video(num_frames, size, (200, 140, 40)) // 2 + 60
     write_viewable(folder / "edit_mask_overlay.mp4", overlay, times(num_frames), crf=18)
     source_prompt = f"p3rs0n, A grey disc moves through {clip}."
-    captions = {"source": {"prompt": source_prompt}, "edited": {"prompt": f"p3rs0n, A red disc, {edit}."}}
-    write_json(folder / "caption.json", captions)
+    write_json(folder.parent / "caption.json", {"prompt": source_prompt})
+    write_json(folder / "caption.json", {"prompt": f"p3rs0n, A red disc, {edit}."})
     write_log(results, f"{clip}/{edit}/segment_masks", "finished in 4.2 s")
 
 

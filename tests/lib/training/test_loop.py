@@ -45,11 +45,16 @@ def sample_of(model: VideoModel, seed: int) -> Sample:
     return Sample(latents, conditioning)
 
 
+def files_of(lora: Path, curve: Path, start_from: Path | None = None, training: str = TRAINING) -> dict[str, Any]:
+    """What a training is told beside its model and samples."""
+    return {"seed": 7, "start_from": start_from, "lora_path": lora, "curve_path": curve, "training": training}
+
+
 def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
     curve = folder / "curve.jsonl"
     samples = [sample_of(model, 1)]
     lora = folder / "lora.safetensors"
-    train_lora(model, samples, [(0,)] * num_steps, ADAPTER, OPTIMIZER, OBJECTIVE, 7, None, lora, curve, TRAINING)
+    train_lora(model, samples, [(0,)] * num_steps, ADAPTER, OPTIMIZER, OBJECTIVE, **files_of(lora, curve))
     return [json.loads(line)["loss"] for line in curve.read_text().splitlines()]
 
 
@@ -82,8 +87,8 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
     _losses(tiny_wan, tmp_path, num_steps=2)
     fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     stage_1, stage_2 = tmp_path / "lora.safetensors", tmp_path / "second.safetensors"
-    files = (stage_1, stage_2, tmp_path / "second.jsonl")
-    train_lora(fresh, [sample_of(fresh, 1)], [], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files, TRAINING)
+    files = files_of(stage_2, tmp_path / "second.jsonl", start_from=stage_1)
+    train_lora(fresh, [sample_of(fresh, 1)], [], ADAPTER, OPTIMIZER, OBJECTIVE, **files)
     weights = load_file(stage_1)
     assert weights.keys() == load_file(stage_2).keys()
     assert all(torch.equal(load_file(stage_2)[name], weight) for name, weight in weights.items())
@@ -212,8 +217,8 @@ def test_bfloat16_base_trains_a_float32_adapter(tmp_path: Path) -> None:
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.bfloat16)
     sample = sample_of(model, 1)
     conditioning = {**sample.conditioning, "prompt_embeds": sample.conditioning["prompt_embeds"].bfloat16()}
-    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
-    train_lora(model, [Sample(sample.latents, conditioning)], [(0,)] * 20, ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+    files = files_of(tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
+    train_lora(model, [Sample(sample.latents, conditioning)], [(0,)] * 20, ADAPTER, OPTIMIZER, OBJECTIVE, **files)
     losses = [json.loads(line)["loss"] for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert sum(losses[-5:]) < sum(losses[:5])
     assert {tensor.dtype for tensor in load_file(tmp_path / "lora.safetensors").values()} == {torch.float32}
@@ -225,9 +230,9 @@ def test_loss_that_is_no_number_stops_with_advice(tiny_wan: VideoModel, tmp_path
     """A run that has gone astray is not carried on, and leaves no LoRA behind."""
     sample = sample_of(tiny_wan, 1)
     broken = Sample(sample.latents * float("inf"), sample.conditioning)
-    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    files = files_of(tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
     with pytest.raises(InputError, match="training.learning_rate: found a loss of nan at step 1"):
-        train_lora(tiny_wan, [broken], [(0,)], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+        train_lora(tiny_wan, [broken], [(0,)], ADAPTER, OPTIMIZER, OBJECTIVE, **files)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -240,8 +245,8 @@ def test_a_heavier_region_counts_more_in_the_loss(tiny_wan: VideoModel, tmp_path
     first = {}
     for weight in (1e-9, 1.0, 3.0):
         fresh = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
-        files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
-        train_lora(fresh, [sample], [(0,)], ADAPTER, OPTIMIZER, replace(OBJECTIVE, region_weight=weight), 7, *files)
+        files = files_of(tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
+        train_lora(fresh, [sample], [(0,)], ADAPTER, OPTIMIZER, replace(OBJECTIVE, region_weight=weight), **files)
         first[weight] = json.loads((tmp_path / "curve.jsonl").read_text())["loss"]
     outside = first[1e-9]
     inside = 3 * first[1.0] - 2 * outside
@@ -266,9 +271,9 @@ def _train(folder: Path, stop_at: int | None = None, training: str = TRAINING) -
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     samples = _StopsAt([sample_of(model, 1), sample_of(model, 2)])
     samples.countdown = stop_at or 0
-    files = (None, folder / "lora.safetensors", folder / "curve.jsonl", training)
+    files = files_of(folder / "lora.safetensors", folder / "curve.jsonl", training=training)
     optimizer = replace(OPTIMIZER, decay_share=0.5)
-    train_lora(model, samples, [(0,), (1,)] * 4, ADAPTER, optimizer, OBJECTIVE, 7, *files)
+    train_lora(model, samples, [(0,), (1,)] * 4, ADAPTER, optimizer, OBJECTIVE, **files)
     return (folder / "lora.safetensors").read_bytes()
 
 
@@ -314,9 +319,9 @@ def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pyte
     model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
     sample = sample_of(model, 1)
     broken = Sample(sample.latents * float("nan"), sample.conditioning)  # ends the run as abruptly as a kill
-    files = (None, tmp_path / "lora.safetensors", tmp_path / "curve.jsonl", TRAINING)
+    files = files_of(tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
     with pytest.raises(InputError, match="at step 5"):
-        train_lora(model, [sample, broken], [(0,)] * 4 + [(1,)], ADAPTER, OPTIMIZER, OBJECTIVE, 7, *files)
+        train_lora(model, [sample, broken], [(0,)] * 4 + [(1,)], ADAPTER, OPTIMIZER, OBJECTIVE, **files)
     with safe_open(tmp_path / ".lora.state.safetensors", framework="pt") as opened:
         curve = json.loads(opened.metadata()["state"])["curve"]
         weights = {name: opened.get_tensor(name) for name in opened.keys() if name.startswith("parameter")}  # noqa: SIM118

@@ -60,11 +60,13 @@ def test_the_lines_that_halve_a_checkpoint_keep_every_bit(tmp_path: Path, monkey
 def test_a_stage_asks_for_files_side_by_side_in_time() -> None:
     """diffusers reads the wish once, at its import: nothing that a stage imports may bring it before."""
     code = (
-        "from lib.stages.model import load_stage_model\n"
+        "from pathlib import Path\n"
+        "from lib.config.sections import ModelSection\n"
+        "from lib.stages.job import Job\n"
+        "from lib.stages.model import load_transformer\n"
         "import lib.diffusion.encoding, lib.diffusion.generation, lib.training.lora, lib.training.loop\n"
-        f"settings = {{'model.name': '{TINY_WAN}', 'model.family': 'wan', 'model.device': 'cpu',"
-        "'model.dtype': 'float32', 'model.download': False}\n"
-        "load_stage_model(settings, {'transformer'}, 1, (1, 16, 2, 8, 8))\n"
+        f"section = ModelSection(name='{TINY_WAN}', device='cpu', dtype='float32')\n"
+        "load_transformer(section, Job(Path('none.log'), 1), latents_shape=(1, 16, 2, 8, 8), training=False)\n"
         "import diffusers.models.modeling_utils as utils\n"
         "assert utils.HF_ENABLE_PARALLEL_LOADING"
     )

@@ -1,0 +1,71 @@
+"""Where a run's results lie, and which of them an edited video is made from.
+
+Rules name what they write by patterns; what they read and cannot be named by a pattern is named here.
+"""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from lib.config.methods import MethodSection
+from lib.config.sections import MaskKind, MaskShape
+from lib.inputs.clips import Clip
+from lib.inputs.edits import Edit
+from lib.inputs.lora_files import reused_lora
+
+OWN = "own_"  # begins the name of a LoRA that is an edit's own
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The results of a run.
+
+    Attributes:
+        results: the results folder.
+        shape: of the run's masks, which are called `edit` in results.
+        decouple_lora: the config's pattern of LoRAs of an earlier run.
+    """
+
+    results: str
+    shape: MaskShape
+    decouple_lora: str | None
+
+    def folder(self, *names: str) -> str:
+        """Return the folder of a clip, of its edit, or of a method of that."""
+        return "/".join((self.results, *names))
+
+    def mask_name(self, kind: MaskKind) -> str:
+        """Return what a kind of mask is called in results."""
+        return "edit" if kind == self.shape else kind
+
+    def mask(self, clip: Clip, edit: Edit, name: str) -> str:
+        """Return the mask that a kind is drawn from; a user's own mask has only one shape."""
+        is_shape = name in get_args(MaskShape) and not edit.user_masks
+        folder = self.folder(clip.name, edit.name)
+        return f"{folder}/masks/{name}.mkv" if is_shape else f"{folder}/edit_mask.mkv"
+
+    def encoded(self, clip: Clip, edit: Edit, method: MethodSection) -> str:
+        """Return what a method generates an edit from."""
+        return f"{self.folder(clip.name, edit.name)}/encoded/{self.mask_name(method.generate_mask)}.safetensors"
+
+    def lora(self, clip: Clip, edit: Edit, method: MethodSection) -> str | None:
+        """Return the LoRA that a method generates an edit with: that of stage 2 if it has references, or of stage 1."""
+        if method.train_mask is None:
+            return None
+        own = not method.shared_lora and len(clip.edits) > 1
+        name = f"{OWN if own else ''}{self.mask_name(method.train_mask)}"
+        if edit.references and method.references:
+            return f"{self.folder(clip.name, edit.name)}/lora/{name}/appearance.safetensors"
+        return self.stage_1_lora(clip.name, edit.name, name)
+
+    def stage_1_lora(self, clip: str, edit: str, name: str) -> str:
+        """Return the LoRA of stage 1: the edit's own, one of an earlier run, or the clip's."""
+        if name.startswith(OWN):
+            return f"{self.folder(clip, edit)}/lora/{name}/decouple.safetensors"
+        reused = reused_lora(self.decouple_lora, clip, name)
+        return str(reused) if reused else f"{self.folder(clip)}/lora/{name}/decouple.safetensors"
+
+    def source_of_lora(self, clip: str, edit: str, name: str) -> str:
+        """Return what stage 1 of a LoRA was trained on, which stage 2 repeats."""
+        if name.startswith(OWN):
+            return f"{self.folder(clip, edit)}/encoded/source_{name.removeprefix(OWN)}.safetensors"
+        return f"{self.folder(clip)}/encoded/{name}.safetensors"

@@ -1,0 +1,90 @@
+"""Encode what an edit is generated from, and its references for stage 2."""
+
+from pathlib import Path
+from typing import Literal
+
+from lib.config.sections import CaptionSection, MaskSection, ModelSection, SamplingSection
+from lib.core.files import read_json, write_json
+from lib.core.provenance import describe
+from lib.diffusion import encoding
+from lib.diffusion.captions import make_prompt
+from lib.execution.devices import describe_device
+from lib.masks.compositing import correct_edited
+from lib.stages.job import Files, Job, Params
+from lib.stages.model import load_encoders
+from lib.video.alignment import read_references
+from lib.video.reading import read_first_frame, read_mask, read_video
+
+
+class Inputs(Files):
+    """The clip, the edited frames and their mask; the edited frame's caption, unless the user wrote a prompt."""
+
+    video: Path
+    facts: Path
+    first_frame: Path
+    references: Path
+    caption: Path | None
+    mask: Path
+
+
+class Outputs(Files):
+    """Groups of tensors, see `lib.diffusion.encoding.Encoded`; and what made them."""
+
+    encoded: Path
+    provenance: Path
+
+
+class EncodeEdit(Params):
+    """What is encoded, and by which model.
+
+    model: name, family, dtype, device, download and memory; mask: correct_edited; sampling: negative_prompt and
+    image_context; caption: trigger_word.
+    mask_kind, reference_sample, window: see `lib.diffusion.encoding.encode_edit`. own_prompt: the user's.
+    """
+
+    model: ModelSection
+    mask: MaskSection
+    sampling: SamplingSection
+    caption: CaptionSection
+    mask_kind: str
+    reference_sample: Literal["still", "placed"] | None
+    window: int
+    own_prompt: str | None
+
+
+def encode_edit(inputs: Inputs, outputs: Outputs, params: EncodeEdit, job: Job) -> None:
+    """Write what an edit is generated from, and a sample for each reference."""
+    model, device = load_encoders(params.model, job)
+    video, mask = read_video(inputs.video), read_mask(inputs.mask)
+    references = read_references(inputs.references, read_json(inputs.facts)["indices"])
+    given = {0: read_first_frame(inputs.first_frame), **references}
+    how = params.mask.correct_edited
+    edited = {index: correct_edited(frame, video[index], mask[index], how) for index, frame in given.items()}
+    prompt = make_prompt(params.caption.trigger_word, _words(inputs, params))
+    encoded = encoding.encode_edit(
+        model,
+        video,
+        edited.pop(0),
+        edited,
+        mask,
+        prompt=prompt,
+        negative_prompt=params.sampling.negative_prompt,
+        mask_kind=params.mask_kind,
+        reference_sample=params.reference_sample or "still",
+        image_context=params.sampling.image_context,
+        window=params.window,
+    )
+    encoding.save_encoded(encoded, outputs.encoded)
+    settings = {**params.described(), "prompt": prompt}
+    files = (inputs.video, inputs.first_frame, inputs.references, inputs.caption, inputs.mask)
+    there = [path for path in files if path]
+    write_json(outputs.provenance, describe("encode", settings, there, [outputs.encoded], describe_device(device)))
+
+
+def _words(inputs: Inputs, params: EncodeEdit) -> str:
+    """Return what the edited video is said to show: in the user's words, or the captioner's."""
+    if params.own_prompt is not None:
+        return params.own_prompt
+    assert inputs.caption, "without a prompt of the user's the rule gives a caption"
+    words: str = read_json(inputs.caption)["caption"]
+    return words

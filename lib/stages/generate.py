@@ -1,0 +1,96 @@
+"""Generate an edited video from its encoded first frame, source background and mask."""
+
+from pathlib import Path
+
+from lib.config.sections import MaskSection, ModelSection, SamplingSection, VideoSection
+from lib.core.files import read_json, whole_file, write_json
+from lib.core.provenance import describe
+from lib.diffusion.encoding import largest_latents, load_encoded
+from lib.diffusion.generation import EditedClip, Sampling, generate_video
+from lib.execution.devices import describe_device
+from lib.masks.compositing import correct_edited
+from lib.stages.job import Files, Job, Params
+from lib.stages.model import load_transformer
+from lib.training.lora import load_for_generation
+from lib.video.arrays import DecodedVideo
+from lib.video.probing import VideoInfo
+from lib.video.reading import read_first_frame, read_mask, read_video
+from lib.video.sound import read_sound
+from lib.video.writing import write_lossless, write_viewable
+
+
+class Inputs(Files):
+    """What the model is shown, the LoRA if any, and the pixels of clip and edit."""
+
+    encoded: Path
+    lora: Path | None
+    first_frame: Path
+    mask: Path
+    video: Path
+    facts: Path
+
+
+class Outputs(Files):
+    """The edited video for people, the same without loss, and what made it."""
+
+    video: Path
+    lossless: Path
+    provenance: Path
+
+
+class Generate(Params):
+    """How the video is generated.
+
+    model: name, family, dtype, weights, device, download and memory; mask: correct_edited; video: crf.
+    sampling: all but negative_prompt and image_context, each the method's own, the edit's or the run's.
+    windows: of the clip. mask_kind: see `lib.diffusion.conditioning.make_keep_mask`.
+    """
+
+    model: ModelSection
+    sampling: SamplingSection
+    mask: MaskSection
+    video: VideoSection
+    windows: list[tuple[int, int]]
+    mask_kind: str
+
+
+def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> None:
+    """Write an edited video."""
+    size = largest_latents(inputs.encoded)
+    model, device = load_transformer(params.model, job, latents_shape=size, training=False)
+    if inputs.lora:
+        load_for_generation(model, inputs.lora, params.sampling.lora_scale)
+    encoded = load_encoded(inputs.encoded, device)
+    video = generate_video(model, encoded, _read_clip(inputs, params), params.windows, _sampling(params.sampling))
+    _write(outputs, params, video, inputs)
+    given = [path for path in (inputs.encoded, inputs.lora, inputs.first_frame, inputs.mask, inputs.video) if path]
+    made = describe("generate", params.described(), given, [outputs.video, outputs.lossless], describe_device(device))
+    write_json(outputs.provenance, {**made, "execution": model.execution})
+
+
+def _read_clip(inputs: Inputs, params: Generate) -> EditedClip:
+    source, mask = read_video(inputs.video), read_mask(inputs.mask)
+    first_frame = correct_edited(read_first_frame(inputs.first_frame), source[0], mask[0], params.mask.correct_edited)
+    return EditedClip(source_video=source, first_frame=first_frame, edit_mask=mask, mask_kind=params.mask_kind)
+
+
+def _sampling(section: SamplingSection) -> Sampling:
+    return Sampling(
+        num_steps=section.num_steps,
+        guidance=section.guidance,
+        shift=section.shift,
+        seed=section.seed,
+        lock_latents=section.lock_latents,
+        composite=section.composite,
+        feather=section.feather,
+        cache_threshold=section.cache_threshold,
+    )
+
+
+def _write(outputs: Outputs, params: Generate, video: DecodedVideo, inputs: Inputs) -> None:
+    """Write the video with the source's times, sound and pixel shape."""
+    facts, sound = read_json(inputs.facts), read_sound(inputs.video)
+    with whole_file(outputs.lossless) as path:
+        write_lossless(path, video, facts["times"], sound)
+    with whole_file(outputs.video) as path:
+        write_viewable(path, video, facts["times"], params.video.crf, sound, VideoInfo(**facts["source"]))
