@@ -182,5 +182,5 @@ def test_any_stage_runs_alone_from_a_clip_and_a_rule(finished: Path) -> None:
         [*alone, "segment_masks", "--edit", "gold-ring"], cwd=finished, capture_output=True, text=True
     )
     assert gone.returncode == 1 and "motion.safetensors" in gone.stderr and "--notemp" in gone.stderr
-    nothing = subprocess.run([*alone, "generate"], **how)  # type: ignore[call-overload]
+    nothing = subprocess.run([*alone, "generate"], cwd=finished, capture_output=True, text=True)
     assert nothing.returncode == 1 and "encode_source.edit" in nothing.stderr
