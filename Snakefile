@@ -3,6 +3,11 @@
 from snakemake.utils import min_version
 
 min_version("9.0")
+if not os.path.isdir(str(workflow.current_basedir)):
+    raise WorkflowError(
+        f"Nothing was started: found this workflow at {workflow.current_basedir}, where lib/ cannot be imported from; "
+        "expected a clone on this machine, and the path of its Snakefile"
+    )
 
 
 include: "workflow/rules/snakemake.smk"

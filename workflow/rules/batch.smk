@@ -76,7 +76,7 @@ def begin():
         except InputError as error:
             refuse(error.problems)
     earlier = read_json_or_nothing(batch_file(RESULTS, "plan.json")) if HAS_DRIVER else {}
-    to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule.name == "evaluate"]
+    to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule is rules.evaluate.rule]
     write_plan(ROUND, {**earlier, "to_do": [*earlier.get("to_do", []), *to_do]})
 
 
@@ -86,6 +86,8 @@ def end(reported):
     plan = read_json_or_nothing(batch_file(RESULTS, "plan.json"))
     for job in workflow.scheduler.failed:  # some end before their script can say why: no node, no environment, no input
         if job.is_group() or not job.log or (known := read_failure(job.log[0])) and not is_older(known, plan["begun"]):
+            continue
+        if not Path(job.log[0]).is_relative_to(RESULTS):  # a rule of a workflow that has this one as a module
             continue
         write_failure(job.log[0], "other", NO_WORD, job.attempt, [])
     if not HAS_DRIVER or all(job.rule.name != "round" for job in workflow.dag.jobs):  # a run of some files alone

@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import get_args
 
-sys.path.insert(0, str(workflow.basedir))
+# Of lib/. Not workflow.basedir: that is the user's own folder where this is a module.
+sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))
 
 from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import FAMILY_LIMITS, load_config
