@@ -12,6 +12,7 @@ if not os.path.isdir(str(workflow.current_basedir)):
 
 include: "workflow/rules/snakemake.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/software.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/batch.smk"
 include: "workflow/rules/prepare.smk"

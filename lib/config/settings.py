@@ -49,6 +49,9 @@ class Config(Section):
     min_free_disk: Annotated[float, Field(ge=0)] = Field(
         1.0, description="GiB that must stay free on the results disk after the run"
     )
+    container: str | None = Field(
+        None, description="image that jobs run in with --sdm apptainer, a .sif file or an address; null: none"
+    )
     model: ModelSection = Field(default_factory=ModelSection)  # type: ignore[arg-type]
     video: VideoSection = Field(default_factory=VideoSection)  # type: ignore[arg-type]
     caption: CaptionSection = Field(default_factory=CaptionSection)  # type: ignore[arg-type]
