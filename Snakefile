@@ -10,9 +10,13 @@ if not os.path.isdir(str(workflow.current_basedir)):
     )
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/snakemake.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/software.smk"
+include: "workflow/rules/shown.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/batch.smk"
 include: "workflow/rules/prepare.smk"

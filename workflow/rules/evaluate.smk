@@ -45,7 +45,7 @@ rule evaluate:
         measures=ancient("<results>/{clip}/source_measures.safetensors"),
     output:
         metrics="<results>/{clip}/{edit}/{method}/metrics.json",
-        difference="<results>/{clip}/{edit}/{method}/difference.mp4",
+        difference=shown("<results>/{clip}/{edit}/{method}/difference.mp4", "difference video"),
     log:
         "<logs>/{clip}/{edit}/{method}/evaluate.log",
     benchmark:

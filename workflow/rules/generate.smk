@@ -28,7 +28,7 @@ rule generate:
         video="<results>/{clip}/source_video.mkv",
         facts="<results>/{clip}/source_video.json",
     output:
-        video="<results>/{clip}/{edit}/{method}/edited.mp4",
+        video=shown("<results>/{clip}/{edit}/{method}/edited.mp4", "edited video"),
         lossless=(
             "<results>/{clip}/{edit}/{method}/edited.mkv"
             if SETTINGS.video.keep_lossless

@@ -68,7 +68,7 @@ rule segment_masks:
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
         facts="<results>/{clip}/{edit}/edit_mask.json",
         overlay="<results>/{clip}/{edit}/edit_mask_overlay.mp4",
-        sheet="<results>/{clip}/{edit}/edit_mask.png",
+        sheet=shown("<results>/{clip}/{edit}/edit_mask.png", "mask sheet"),
     log:
         "<logs>/{clip}/{edit}/segment_masks.log",
     benchmark:

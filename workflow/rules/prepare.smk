@@ -8,7 +8,7 @@ rule extract_frames:
     output:
         video="<results>/{clip}/source_video.mkv",
         facts="<results>/{clip}/source_video.json",
-        preview="<results>/{clip}/source_preview.mp4",
+        preview=shown("<results>/{clip}/source_preview.mp4", "source preview"),
     log:
         "<logs>/{clip}/extract_frames.log",
     benchmark:

@@ -7,7 +7,9 @@ rule report:
         metrics=[f"{SETTINGS.results}/{clip}/{edit}/{method}/metrics.json" for clip, edit, method in PLANNED],
     output:
         page="<results>/report/index.html",
-        table="<results>/metrics.csv",
+        table=report(
+            "<results>/metrics.csv", "../report/metrics.rst", category="All clips", labels={"what": "metrics.csv"}
+        ),
     log:
         "<logs>/report.log",
     benchmark:
