@@ -101,5 +101,14 @@ def end(reported):
     remember_finished(RESULTS, fingerprints, missing)
 
 
+def show_where():
+    """Print where the report lies, and again what was left out."""
+    print(f"\nReport: {(Path(SETTINGS.results) / 'report' / 'index.html').resolve()}", file=sys.stderr)
+    if BATCH.problems:
+        print(
+            f"{len(BATCH.problems)} input problems: some clips or edits were left out, see the report.", file=sys.stderr
+        )
+
+
 onstart:
     begin()

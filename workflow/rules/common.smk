@@ -18,7 +18,6 @@ from lib.execution.gpu_claims import has_gpu
 from lib.inputs.clips import find_clips
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
-from lib.video.windows import plan_windows
 
 
 def refuse(problems):
@@ -114,19 +113,3 @@ def say_lost(clip):
     log = Path(SETTINGS.results, "logs", clip, "extract_frames.log")
     write_failure(log, "input", reason, workflow.execution_settings.attempt, [])
     raise WorkflowError(reason)
-
-
-def windows_of(wildcards):
-    """The windows in which a clip is edited, as first and last-but-one frame: one for most clips."""
-    return plan_windows(len(clip_of(wildcards).indices), SETTINGS.video.num_frames, SETTINGS.video.window_overlap)
-
-
-def of_clip_and_edit(choose):
-    """An input function, from a function of a clip, its edit and the wildcards."""
-    return lambda wildcards: choose(clip_of(wildcards), edit_of(wildcards), wildcards)
-
-
-def masks_of_clip(wildcards):
-    """The masks of all edits of a clip: its LoRA is trained with their union."""
-    clip = clip_of(wildcards)
-    return [LAYOUT.mask(clip, edit, wildcards.mask) for edit in clip.edits]

@@ -2,23 +2,6 @@
 # In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
 
 
-def sampling_of(wildcards):
-    """How an edit is generated: as the method says, else the edit, else the run."""
-    edit, method = edit_of(wildcards), method_of(wildcards)
-    of_run = SETTINGS.sampling.only("shift", "feather", "seed")
-    of_method = method.only("num_steps", "guidance", "cache_threshold", "lora_scale", "lock_latents", "composite")
-    of_edit = {"seed": edit.seed, "lora_scale": edit.lora_scale}
-    chosen = {**of_run, **SETTINGS.sampling.only(*of_method)}
-    for given in (of_edit, of_method):
-        chosen |= {key: value for key, value in given.items() if value is not None}
-    return chosen
-
-
-def mask_name_of(wildcards):
-    """What the mask that a method generates with is called."""
-    return LAYOUT.mask_name(method_of(wildcards).generate_mask)
-
-
 rule generate:
     input:
         encoded=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.encoded(clip, edit, method_of(wildcards))),

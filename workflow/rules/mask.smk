@@ -21,11 +21,6 @@ SEGMENTATION = SETTINGS.mask.only(
 )
 
 
-def without_user_masks(name):
-    """A file of the clip's detection, which an edit with masks of the user's does without."""
-    return lambda wildcards: [] if edit_of(wildcards).user_masks else ancient(f"{LAYOUT.folder(wildcards.clip)}/{name}")
-
-
 rule detect_objects:
     input:
         video="<results>/{clip}/source_video.mkv",

@@ -44,12 +44,3 @@ onerror:
 
     write_all(Path(SETTINGS.results), EXPECTED, PROBLEMS, SETTINGS.report.title)
     show_where()
-
-
-def show_where():
-    """Print where the report lies, and again what was left out."""
-    print(f"\nReport: {(Path(SETTINGS.results) / 'report' / 'index.html').resolve()}", file=sys.stderr)
-    if BATCH.problems:
-        print(
-            f"{len(BATCH.problems)} input problems: some clips or edits were left out, see the report.", file=sys.stderr
-        )

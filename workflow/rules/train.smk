@@ -17,12 +17,6 @@ TRAINING = SETTINGS.training.only(
 TRAINING["recoloured_share"] = SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 0.0
 
 
-def appearance_steps(wildcards):
-    """Steps of stage 2: more where there is more to learn."""
-    more = SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1)
-    return SETTINGS.training.appearance_steps + more
-
-
 rule train_lora_decouple:
     input:
         source="<results>/{clip}/encoded/{mask}.safetensors",
