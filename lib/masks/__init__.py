@@ -5,6 +5,7 @@ clip_motion        the optical flow of a clip in a file: measured once for all e
 compositing        outside its mask an edited picture should be the source: put back, or colours matched
 detector           detect objects with ultralytics YOLO, without unpickling foreign code
 differences        which pixels an edit changed: the edited picture against the source frame it was made from
+edit_checks        look at what each edit changes before any job: one that changes nothing is told at once
 edit_mask          from what an edit changed in a few frames to the region of every frame that may change
 facts              what a person needs to know to trust a mask that nobody watched being made
 followers          the prompted trackers of a run: those whose weights are configured, loaded when first asked

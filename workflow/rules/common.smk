@@ -1,5 +1,6 @@
 # Settings, the batch, and the input functions of all rules.
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS, LAYOUT, functions of the wildcards.
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from lib.execution.gpu_claims import has_gpu
 from lib.inputs.clips import find_clips
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
+from lib.masks.edit_checks import check_edits
 from lib.video.windows import plan_windows
 
 
@@ -41,6 +43,13 @@ BATCH = find_clips(
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FRAME_STRIDE,
     cache=Path(SETTINGS.results) / ".input_checks.json",
+)
+BATCH = check_edits(
+    BATCH,
+    width=SETTINGS.video.width,
+    height=SETTINGS.video.height,
+    threshold=SETTINGS.mask.difference_threshold,
+    cache=Path(SETTINGS.results) / ".edit_checks.json",
 )
 CLIPS = {clip.name: clip for clip in BATCH.clips}
 EDITS = {(clip.name, edit.name): edit for clip in BATCH.clips for edit in clip.edits}
@@ -87,6 +96,15 @@ def attempt_of(wildcards, attempt):
 def titled(what):
     """What a job is called in its log and on the console: the rule, and the clip, edit and method by their names."""
     return lambda wildcards: f"{what}: {', '.join(wildcards)}"
+
+
+def state_of(*paths):
+    """Size and time of change of files that a user gave.
+
+    As params, with the files as ancient inputs: a file dated in the future, as zip archives and other time zones make
+    them, is then an input like others. By their times alone Snakemake would take what was made of it for older.
+    """
+    return [(status.st_size, status.st_mtime_ns) for status in map(os.stat, paths)]
 
 
 def clip_of(wildcards):
