@@ -4,7 +4,9 @@ What was seen is kept in a cache file, since every job of a run looks at its inp
 """
 
 import os
+import shlex
 import stat
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
@@ -17,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lib.core.errors import InputError, Problem
 from lib.core.files import write_json
+from lib.core.progress import format_seconds
 from lib.video.images import IMAGE_FORMATS, WHOLE_IMAGE, orientation_of
 from lib.video.orientation import is_sideways
 from lib.video.probing import VideoInfo, probe_video
@@ -24,6 +27,7 @@ from lib.video.streams import WHOLE_VIDEO
 
 CACHE_FORMAT = "2"  # raise it when a probe comes to see something else in the same file
 NUM_THREADS = 8
+SECONDS_AHEAD = 30.0  # of a file's time of change, as between the clocks of two machines
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,10 @@ def _look_into(path: Path, probe: Callable[[Path], Content]) -> Seen | Problem:
         return Problem(str(path), "no such file", "a file that exists")
     except (OSError, ValueError) as error:
         return Problem(str(path), f"a file that cannot be opened ({error})", "a file that may be read")
+    if status.st_mtime > time.time() + SECONDS_AHEAD:
+        ahead = format_seconds(status.st_mtime - time.time())
+        found = f"a file dated {ahead} ahead of this machine's clock, for which all that is made of it would be too old"
+        return Problem(str(path), found, f"a time that has passed: touch {shlex.quote(str(path))}")
     if status.st_size == 0:
         return Problem(str(path), "an empty file (0 bytes)", "a whole file")
     return Seen(status.st_size, status.st_mtime_ns, _probed(path, probe))

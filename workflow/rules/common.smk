@@ -1,6 +1,5 @@
 # Settings, the batch, and the input functions of all rules.
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS, LAYOUT, functions of the wildcards.
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -96,15 +95,6 @@ def attempt_of(wildcards, attempt):
 def titled(what):
     """What a job is called in its log and on the console: the rule, and the clip, edit and method by their names."""
     return lambda wildcards: f"{what}: {', '.join(wildcards)}"
-
-
-def state_of(*paths):
-    """Size and time of change of files that a user gave.
-
-    As params, with the files as ancient inputs: a file dated in the future, as zip archives and other time zones make
-    them, is then an input like others. By their times alone Snakemake would take what was made of it for older.
-    """
-    return [(status.st_size, status.st_mtime_ns) for status in map(os.stat, paths)]
 
 
 def clip_of(wildcards):

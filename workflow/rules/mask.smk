@@ -60,7 +60,7 @@ rule segment_masks:
         facts="<results>/{clip}/source_video.json",
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references="<results>/{clip}/{edit}/references",
-        masks=lambda wildcards: [ancient(str(path)) for path in edit_of(wildcards).user_masks],
+        masks=lambda wildcards: edit_of(wildcards).user_masks,
         # Ancient: made anew for an edit that comes later, they say the same to those that are finished.
         objects=without_user_masks("objects.json"),
         motion=without_user_masks("motion.safetensors"),
@@ -85,7 +85,7 @@ rule segment_masks:
         version=lambda wildcards: (
             STAGE_VERSIONS["segment_masks"],
             # What an ancient input is made with: its time says nothing.
-            state_of(*edit_of(wildcards).user_masks) or [STAGE_VERSIONS["detect_objects"], DETECTION],
+            [] if edit_of(wildcards).user_masks else [STAGE_VERSIONS["detect_objects"], DETECTION],
         ),
         mask=lambda wildcards: {**SEGMENTATION, "shape": wildcards.get("shape", SETTINGS.mask.shape)},
         video=SETTINGS.video.only("crf"),

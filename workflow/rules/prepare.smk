@@ -4,7 +4,7 @@
 
 rule extract_frames:
     input:
-        source=lambda wildcards: ancient(str(clip_of(wildcards).source)),
+        source=lambda wildcards: clip_of(wildcards).source,
     output:
         video="<results>/{clip}/source_video.mkv",
         facts="<results>/{clip}/source_video.json",
@@ -21,7 +21,7 @@ rule extract_frames:
         attempt=attempt_of,
     params:
         title=titled("extract frames"),
-        version=lambda wildcards: (STAGE_VERSIONS["extract_frames"], state_of(clip_of(wildcards).source)),
+        version=STAGE_VERSIONS["extract_frames"],
         video=SETTINGS.video.only("width", "height", "start", "stride", "crf"),
         own=lambda wildcards: dict(num_frames=len(clip_of(wildcards).indices)),
     message:
@@ -33,8 +33,8 @@ rule extract_frames:
 rule align_edit:
     input:
         facts="<results>/{clip}/source_video.json",
-        first_frame=lambda wildcards: ancient(str(edit_of(wildcards).first_frame)),
-        references=lambda wildcards: [ancient(str(path)) for _, path in edit_of(wildcards).references],
+        first_frame=lambda wildcards: edit_of(wildcards).first_frame,
+        references=lambda wildcards: [path for _, path in edit_of(wildcards).references],
     output:
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references=directory("<results>/{clip}/{edit}/references"),
@@ -50,10 +50,7 @@ rule align_edit:
         attempt=attempt_of,
     params:
         title=titled("align edit"),
-        version=lambda wildcards: (
-            STAGE_VERSIONS["align_edit"],
-            state_of(edit_of(wildcards).first_frame, *[path for _, path in edit_of(wildcards).references]),
-        ),
+        version=STAGE_VERSIONS["align_edit"],
         own=lambda wildcards: dict(indices=[index for index, _ in edit_of(wildcards).references]),
     message:
         "{params.title}"
