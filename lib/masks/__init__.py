@@ -1,7 +1,6 @@
 """From what an edit changed to its region in every frame; owns mask polarity (True, white = edit).
 
 boxes              boxes of a region over the frames of a video: geometry, gaps and smoothing
-clip_motion        the optical flow of a clip in a file: measured once for all edits and shapes of mask
 compositing        outside its mask an edited picture should be the source: put back, or colours matched
 detector           detect objects with ultralytics YOLO, without unpickling foreign code
 differences        which pixels an edit changed: the edited picture against the source frame it was made from

@@ -8,17 +8,17 @@ from lib.core.files import read_json, whole_file, write_json
 from lib.core.provenance import describe
 from lib.execution.devices import prepare_torch
 from lib.masks.boxes import FollowRegion
-from lib.masks.clip_motion import load_flows
 from lib.masks.edit_mask import MaskSettings, describe_user_mask, make_edit_mask, why_not
 from lib.masks.facts import Facts
 from lib.masks.followers import make_followers
 from lib.masks.object_links import Detection, detections_from_json, of_classes
 from lib.masks.refusals import refusal
-from lib.masks.region_flow import region_flows
+from lib.masks.region_flow import PairFlows, measure_flows, region_flows
 from lib.masks.sheet import draw_sheet, overlay
 from lib.stages.job import Files, Job, Params
 from lib.video.alignment import read_references, read_user_mask
 from lib.video.arrays import DecodedVideo, Mask, Picture
+from lib.video.flow_file import read_flows
 from lib.video.images import write_image
 from lib.video.probing import VideoInfo
 from lib.video.reading import read_first_frame, read_video
@@ -102,8 +102,13 @@ def _make_mask(
         _of_classes(objects, params),
         mask_settings(params.mask, params.frame_stride),
         _followers(params, job, video),
-        region_flows(video, load_flows(inputs.motion)),
+        region_flows(video, _read_motion(inputs.motion, video)),
     )
+
+
+def _read_motion(path: Path, video: DecodedVideo) -> PairFlows:
+    """Read the clip's flow; a clip of one frame has none."""
+    return PairFlows(*read_flows(path, 2)) if len(video) > 1 else measure_flows(video)
 
 
 def _of_classes(objects: dict[str, Any], params: SegmentMasks) -> list[Detection]:

@@ -6,6 +6,7 @@ crops        how pictures are brought to the model's size: a cover-resize, then 
 cuts         where one shot ends and another begins: nothing may be followed across a cut
 extraction   the frames of a source video that are edited, at the model's size, with their sound and times
 flow         dense optical flow between neighbouring frames with OpenCV's DIS, which needs no weights
+flow_file    optical flow in a file, a thirtieth of what its floats would take
 images       still pictures in and out: whatever a user's file holds, shown as it should look
 orientation  how a stored picture is turned and mirrored to be shown: one notation for images and videos
 probing      what a video file says of itself: size, length, rate; and whether it is whole
