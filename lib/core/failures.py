@@ -95,6 +95,16 @@ def clear_failure(log_path: str | Path) -> None:
     failure_path(log_path).unlink(missing_ok=True)
 
 
+def forget_final_failure(log_path: str | Path) -> None:
+    """Take back, when a run first tries a stage, that it failed for good in an earlier run: that may be mended.
+
+    What else it failed of stays: too little memory is a reason to take less.
+    """
+    failure = read_failure(log_path)
+    if failure and failure.kind in FINAL_KINDS:
+        clear_failure(log_path)
+
+
 def retry_is_useless(log_path: str | Path, attempt: int) -> Failure | None:
     """Return the failure of this run's last attempt, if the same would happen again."""
     failure = read_failure(log_path)

@@ -3,12 +3,17 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+SECONDS_UNTIL_LEFT = 24 * 3600.0  # no file takes a day to write
 
 
 @contextmanager
@@ -19,6 +24,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path, path.stem, path.suffix)
     temporary = path.with_name(f".{path.stem}.{_nobody_elses()}.partial{path.suffix}")
     try:
         yield temporary
@@ -33,8 +39,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; rename it into place only if the block succeeds."""
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path, path.name, "")
     temporary = path.with_name(f".{path.name}.{_nobody_elses()}.partial")
-    temporary.mkdir(parents=True)
+    temporary.mkdir()
     try:
         yield temporary
         if path.exists():
@@ -46,7 +54,20 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 def _nobody_elses() -> str:
     """Return a name that no other process has: on a cluster, processes of several nodes often share their number."""
-    return f"{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _sweep(path: Path, stem: str, suffix: str) -> None:
+    """Remove what writers of a path left that were killed: on this host at once, of another host after a day."""
+    name = re.compile(rf"\.{re.escape(stem)}\.(.+)-(\d+)-[0-9a-f]{{8}}\.partial{re.escape(suffix)}")
+    with os.scandir(path.parent) as entries:
+        left = [(Path(entry.path), match) for entry in entries if (match := name.fullmatch(entry.name))]
+    for leftover, match in left:
+        with suppress(FileNotFoundError):
+            is_dead = match[1] == socket.gethostname() and not Path(f"/proc/{match[2]}").exists()
+            if not is_dead and time.time() - leftover.stat().st_mtime < SECONDS_UNTIL_LEFT:
+                continue
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def write_json(path: str | Path, content: Any) -> None:

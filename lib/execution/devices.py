@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lib.execution.gpu_claims import claim_gpu, count_gpus
+from lib.execution.gpu_claims import claim_gpu, count_gpus, is_gpu_granted
 
 
 def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.device, torch.dtype]:
@@ -17,6 +17,9 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
         device: `auto` takes the GPU when there is one; or `cpu`, `cuda`.
         dtype: `auto` is bfloat16 on a GPU and float32 on the CPU; or `float32`, `bfloat16`.
         num_threads: CPU threads granted by the scheduler; sums depend on it, so it is always set.
+
+    Raises:
+        RuntimeError: a GPU is there, granted or asked for, and cannot be used: never the CPU in its stead.
     """
     torch.set_num_threads(num_threads)
     # A checkpoint's files are read side by side. diffusers looks at this once, when it is imported: after this call.
@@ -24,6 +27,8 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
     if device != "cpu":
         claim_gpu(os.environ, count_gpus())
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    if device != "cpu" and not torch.cuda.is_available() and (device == "cuda" or is_gpu_granted(os.environ)):
+        raise RuntimeError(f"a GPU that cannot be used: {_why_no_cuda()}; model.device: cpu would do without it")
     if kind == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS needs it to be deterministic
         # What is compiled for one job serves the next, on every machine that shares the home folder.
@@ -33,6 +38,17 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only finds bugs
     precision = dtype if dtype != "auto" else "bfloat16" if kind == "cuda" else "float32"
     return torch.device(kind), {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def _why_no_cuda() -> str:
+    """Say what CUDA says of itself where it does not work."""
+    if torch.version.cuda is None:
+        return f"PyTorch {torch.__version__} is built without CUDA"
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:
+        return " ".join(str(error).split())
+    return "CUDA finds no device"
 
 
 def describe_device(device: torch.device) -> str:

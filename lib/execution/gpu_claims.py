@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,3 +71,10 @@ def _take(folder: Path, name: str) -> bool:
         os.close(descriptor)
         return False
     return True
+
+
+def is_gpu_granted(environment: Mapping[str, str]) -> bool:
+    """Tell whether a scheduler gave this job a GPU, or the machine shows one that was not hidden from it."""
+    if (visible := environment.get(VISIBLE)) is not None:
+        return any(name not in NO_DEVICE for name in visible.split(","))
+    return any(environment.get(name) for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS")) or count_gpus() > 0

@@ -61,6 +61,8 @@ class KeptInputs:
         self._shape, self._dtype = hidden_states.shape, hidden_states.dtype
         needed = self.num_blocks * hidden_states.numel() * hidden_states.element_size()
         if needed > self._memory.numel():
+            if self._copies is not None:
+                self._copies.synchronize()  # copies of the step before may still read the memory that goes
             self._memory = pinned_bytes(needed, self.device)
 
     def _place(self, block: int) -> torch.Tensor:

@@ -81,9 +81,9 @@ def _check_picture(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[P
     if isinstance(content, Problem):
         return [replace(content, place=place)]
     assert isinstance(content, ImageSize)
-    if info is None or same_aspect(content.width, content.height, info.width, info.height):
+    if info is None or _has_aspect_of(content, info):
         return []
-    expected = f"the aspect ratio of the source, {_describe_size(info)}"
+    expected = f"the aspect ratio of the source, {_describe_source(info)}"
     return [Problem(place, f"an image of {_describe_size(content)}", expected)]
 
 
@@ -128,9 +128,9 @@ def _check_mask_size(path: Path, info: VideoInfo | None, inputs: Inputs) -> list
     content, place = inputs.videos.get(path) or inputs.images[path], place_of(path, inputs.base)
     if isinstance(content, Problem):
         return [replace(content, place=place)]
-    if info is None or (content.width, content.height) == (info.width, info.height):
+    if info is None or (content.width, content.height) in ((info.width, info.height), (info.shown_width, info.height)):
         return []
-    expected = f"exactly the size of the source, {_describe_size(info)}"
+    expected = f"exactly the size of the source, {_describe_source(info)}"
     return [Problem(place, f"a mask of {_describe_size(content)}", expected)]
 
 
@@ -190,3 +190,17 @@ def list_indices(indices: Sequence[int]) -> str:
 
 def _describe_size(size: ImageSize | VideoInfo) -> str:
     return f"{size.width}x{size.height} pixels ({size.width / size.height:.3f}:1)"
+
+
+def _has_aspect_of(size: ImageSize | VideoInfo, source: VideoInfo) -> bool:
+    """Tell whether a picture has the shape of the source: as stored, or as players show its pixels."""
+    widths = (source.width, source.shown_width)
+    return any(same_aspect(size.width, size.height, width, source.height) for width in widths)
+
+
+def _describe_source(info: VideoInfo) -> str:
+    """Name a source's size; where its pixels are not square also the size that players and editors show."""
+    if info.shown_width == info.width:
+        return _describe_size(info)
+    shown = f"{info.shown_width}x{info.height} as players show its pixels, which are {info.pixel_aspect:.3f}:1"
+    return f"{_describe_size(info)}, or {shown}"

@@ -16,7 +16,12 @@ VIDEO_SUFFIXES = (
     *(".ivf", ".nut", ".y4m", ".gif"),
 )
 
-IGNORED_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}  # left behind by file managers; dot-files too
+IGNORED_NAMES = {
+    *("thumbs.db", "desktop.ini", "__macosx"),
+    *("@eadir", "#recycle", "@recycle", "#snapshot", "@snapshot", "$recycle.bin", "system volume information"),
+    *("lost+found", "network trash folder", "temporary items", "recycler", "@tmp"),
+}
+"""Left behind by file managers and network disks, in lower case; what begins with a dot is passed over too."""
 
 IMAGE_KINDS = "one of " + ", ".join(IMAGE_SUFFIXES)
 Text = Annotated[str, Field(min_length=1)]

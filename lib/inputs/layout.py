@@ -43,6 +43,10 @@ class Layout:
         folder = self.folder(clip.name, edit.name)
         return f"{folder}/masks/{name}.mkv" if is_shape else f"{folder}/edit_mask.mkv"
 
+    def mask_facts(self, clip: Clip, edit: Edit, name: str) -> str:
+        """Return what is known of that mask, beside it."""
+        return self.mask(clip, edit, name).removesuffix(".mkv") + ".json"
+
     def encoded(self, clip: Clip, edit: Edit, method: MethodSection) -> str:
         """Return what a method generates an edit from."""
         return f"{self.folder(clip.name, edit.name)}/encoded/{self.mask_name(method.generate_mask)}.safetensors"

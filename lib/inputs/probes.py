@@ -4,8 +4,9 @@ What was seen is kept in a cache file, since every job of a run looks at its inp
 """
 
 import os
+import shlex
 import stat
-import struct
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
@@ -18,12 +19,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from lib.core.errors import InputError, Problem
 from lib.core.files import write_json
+from lib.core.progress import format_seconds
+from lib.video.images import IMAGE_FORMATS, WHOLE_IMAGE, orientation_of
+from lib.video.orientation import is_sideways
 from lib.video.probing import VideoInfo, probe_video
+from lib.video.streams import WHOLE_VIDEO
 
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-ORIENTATION = 0x0112  # EXIF tag; its values 5 to 8 turn the picture on its side
-CACHE_FORMAT = "1"  # raise it when a probe comes to see something else in the same file
+CACHE_FORMAT = "2"  # raise it when a probe comes to see something else in the same file
 NUM_THREADS = 8
+SECONDS_AHEAD = 30.0  # of a file's time of change, as between the clocks of two machines
 
 
 @dataclass(frozen=True)
@@ -81,28 +85,20 @@ def probe_image(path: str | Path) -> ImageSize:
     """
     try:
         with Image.open(path, formats=IMAGE_FORMATS) as image:
-            size = _upright_size(image)
+            width, height = image.size
+            sideways = is_sideways(orientation_of(image))
             if image.format == "PNG":
                 image.verify()  # a PNG's checksums show damage at a tenth of the cost of decoding
             else:
                 image.draft(None, (1, 1))  # JPEG: reads the whole file, but computes few of its pixels
                 image.load()
-            return size
+            return ImageSize(height, width) if sideways else ImageSize(width, height)
     except UnidentifiedImageError:
         raise _unusable(path, "a file that is no readable image") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise _unusable(path, f"a damaged or truncated image ({error})") from None
-
-
-def _upright_size(image: Image.Image) -> ImageSize:
-    width, height = image.size
-    # Pillow turns a TIFF upright by itself; asking a file without EXIF for it would decode all of it.
-    sideways = "exif" in image.info and image.getexif().get(ORIENTATION, 1) >= 5
-    return ImageSize(height, width) if sideways else ImageSize(width, height)
 
 
 def _unusable(path: str | Path, found: str) -> InputError:
-    return InputError([Problem(str(path), found, "a whole PNG, JPEG, WebP, BMP or TIFF image")])
+    return InputError([Problem(str(path), found, WHOLE_IMAGE)])
 
 
 def _look_at(
@@ -149,12 +145,28 @@ def _look_into(path: Path, probe: Callable[[Path], Content]) -> Seen | Problem:
         return Problem(str(path), "no such file", "a file that exists")
     except (OSError, ValueError) as error:
         return Problem(str(path), f"a file that cannot be opened ({error})", "a file that may be read")
+    if status.st_mtime > time.time() + SECONDS_AHEAD:
+        ahead = format_seconds(status.st_mtime - time.time())
+        found = f"a file dated {ahead} ahead of this machine's clock, for which all that is made of it would be too old"
+        return Problem(str(path), found, f"a time that has passed: touch {shlex.quote(str(path))}")
     if status.st_size == 0:
         return Problem(str(path), "an empty file (0 bytes)", "a whole file")
+    return Seen(status.st_size, status.st_mtime_ns, _probed(path, probe))
+
+
+def _probed(path: Path, probe: Callable[[Path], Content]) -> Content:
+    """Probe a file; whatever a library raises at what it holds is a problem of that file, and of no other.
+
+    The one place that catches everything: libraries meet damaged and foreign files with errors of any kind.
+    """
     try:
-        return Seen(status.st_size, status.st_mtime_ns, probe(path))
+        return probe(path)
     except InputError as error:
-        return Seen(status.st_size, status.st_mtime_ns, error.problems[0])
+        return error.problems[0]
+    except Exception as error:
+        kind, expected = ("image", WHOLE_IMAGE) if probe is probe_image else ("video", WHOLE_VIDEO)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Problem(str(path), f"a damaged or truncated {kind} ({reason})", expected)
 
 
 def _key(path: Path) -> str:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from lib.core.errors import InputError, Problem
+from lib.core.errors import Problem
 from lib.masks.boxes import FollowRegion
 from lib.masks.differences import change_outside, edit_difference, scaled
 from lib.masks.facts import Facts, describe_mask
@@ -144,27 +144,22 @@ def describe_user_mask(
     return describe_mask("user", user_mask, differences, [], [], outside, min_confidence=settings.min_confidence)
 
 
-def refuse_empty(edit_mask: Mask, clip: str, edit: str) -> None:
-    """Refuse a mask without a pixel: an edited frame that is the source's, or black masks.
+def why_not(edit_mask: Mask, facts: Facts, hold: bool) -> Problem | None:
+    """Say why an edit is not to be made with its mask; None: it is.
 
-    Raises:
-        InputError: naming clip and edit.
+    Args:
+        edit_mask: (frames, height, width).
+        facts: of `describe_mask`.
+        hold: whether a mask that a person should look at stops its edit.
     """
     if not edit_mask.any():
         found, expected = "no difference from source frame 0", "an edited frame, or masks with white in them"
-        raise InputError([Problem("first_frame", found, expected, clip, edit)])
-
-
-def hold_back(facts: Facts, sheet: str, clip: str, edit: str) -> None:
-    """Stop an edit whose mask a person should look at.
-
-    Raises:
-        InputError: naming clip, edit and the picture to look at.
-    """
-    if facts["needs_a_look"]:
-        found = f"a mask by {facts['method']} of confidence {facts['confidence']:.2f}, held back for a look at {sheet}"
+        return Problem("first_frame", found, expected)
+    if hold and facts["needs_a_look"]:
+        found = f"a mask by {facts['method']} of confidence {facts['confidence']:.2f}, held back for a look at it"
         expected = "masks of your own (mask/00000.png ...), a lower mask.min_confidence, or mask.below_confidence: flag"
-        raise InputError([Problem("edit_mask", found, expected, clip, edit)])
+        return Problem("edit_mask", found, expected)
+    return None
 
 
 def union_masks(masks: Sequence[Mask]) -> Mask:

@@ -10,6 +10,7 @@ from lib.masks.boxes import Boxes, box_of
 from lib.masks.differences import scaled
 from lib.video.arrays import DecodedVideo, Mask, Picture
 from lib.video.flow import Flow, flow_between
+from lib.video.flow_file import rounded
 
 FLOW_SIDE = 416  # pixels; the longer side at which regions are followed
 RIM = 4  # pixels at 480p by which a difference reaches beyond what was edited
@@ -54,9 +55,11 @@ def measure_flows(video: DecodedVideo) -> PairFlows:
     height, width, _ = small[0].shape
     pairs = list(zip(small[:-1], small[1:], strict=True))
     none = np.zeros((0, height, width, 2), np.float32)
+    if not pairs:
+        return PairFlows(backward=none, forward=none)
     return PairFlows(
-        backward=np.stack([flow_between(after, before) for before, after in pairs]) if pairs else none,
-        forward=np.stack([flow_between(*pair) for pair in pairs]) if pairs else none,
+        backward=rounded(np.stack([flow_between(after, before) for before, after in pairs])),
+        forward=rounded(np.stack([flow_between(*pair) for pair in pairs])),
     )
 
 

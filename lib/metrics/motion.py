@@ -8,6 +8,7 @@ import numpy as np
 from lib.metrics.per_frame import PerFrame
 from lib.video.arrays import DecodedVideo, Mask
 from lib.video.flow import Flow, flow_between, flow_to_previous, sample, visible_in_previous
+from lib.video.flow_file import rounded
 
 FEWEST_PIXELS = 50  # fewer valid pixels than this say nothing about motion
 LEAST_MOTION = 0.1  # pixels per frame; below, the source stands still and its motion is no yardstick
@@ -16,7 +17,7 @@ LEAST_STEP = 0.5  # pixels; a shorter flow vector has no direction
 
 def measure_motion(source: DecodedVideo) -> tuple[Flow, Mask]:
     """Return the source's flow to the previous frame (frames - 1, height, width, 2) in pixels, and where it holds."""
-    flows = flow_to_previous(source)
+    flows = rounded(flow_to_previous(source))
     return flows, visible_in_previous(source, flows)
 
 
@@ -61,7 +62,7 @@ def motion_error(output: DecodedVideo, edit_mask: Mask, flows: Flow, visible: Ma
     cosines: PerFrame = [None]
     for index, region in enumerate(regions):
         moves = region & (lengths[index] >= LEAST_STEP)
-        made = flow_between(output[index + 1], output[index])
+        made = rounded(flow_between(output[index + 1], output[index]))
         distances = np.linalg.norm(made - flows[index], axis=-1)
         angles = (made * flows[index]).sum(-1) / np.maximum(np.linalg.norm(made, axis=-1) * lengths[index], 1e-6)
         can_tell = usual >= LEAST_MOTION and region.sum() >= FEWEST_PIXELS

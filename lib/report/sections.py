@@ -97,12 +97,9 @@ def _list_pictures(clip: str, edit: str, edit_folder: Path, page: Path) -> list[
         address = add_media(picture, page, clip, edit, "references", picture.name)
         label = f"Reference, source frame {int(picture.stem)}" if picture.stem.isdecimal() else picture.stem
         pictures.append({"label": label, "src": address})
-    log_folder = edit_folder.parent.parent / "logs" / clip / edit  # an edit that is held back has its sheet there
-    for sheet in (edit_folder / "edit_mask.png", log_folder / "segment_masks.png"):
-        address = add_media(sheet, page, clip, edit, "edit_mask.png")
-        if address:
-            pictures.append({"label": "Edit mask through the clip", "src": address})
-            break
+    sheet = add_media(edit_folder / "edit_mask.png", page, clip, edit, "edit_mask.png")
+    if sheet:
+        pictures.append({"label": "Edit mask through the clip", "src": sheet})
     return pictures
 
 

@@ -31,8 +31,9 @@ class AlignEdit(Params):
 
 def align_edit(inputs: Inputs, outputs: Outputs, params: AlignEdit) -> None:
     """Write the edited frames as the model sees them."""
-    crop = read_json(inputs.facts)["crop"]
-    write_image(outputs.first_frame, align_edited_frame(inputs.first_frame, crop))
+    facts = read_json(inputs.facts)
+    crop, pixel_aspect = facts["crop"], facts["source"]["pixel_aspect"]
+    write_image(outputs.first_frame, align_edited_frame(inputs.first_frame, crop, pixel_aspect))
     with whole_folder(outputs.references) as folder:
         for index, reference in zip(params.indices, inputs.references, strict=True):
-            write_image(folder / f"{index:05d}.png", align_edited_frame(reference, crop))
+            write_image(folder / f"{index:05d}.png", align_edited_frame(reference, crop, pixel_aspect))

@@ -81,7 +81,7 @@ def _check_inputs(inputs: dict[str, str | list[str]]) -> None:
     paths = [path for given in inputs.values() for path in ([given] if isinstance(given, str) else given)]
     missing = [path for path in paths if not Path(path).exists()]
     if missing:
-        expected = "it to be there; what a batch needs only for a while is kept with Snakemake's --notemp"
+        expected = "it to be there: what a batch keeps only for a while is kept with Snakemake's --notemp"
         raise InputError([Problem(path, "no such file", expected) for path in missing])
 
 

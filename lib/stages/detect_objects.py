@@ -6,11 +6,11 @@ from lib.config.sections import MaskSection, ModelSection
 from lib.core.files import write_json
 from lib.core.provenance import describe
 from lib.execution.devices import prepare_torch
-from lib.masks.clip_motion import save_flows
 from lib.masks.detector import find_objects
 from lib.masks.object_links import Detection, detections_as_json
 from lib.masks.region_flow import measure_flows
 from lib.stages.job import Files, Job, Params
+from lib.video.flow_file import write_flows
 from lib.video.reading import read_video
 
 
@@ -21,7 +21,7 @@ class Inputs(Files):
 
 
 class Outputs(Files):
-    """Detections and the classes that the detector knows, as JSON; optical flow between neighbours, as safetensors."""
+    """Detections and the classes that the detector knows, as JSON; optical flow between neighbours."""
 
     objects: Path
     motion: Path
@@ -43,6 +43,6 @@ def detect_objects(inputs: Inputs, outputs: Outputs, params: DetectObjects, job:
         device, _ = prepare_torch(params.model.device, "float32", job.num_threads)
         detections, classes = find_objects(video, detector, params.mask.confidence, device)
     print(f"{len(detections)} objects in {len(video)} frames")
-    save_flows(outputs.motion, measure_flows(video))
+    write_flows(outputs.motion, *measure_flows(video))
     made = describe("detect_objects", params.described(), [inputs.video], [])
     write_json(outputs.objects, {"classes": classes, "detections": detections_as_json(detections), "provenance": made})

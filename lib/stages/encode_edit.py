@@ -10,6 +10,7 @@ from lib.diffusion import encoding
 from lib.diffusion.captions import make_prompt
 from lib.execution.devices import describe_device
 from lib.masks.compositing import correct_edited
+from lib.masks.refusals import refuse
 from lib.stages.job import Files, Job, Params
 from lib.stages.model import load_encoders
 from lib.video.alignment import read_references
@@ -25,6 +26,7 @@ class Inputs(Files):
     references: Path
     caption: Path | None
     mask: Path
+    mask_facts: Path
 
 
 class Outputs(Files):
@@ -54,6 +56,7 @@ class EncodeEdit(Params):
 
 def encode_edit(inputs: Inputs, outputs: Outputs, params: EncodeEdit, job: Job) -> None:
     """Write what an edit is generated from, and a sample for each reference."""
+    refuse([inputs.mask_facts])
     model, device = load_encoders(params.model, job)
     video, mask = read_video(inputs.video), read_mask(inputs.mask)
     references = read_references(inputs.references, read_json(inputs.facts)["indices"])

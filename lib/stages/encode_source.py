@@ -8,17 +8,19 @@ from lib.core.provenance import describe
 from lib.diffusion import encoding
 from lib.execution.devices import describe_device
 from lib.masks.edit_mask import union_masks
+from lib.masks.refusals import refuse
 from lib.stages.job import Files, Job, Params
 from lib.stages.model import load_encoders
 from lib.video.reading import read_mask, read_video
 
 
 class Inputs(Files):
-    """The clip, its caption, and the masks of the edits that its LoRA is trained for."""
+    """The clip, its caption, and the masks of the edits that its LoRA is trained for, empty of those not made."""
 
     video: Path
     caption: Path
     masks: tuple[Path, ...]
+    mask_facts: tuple[Path, ...]
 
 
 class Outputs(Files):
@@ -44,6 +46,7 @@ class EncodeSource(Params):
 
 def encode_source(inputs: Inputs, outputs: Outputs, params: EncodeSource, job: Job) -> None:
     """Write the samples of stage 1."""
+    refuse(inputs.mask_facts)
     model, device = load_encoders(params.model, job)
     prompt = read_json(inputs.caption)["prompt"]
     encoded = encoding.encode_source(

@@ -28,7 +28,8 @@ class Inputs(Files):
     first_frame: Path
     mask: Path
     round_trip: Path
-    measures: Path
+    embeddings: Path
+    motion: Path
 
 
 class Outputs(Files):
@@ -65,7 +66,7 @@ def evaluate(inputs: Inputs, outputs: Outputs, params: Evaluate, job: Job) -> No
         mask,
         background_dilation=params.metrics.background_dilation,
         clip=load_clip(resolve_path(params.metrics.clip_model), device, params.model.download),
-        measures=load_measures(inputs.measures),
+        measures=load_measures(inputs.embeddings, inputs.motion),
     )
     with whole_file(outputs.difference) as path:
         shown_as = VideoInfo(**facts["source"])

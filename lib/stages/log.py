@@ -17,6 +17,7 @@ from lib.core.failures import (
     FINISHED,
     TAIL_LINES,
     clear_failure,
+    forget_final_failure,
     kind_of,
     reason_of,
     retry_is_useless,
@@ -41,6 +42,8 @@ def stage_log(path: str | Path, title: str, attempt: int = 1) -> Iterator[None]:
     """
     started = time.perf_counter()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if attempt == 1:
+        forget_final_failure(path)
     earlier = retry_is_useless(path, attempt)
     if earlier:
         Path(path).write_text("\n".join([*earlier.tail, f"{FAILED}{earlier.reason}"]) + "\n", encoding="utf-8")
@@ -78,6 +81,8 @@ def _stops_are_errors() -> Iterator[None]:
     """Turn the signals that end a job into an error: a stage that is stopped says so and leaves no half file."""
 
     def stop(number: int, _: FrameType | None) -> None:
+        for each in kept:  # the next one must not interrupt what is written about this one
+            signal.signal(each, signal.SIG_IGN)
         raise InterruptionError(f"stopped by {signal.Signals(number).name}")
 
     kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -23,10 +23,11 @@ class Inputs(Files):
 
 
 class Outputs(Files):
-    """The clip sent through the VAE, without loss; motion and CLIP embeddings as safetensors."""
+    """The clip sent through the VAE, without loss; CLIP embeddings of both; the clip's motion."""
 
     round_trip: Path
-    measures: Path
+    embeddings: Path
+    motion: Path
 
 
 class MeasureSource(Params):
@@ -51,4 +52,4 @@ def measure_source(inputs: Inputs, outputs: Outputs, params: MeasureSource, job:
     )
     with whole_file(outputs.round_trip) as path:
         write_lossless(path, round_trip, [float(index) for index in range(len(round_trip))])
-    save_measures(outputs.measures, measures)
+    save_measures(measures, outputs.embeddings, outputs.motion)

@@ -8,16 +8,17 @@ from lib.core.files import read_json, whole_file, write_json
 from lib.core.provenance import describe
 from lib.execution.devices import prepare_torch
 from lib.masks.boxes import FollowRegion
-from lib.masks.clip_motion import load_flows
-from lib.masks.edit_mask import MaskSettings, describe_user_mask, hold_back, make_edit_mask, refuse_empty
+from lib.masks.edit_mask import MaskSettings, describe_user_mask, make_edit_mask, why_not
 from lib.masks.facts import Facts
 from lib.masks.followers import make_followers
 from lib.masks.object_links import Detection, detections_from_json, of_classes
-from lib.masks.region_flow import region_flows
+from lib.masks.refusals import refusal
+from lib.masks.region_flow import PairFlows, measure_flows, region_flows
 from lib.masks.sheet import draw_sheet, overlay
 from lib.stages.job import Files, Job, Params
 from lib.video.alignment import read_references, read_user_mask
 from lib.video.arrays import DecodedVideo, Mask, Picture
+from lib.video.flow_file import read_flows
 from lib.video.images import write_image
 from lib.video.probing import VideoInfo
 from lib.video.reading import read_first_frame, read_video
@@ -73,15 +74,16 @@ def segment_masks(inputs: Inputs, outputs: Outputs, params: SegmentMasks, job: J
         facts = describe_user_mask(mask, video, edited[0], references, mask_settings(params.mask, params.frame_stride))
     else:
         mask, facts = _make_mask(inputs, params, job, video, edited)
-    refuse_empty(mask, params.clip, params.edit)
-    sheet = draw_sheet(video, edited, params.mask.difference_threshold, mask, facts)
-    _hold_back(sheet, facts, params, job)
-    write_image(outputs.sheet, sheet)
-    with whole_file(outputs.mask) as path:
-        write_mask(path, mask, clip["times"])
+    write_image(outputs.sheet, draw_sheet(video, edited, params.mask.difference_threshold, mask, facts))
     with whole_file(outputs.overlay) as path:
         shown_as = VideoInfo(**clip["source"])
         write_viewable(path, overlay(video, mask), clip["times"], params.video.crf, None, shown_as)
+    problem = why_not(mask, facts, hold=params.mask.below_confidence == "hold")
+    if problem:
+        print(f"not made: {problem.found}; expected {problem.expected}. See {outputs.sheet}")
+        mask, facts = mask & False, {**facts, **refusal(problem, params.clip, params.edit)}
+    with whole_file(outputs.mask) as path:
+        write_mask(path, mask, clip["times"])
     given = [path for path in (*inputs.masks, inputs.video, inputs.first_frame, inputs.references) if path]
     made = describe("segment_masks", params.described(), given, [outputs.mask])
     write_json(outputs.facts, {**facts, "provenance": made})
@@ -100,8 +102,13 @@ def _make_mask(
         _of_classes(objects, params),
         mask_settings(params.mask, params.frame_stride),
         _followers(params, job, video),
-        region_flows(video, load_flows(inputs.motion)),
+        region_flows(video, _read_motion(inputs.motion, video)),
     )
+
+
+def _read_motion(path: Path, video: DecodedVideo) -> PairFlows:
+    """Read the clip's flow; a clip of one frame has none."""
+    return PairFlows(*read_flows(path, 2)) if len(video) > 1 else measure_flows(video)
 
 
 def _of_classes(objects: dict[str, Any], params: SegmentMasks) -> list[Detection]:
@@ -133,16 +140,3 @@ def mask_settings(section: MaskSection, frame_stride: int) -> MaskSettings:
         min_confidence=section.min_confidence,
         frame_stride=frame_stride,
     )
-
-
-def _hold_back(sheet: Picture, facts: Facts, params: SegmentMasks, job: Job) -> None:
-    """Stop an edit that a person should look at, if the settings say so; its sheet is beside the log then.
-
-    Raises:
-        InputError: see `lib.masks.edit_mask.hold_back`.
-    """
-    beside_log = job.log.with_suffix(".png")  # no log of the rule's: a retry would empty it
-    if params.mask.below_confidence == "hold":
-        write_image(beside_log, sheet)
-        hold_back(facts, str(beside_log), params.clip, params.edit)
-    beside_log.unlink(missing_ok=True)  # not held back: the sheet stands with the mask

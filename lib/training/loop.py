@@ -91,7 +91,7 @@ def train(
 
     Yields:
         Of each step its number, from 1, and its loss, on the model's device: mean squared velocity error over all
-        latents of a batch, weighted; the mean over samples.
+        latents of a batch, weighted; the mean over samples. NaN where the gradient is not finite.
     """
     model.transformer.train()  # gradient checkpointing is active in training mode only
     for step in range(len(state.curve) + 1, len(schedule) + 1):
@@ -102,9 +102,11 @@ def train(
             loss = _draw_loss(model, batch, state.generator, objective) * (len(batch) / len(schedule[step - 1]))
             loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
-        nn.utils.clip_grad_norm_(state.parameters, optimizer.gradient_clip)
+        norm = nn.utils.clip_grad_norm_(state.parameters, optimizer.gradient_clip)
         state.adamw.step()
-        yield step, torch.stack(losses).sum()
+        loss = torch.stack(losses).sum()
+        # A gradient that is no number spoils the parameters though the loss before it is finite: it shows in the loss.
+        yield step, torch.where(norm.isfinite(), loss, torch.full_like(loss, torch.nan))
     model.transformer.eval()
 
 

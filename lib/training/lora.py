@@ -47,13 +47,20 @@ def attach_lora(
 
 
 def save_lora(transformer: Any, path: Path) -> None:
-    """Write the adapter, with rank and alpha in its metadata, whole or not at all."""
+    """Write the adapter, with rank and alpha in its metadata, whole or not at all.
+
+    Raises:
+        InputError: a weight is no number.
+    """
     config = transformer.peft_config["default"].to_dict()
     for key, value in config.items():
         config[key] = sorted(value) if isinstance(value, set) else value
     weights = {
         f"{PREFIX}.{name}": tensor.contiguous().cpu() for name, tensor in get_peft_model_state_dict(transformer).items()
     }
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        problem = Problem("training.learning_rate", "a LoRA with weights that are no numbers", "a smaller rate")
+        raise InputError([problem], kind="not_a_number")
     prefixed = {f"{PREFIX}.{key}": value for key, value in config.items() if not callable(value)}
     # One key only: safetensors writes several in random order, and the same training must give the same bytes.
     metadata = {METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True, default=str)}

@@ -56,7 +56,8 @@ class LossCurve:
         seconds, self._begun = _seconds(self._begun, ended), ended
         loss = copied.item()
         if not math.isfinite(loss):
-            problem = Problem("training.learning_rate", f"a loss of {loss} at step {step}", "a smaller rate")
+            found = f"a loss of {loss} at step {step}, or a gradient that is no number"
+            problem = Problem("training.learning_rate", found, "a smaller rate")
             raise InputError([problem], kind="not_a_number")
         row = {"step": step, "samples": self._schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
         self._rows.append(json.dumps(row))

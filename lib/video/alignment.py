@@ -12,15 +12,21 @@ from lib.video.images import read_image
 from lib.video.reading import read_frames
 
 
-def align_edited_frame(path: str | Path, crop: Mapping[str, int]) -> NDArray[np.uint8]:
-    """Read an edited frame of any size and bring it to the source's crop; see `Crop` for its keys.
+def align_edited_frame(path: str | Path, crop: Mapping[str, int], pixel_aspect: float = 1.0) -> NDArray[np.uint8]:
+    """Read an edited frame of any size and bring it to the source's crop.
+
+    Args:
+        path: of the picture.
+        crop: see `Crop` for its keys.
+        pixel_aspect: of the source; the picture may have the shape that players show, with square pixels.
 
     Raises:
         InputError: another aspect ratio than the source's.
     """
     picture, plan = read_image(path), Crop(**crop)
     height, width = picture.shape[:2]
-    if not same_aspect(width, height, plan.resized_width, plan.resized_height):
+    shown_width = round(plan.resized_width * pixel_aspect)
+    if not any(same_aspect(width, height, wide, plan.resized_height) for wide in (plan.resized_width, shown_width)):
         expected = f"the aspect ratio of {plan.resized_width}x{plan.resized_height}"
         raise InputError([Problem(str(path), f"{width}x{height} pixels", expected)])
     return apply_crop(picture, plan)

@@ -4,8 +4,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lib.video.arrays import DecodedVideo
 from lib.video.crops import apply_crop, plan_crop
 from lib.video.probing import probe_video
@@ -30,9 +28,8 @@ def extract_frames(
     """
     info = probe_video(source)
     indices = sample_indices(start, stride, num_frames)
-    frames, source_times = read_frames(source, indices)
     crop = plan_crop(info.height, info.width, width, height)
-    video = np.stack([apply_crop(frame, crop) for frame in frames])
+    video, source_times = read_frames(source, indices, lambda picture: apply_crop(picture, crop))
     interval = stride / info.fps
     sound = read_sound(source, source_times[0], source_times[-1] + interval)
     facts = {

@@ -1,5 +1,6 @@
 """The sound of a clip: cut to the edited frames, and written beside them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import av
 import numpy as np
 from numpy.typing import NDArray
+
+from lib.video.streams import decode, open_video
 
 AAC_FRAME = 1024  # samples
 SOUND_GAP_SECONDS = 0.05
@@ -22,38 +25,80 @@ class Sound:
 
 
 def read_sound(path: str | Path, start: float = 0.0, end: float | None = None) -> Sound | None:
-    """Decode the first audio stream between two times in seconds since the first video frame.
+    """Decode the first audio stream between two times in seconds since the first frame that is shown.
 
-    Silence fills what the stream lacks, so that the sound is as long as asked; without an end, it is as long
-    as the stream. None without a stream.
+    Silence fills what the stream lacks, or what of it cannot be decoded, so that the sound is as long as asked; without
+    an end, it is as long as the stream. A sound that changes its channels or rate goes on as it began.
+
+    Returns:
+        The sound; None without a stream that can be decoded. What was left out of it is printed.
     """
-    with av.open(str(path), metadata_errors="replace") as container:
-        if not container.streams.audio:
+    try:
+        return _read_sound(path, start, end)
+    except (av.FFmpegError, OSError, ValueError) as error:  # a video is worth more than its sound
+        print(f"its sound cannot be read ({error}): the video goes without")
+        return None
+
+
+def _read_sound(path: str | Path, start: float, end: float | None) -> Sound | None:
+    with open_video(path) as (container, video):
+        if not container.streams.audio or container.streams.audio[0].codec_context is None:
             return None
-        video: Any = container.streams.video[0]
-        video_origin = float((video.start_time or 0) * video.time_base)
+        origin = _first_time(path, video)
         stream = container.streams.audio[0]
-        rate = stream.rate
-        samples = np.zeros((min(2, stream.channels), 0), np.float32)
-        resampler = av.AudioResampler(format="fltp", layout=_layout(samples), rate=rate)
         if end is None:
             end = float((container.duration or 0) / av.time_base)
-        samples = np.zeros((len(samples), round((end - start) * rate)), np.float32)
+        rate = stream.rate
+        samples = np.zeros((min(2, stream.channels), max(0, round((end - start) * rate))), np.float32)
         position: int | None = None
-        for frame in container.decode(stream):
-            stated = round(((frame.time or 0.0) - video_origin - start) * rate)
+        for time, values in _pieces(container, stream, _layout(samples), rate):
+            follows = position if position is not None else 0
+            stated = follows if time is None else round((time - origin - start) * rate)
             # Containers round times to milliseconds: samples follow on without clicks unless there is a real gap.
-            if position is None or abs(stated - position) > SOUND_GAP_SECONDS * rate:
-                position = stated
-            for piece in resampler.resample(frame):
-                values = piece.to_ndarray()
-                first, last = max(0, -position), min(values.shape[1], samples.shape[1] - position)
-                if last > first:
-                    samples[:, position + first : position + last] = values[:, first:last]
-                position += values.shape[1]
+            has_gap = position is None or abs(stated - follows) > SOUND_GAP_SECONDS * rate
+            position = stated if has_gap else follows
+            first, last = max(0, -position), min(values.shape[1], samples.shape[1] - position)
+            if last > first:
+                samples[:, position + first : position + last] = values[:, first:last]
+            position += values.shape[1]
             if position >= samples.shape[1]:
                 break
     return Sound(samples, rate)
+
+
+def _first_time(path: str | Path, video: Any) -> float:
+    """Return when the first frame is shown, in seconds of the file's clock."""
+    with open_video(path) as (container, stream):
+        frame = next(decode(container, stream), None)
+    if frame is not None and frame.time is not None:
+        return float(frame.time)
+    return float((video.start_time or 0) * video.time_base)
+
+
+def _pieces(container: Any, stream: Any, layout: str, rate: int) -> Iterator[tuple[float | None, NDArray[np.float32]]]:
+    """Decode a stream to samples (channels, number) of one layout and rate, each piece with its time in seconds."""
+    resampler, form = None, None
+    for frame in _decodable(container, stream):
+        its_form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if its_form != form:  # at the beginning, and where one programme follows another
+            resampler, form = av.AudioResampler(format="fltp", layout=layout, rate=rate), its_form
+        assert resampler is not None
+        time = frame.time
+        for piece in resampler.resample(frame):
+            yield time, np.asarray(piece.to_ndarray(), np.float32)
+            time = None  # the rest follows on
+
+
+def _decodable(container: Any, stream: Any) -> Iterator[Any]:
+    """Decode packet by packet: one that is damaged leaves a gap, and no more."""
+    num_damaged = 0
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            num_damaged += 1
+    if num_damaged:
+        print(f"{num_damaged} packets of its sound cannot be decoded: silence stands there")
 
 
 def add_sound_stream(container: Any, sound: Sound, codec: str) -> Any:

@@ -63,7 +63,7 @@ def test_a_new_method_reruns_nothing_that_was_made(finished: Path) -> None:
     """Another way to generate with the same LoRA is generated and evaluated, and nothing else."""
     extra = {"method_presets": {"weak": {"lora_scale": 0.5}}}
     write_settings(finished, {"clips": "clips", "methods": [*METHODS, "weak"], **extra})
-    assert planned_jobs(finished) == {"generate": 2, "measure_source": 1, "evaluate": 2, "report": 1}
+    assert planned_jobs(finished) == {"generate": 2, "evaluate": 2, "report": 1}
     write_settings(finished, {"clips": "clips", "methods": METHODS})
     assert planned_jobs(finished) == {}
 

@@ -13,15 +13,14 @@ def of_clip_and_edit(choose):
     return lambda wildcards: choose(clip_of(wildcards), edit_of(wildcards), wildcards)
 
 
-def masks_of_clip(wildcards):
-    """The masks of all edits of a clip: its LoRA is trained with their union."""
-    clip = clip_of(wildcards)
-    return [LAYOUT.mask(clip, edit, wildcards.mask) for edit in clip.edits]
+def of_all_edits(choose):
+    """An input function, from a function of a clip, each of its edits and a mask: a LoRA is trained with the union."""
+    return lambda wildcards: [choose(clip_of(wildcards), edit, wildcards.mask) for edit in clip_of(wildcards).edits]
 
 
 def without_user_masks(name):
     """A file of the clip's detection, which an edit with masks of the user's does without."""
-    return lambda wildcards: [] if edit_of(wildcards).user_masks else ancient(f"{LAYOUT.folder(wildcards.clip)}/{name}")
+    return lambda wildcards: [] if edit_of(wildcards).user_masks else f"{LAYOUT.folder(wildcards.clip)}/{name}"
 
 
 def appearance_steps(wildcards):

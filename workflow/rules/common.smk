@@ -18,6 +18,7 @@ from lib.execution.gpu_claims import has_gpu
 from lib.inputs.clips import find_clips
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
+from lib.masks.edit_checks import check_edits
 
 
 def refuse(problems):
@@ -41,6 +42,13 @@ BATCH = find_clips(
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FRAME_STRIDE,
     cache=Path(SETTINGS.results) / ".input_checks.json",
+)
+BATCH = check_edits(
+    BATCH,
+    width=SETTINGS.video.width,
+    height=SETTINGS.video.height,
+    threshold=SETTINGS.mask.difference_threshold,
+    cache=Path(SETTINGS.results) / ".edit_checks.json",
 )
 CLIPS = {clip.name: clip for clip in BATCH.clips}
 EDITS = {(clip.name, edit.name): edit for clip in BATCH.clips for edit in clip.edits}

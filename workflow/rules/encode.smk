@@ -7,7 +7,8 @@ rule encode_source:
     input:
         video="<results>/{clip}/source_video.mkv",
         caption="<results>/{clip}/caption.json",
-        masks=masks_of_clip,
+        masks=of_all_edits(LAYOUT.mask),
+        mask_facts=of_all_edits(LAYOUT.mask_facts),
     output:
         encoded="<results>/{clip}/encoded/{mask}.safetensors",
         provenance="<results>/{clip}/encoded/{mask}.json",
@@ -40,6 +41,7 @@ use rule encode_source as encode_source_own with:
         video="<results>/{clip}/source_video.mkv",
         caption="<results>/{clip}/caption.json",
         masks=of_clip_and_edit(lambda clip, edit, wildcards: [LAYOUT.mask(clip, edit, wildcards.mask)]),
+        mask_facts=of_clip_and_edit(lambda clip, edit, wildcards: [LAYOUT.mask_facts(clip, edit, wildcards.mask)]),
     output:
         encoded="<results>/{clip}/{edit}/encoded/source_{mask}.safetensors",
         provenance="<results>/{clip}/{edit}/encoded/source_{mask}.json",
@@ -59,6 +61,7 @@ rule encode_edit:
             [] if edit_of(wildcards).prompt else f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/caption.json"
         ),
         mask=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.mask(clip, edit, wildcards.mask)),
+        mask_facts=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.mask_facts(clip, edit, wildcards.mask)),
     output:
         encoded="<results>/{clip}/{edit}/encoded/{mask}.safetensors",
         provenance="<results>/{clip}/{edit}/encoded/{mask}.json",

@@ -1,6 +1,6 @@
 # Measure the edited video against the source and the edited first frame, beside two control rows.
 # In: edited.mkv, source_video.mkv, first_frame.png, edit_mask.mkv. Out: metrics.json, and a difference video for people;
-# of the clip, while its edits are measured, what they are all compared with.
+# of the clip, once, measures/, what its edits are all compared with.
 VAE = SETTINGS.model.only("name", "family", "device", "download")
 
 
@@ -9,8 +9,9 @@ rule measure_source:
         video="<results>/{clip}/source_video.mkv",
         facts="<results>/{clip}/source_video.json",
     output:
-        round_trip=temp("<results>/{clip}/vae_round_trip.mkv"),
-        measures=temp("<results>/{clip}/source_measures.safetensors"),
+        round_trip="<results>/{clip}/measures/vae_round_trip.mkv",
+        embeddings="<results>/{clip}/measures/embeddings.safetensors",
+        motion="<results>/{clip}/measures/motion.mkv",
     log:
         "<logs>/{clip}/measure_source.log",
     benchmark:
@@ -40,9 +41,9 @@ rule evaluate:
         facts="<results>/{clip}/source_video.json",
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
-        # Ancient: made anew for a method that comes later, they say the same to those that are finished.
-        round_trip=ancient("<results>/{clip}/vae_round_trip.mkv"),
-        measures=ancient("<results>/{clip}/source_measures.safetensors"),
+        round_trip="<results>/{clip}/measures/vae_round_trip.mkv",
+        embeddings="<results>/{clip}/measures/embeddings.safetensors",
+        motion="<results>/{clip}/measures/motion.mkv",
     output:
         metrics="<results>/{clip}/{edit}/{method}/metrics.json",
         difference=shown("<results>/{clip}/{edit}/{method}/difference.mp4", "difference video"),
@@ -59,7 +60,7 @@ rule evaluate:
         gpu=NUM_GPUS,
     params:
         title=titled("evaluate"),
-        version=(STAGE_VERSIONS["evaluate"], STAGE_VERSIONS["measure_source"]),
+        version=STAGE_VERSIONS["evaluate"],
         metrics=SETTINGS.metrics.only("clip_model", "background_dilation"),
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),

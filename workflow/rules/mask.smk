@@ -26,7 +26,7 @@ rule detect_objects:
         video="<results>/{clip}/source_video.mkv",
     output:
         objects="<results>/{clip}/objects.json",
-        motion=temp("<results>/{clip}/motion.safetensors"),
+        motion="<results>/{clip}/motion.mkv",
     log:
         "<logs>/{clip}/detect_objects.log",
     benchmark:
@@ -56,9 +56,8 @@ rule segment_masks:
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references="<results>/{clip}/{edit}/references",
         masks=lambda wildcards: edit_of(wildcards).user_masks,
-        # Ancient: made anew for an edit that comes later, they say the same to those that are finished.
         objects=without_user_masks("objects.json"),
-        motion=without_user_masks("motion.safetensors"),
+        motion=without_user_masks("motion.mkv"),
     output:
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
         facts="<results>/{clip}/{edit}/edit_mask.json",
@@ -77,11 +76,7 @@ rule segment_masks:
         gpu=NUM_GPUS,
     params:
         title=titled("segment masks"),
-        version=lambda wildcards: (
-            STAGE_VERSIONS["segment_masks"],
-            # What an ancient input is made with: its time says nothing.
-            [] if edit_of(wildcards).user_masks else [STAGE_VERSIONS["detect_objects"], DETECTION],
-        ),
+        version=STAGE_VERSIONS["segment_masks"],
         mask=lambda wildcards: {**SEGMENTATION, "shape": wildcards.get("shape", SETTINGS.mask.shape)},
         video=SETTINGS.video.only("crf"),
         model=SETTINGS.model.only("device"),

@@ -1,10 +1,13 @@
 """Outputs appear whole or not at all."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lib.core.files import file_hash, read_json, whole_file, whole_folder, write_json
+from tests.conftest import ROOT
 
 
 def test_failed_writer_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
@@ -63,3 +66,27 @@ def test_two_writers_of_one_name_never_share_a_temporary_file(tmp_path: Path) ->
         second.write_text("2")
         assert first != second
     assert path.read_text() == "1" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["whole_file", "whole_folder"])
+def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path: Path, kind: str) -> None:
+    """A killed job leaves a gigabyte beside its result; the retry takes it away, and nothing of a writer that lives."""
+    path = tmp_path / "lora.safetensors"
+    write = "temporary.write_text('half')" if kind == "whole_file" else "(temporary / 'a').write_text('half')"
+    code = (
+        "import os, signal, sys\n"
+        f"from lib.core.files import {kind}\n"
+        f"with {kind}({str(path)!r}) as temporary:\n"
+        f"    {write}\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    (left,) = tmp_path.iterdir()
+    assert ".partial" in left.name
+    with {"whole_file": whole_file, "whole_folder": whole_folder}[kind](path) as first:
+        assert not left.exists()
+        first.write_text("one") if kind == "whole_file" else (first / "a").write_text("one")
+        with {"whole_file": whole_file, "whole_folder": whole_folder}[kind](path) as second:
+            assert first.exists(), "its writer lives"
+            second.write_text("two") if kind == "whole_file" else (second / "a").write_text("two")
+    assert [child.name for child in tmp_path.iterdir()] == ["lora.safetensors"]

@@ -1,14 +1,18 @@
 """The ladder of methods, scene cuts, mask shapes, and what people are shown."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lib.core.errors import InputError
+from lib.core.files import write_json
 from lib.masks.boxes import Boxes
-from lib.masks.edit_mask import hold_back, make_edit_mask
+from lib.masks.edit_mask import make_edit_mask, why_not
+from lib.masks.refusals import refusal, refuse
 from lib.masks.region_flow import region_flows
 from lib.masks.region_paths import METHODS
 from lib.masks.sheet import draw_sheet
@@ -132,16 +136,22 @@ def test_tight_and_noisy_masks_keep_the_outline() -> None:
     assert (again == masks["noisy"]).all()
 
 
-def test_a_doubtful_mask_can_hold_its_edit_back() -> None:
-    """The error names the clip, the edit, the confidence and the picture to look at; a good mask passes."""
+def test_a_doubtful_mask_can_hold_its_edit_back(tmp_path: Path) -> None:
+    """The reason names the confidence, clip and edit, and stands in the mask's facts; a good mask has none."""
     video, boxes = moving_square()
     edited = painted(video[0], boxes[0])
     good = make_edit_mask(video, edited, {}, as_detections(boxes), SETTINGS)[1]
-    hold_back(good, "sheet.png", "car", "red")
-    doubtful = make_edit_mask(video, edited, {}, [], replace(SETTINGS, min_confidence=0.9))[1]
-    with pytest.raises(InputError, match=r"0\.\d+, held back for a look at sheet\.png") as caught:
-        hold_back(doubtful, "sheet.png", "car", "red")
-    assert (caught.value.problems[0].clip, caught.value.problems[0].edit) == ("car", "red")
+    mask, doubtful = make_edit_mask(video, edited, {}, [], replace(SETTINGS, min_confidence=0.9))
+    assert why_not(mask, good, hold=True) is None and why_not(mask, doubtful, hold=False) is None
+    problem = why_not(mask, doubtful, hold=True)
+    assert problem is not None and re.search(r"confidence 0\.\d+, held back", problem.found)
+    nothing = why_not(mask & False, good, hold=False)
+    assert nothing is not None and "no difference" in nothing.found
+    write_json(tmp_path / "held.json", {**doubtful, **refusal(problem, "car", "red")})
+    write_json(tmp_path / "good.json", good)
+    refuse([tmp_path / "held.json", tmp_path / "good.json"])
+    with pytest.raises(InputError, match=r"clip 'car', edit 'red': edit_mask: .*held back"):
+        refuse([tmp_path / "held.json"])
 
 
 def test_the_sheet_shows_edit_and_mask_with_their_judgement() -> None:

@@ -2,14 +2,18 @@
 
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from lib.core.errors import InputError, Problem
+from lib.core.failures import read_failure, retry_is_useless
 from lib.core.progress import Progress, format_seconds
 from lib.stages.log import stage_log
+from tests.conftest import ROOT
 
 
 def test_finished_stage_says_so_last(tmp_path: Path) -> None:
@@ -71,3 +75,36 @@ def test_what_libraries_write_past_python_is_in_the_log(tmp_path: Path, capfd: p
 def test_durations_are_for_people(seconds: float, text: str) -> None:
     """Two units at most."""
     assert format_seconds(seconds) == text
+
+
+def test_a_failure_of_an_earlier_run_cancels_no_retry(tmp_path: Path) -> None:
+    """Yesterday wrong inputs, mended since; today attempt 1 is killed: attempt 2 must run."""
+    path = tmp_path / "stage.log"
+    with pytest.raises(SystemExit), stage_log(path, "caption: clip", attempt=1):
+        raise InputError([Problem("file.png", "a cat", "a dog")])
+    assert retry_is_useless(path, 2)
+    code = (
+        "import os, signal\nfrom lib.stages.log import stage_log\n"
+        f"with stage_log({str(path)!r}, 'caption: clip', attempt=1):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    with stage_log(path, "caption: clip", attempt=2):
+        print("done at last")
+    assert "done at last" in path.read_text()
+
+
+def test_a_second_signal_does_not_silence_the_first(tmp_path: Path) -> None:
+    """A scheduler that asks twice, the second time while the failure is written: it is written all the same."""
+    path = tmp_path / "stage.log"
+    code = (
+        "import os, signal, lib.stages.log as log\n"
+        "write = log.write_failure\n"
+        "def slowly(*given):\n    os.kill(os.getpid(), signal.SIGTERM)\n    write(*given)\n"
+        "log.write_failure = slowly\n"
+        f"with log.stage_log({str(path)!r}, 'train: clip'):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n    log.time.sleep(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    failure = read_failure(path)
+    assert failure is not None and failure.kind == "interrupted"
+    assert path.read_text().splitlines()[-1] == "failed: stopped by SIGTERM"

@@ -22,6 +22,7 @@ from lib.training.fine_tuning import Adapter, train_lora
 from lib.training.loop import Objective, Optimizer, start_training, train
 from lib.training.lora import attach_lora
 from lib.training.schedule import make_schedule
+from lib.training.state import state_path
 from tests.conftest import TINY_WAN
 
 OPTIMIZER = Optimizer(learning_rate=2e-3, decay_share=0.0, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
@@ -355,3 +356,31 @@ def test_a_state_that_cannot_be_written_fails_the_training(tmp_path: Path, monke
     (folder / ".lora.state.safetensors").mkdir()  # what is in its place cannot be replaced by a file
     with pytest.raises(IsADirectoryError):
         _train(folder)
+
+
+def test_a_gradient_that_is_no_number_stops_with_its_loss_still_finite(
+    tiny_wan: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the last step too: neither a LoRA nor a state of such numbers is ever written."""
+    monkeypatch.setattr("lib.training.fine_tuning.STEPS_BETWEEN_SAVES", 1)
+    sample = sample_of(tiny_wan, 1)
+    num_backward = [0]
+
+    def spoil(gradient: torch.Tensor) -> torch.Tensor:
+        num_backward[0] += 1
+        return gradient * float("nan") if num_backward[0] == 3 else gradient
+
+    predict = tiny_wan.predict_velocity
+
+    def predict_and_spoil(*given: Any, **named: Any) -> torch.Tensor:
+        velocity = predict(*given, **named)
+        velocity.register_hook(spoil)
+        return velocity
+
+    monkeypatch.setattr(tiny_wan, "predict_velocity", predict_and_spoil)
+    files = files_of(tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
+    with pytest.raises(InputError, match="at step 3, or a gradient that is no number"):
+        train_lora(tiny_wan, [sample], [(0,)] * 3, ADAPTER, OPTIMIZER, OBJECTIVE, **files)
+    assert not (tmp_path / "lora.safetensors").exists()
+    with safe_open(state_path(tmp_path / "lora.safetensors"), framework="pt") as kept:
+        assert all(kept.get_tensor(name).isfinite().all() for name in kept.keys())  # noqa: SIM118, not a mapping

@@ -66,7 +66,7 @@ def test_viewable_video_keeps_rate_colours_and_sound(tmp_path: Path) -> None:
     """H.264 in mp4: 29.97 fps stays, colours stay within rounding, sound is as long as the video."""
     video = smooth_video()
     tone = np.sin(np.arange(round(0.4 * 48000)) * 2 * np.pi * 440 / 48000).astype(np.float32)[np.newaxis] * 0.5
-    source = VideoInfo(64, 48, 12, 29.97, 0, "h264", "yuv420p", True, pixel_aspect=12 / 11)
+    source = VideoInfo(64, 48, 12, 29.97, 1, "h264", "yuv420p", True, pixel_aspect=12 / 11)
     write_viewable(tmp_path / "video.mp4", video, NTSC, crf=10, sound=Sound(tone, 48000), source=source)
     info = probe_video(tmp_path / "video.mp4")
     assert (info.codec, info.pixel_format, info.num_frames, info.has_audio) == ("h264", "yuv420p", 12, True)
@@ -109,7 +109,7 @@ def test_rotation_metadata_is_applied(tmp_path: Path) -> None:
     upright, _ = read_frames(tmp_path / "video.mp4", [0])
     rotate_metadata(tmp_path / "video.mp4")
     info = probe_video(tmp_path / "video.mp4")
-    assert (info.width, info.height, info.rotation % 180) == (48, 64, 90)
+    assert (info.width, info.height, info.orientation) == (48, 64, 6)
     turned, _ = read_frames(tmp_path / "video.mp4", [0])
     # A display matrix of a quarter to the right, as telephones held upright write it.
     assert np.array_equal(turned[0], np.rot90(upright[0], -1))

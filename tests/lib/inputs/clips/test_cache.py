@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.lib.inputs.clips.example_clips import ROW, look, only_problem, write_image
+from tests.lib.inputs.clips.example_clips import ROW, look, only_problem, says, write_image
 
 
 def test_the_cache_saves_the_second_look(clips: Path, add: Callable[..., Path]) -> None:
@@ -119,3 +119,17 @@ def test_the_import_is_light() -> None:
     code = f"import sys, lib.inputs.clips; print([name for name in {libraries} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_file_dated_in_the_future_is_told_before_any_job(
+    clips: Path, add: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Zip archives and other time zones make them; Snakemake would take away what was made of them, job after job."""
+    first_frame = add("car") / "first_frame.png"
+    ahead = time.time() + 6 * 3600
+    os.utime(first_frame, (ahead, ahead))
+    for _ in range(2):
+        problem = only_problem(look(clips, tmp_path / "checks.json"))
+        assert says(problem, "car/edits/red/first_frame.png", "dated 6 h 0 min ahead", "touch ")
+    os.utime(first_frame)
+    assert not look(clips, tmp_path / "checks.json").problems, "what was told is not remembered"
