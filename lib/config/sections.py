@@ -17,8 +17,11 @@ A shape: the edit's mask, drawn so.
 
 LoraLayers = Literal["self_attention", "cross_attention", "feed_forward"]
 
-PositiveInt = Annotated[int, Field(ge=1)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
+MOST = 1_000_000  # of any count: what is above is a slip of the finger, and planning would take all memory
+PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=MOST)]
+Pixels = Annotated[int, Field(ge=1, le=16_384)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -78,12 +81,14 @@ class ModelSection(Section):
 class VideoSection(Section):
     """Which frames of the source are edited, and at what size."""
 
-    num_frames: PositiveInt = Field(49, description="frames of the edited video; 4N+1 for Wan")
-    width: PositiveInt = Field(832, description="pixels of a landscape clip; a portrait clip swaps both")
-    height: PositiveInt = Field(480, description="pixels of a landscape clip; a portrait clip swaps both")
+    num_frames: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        49, description="frames of the edited video; 4N+1 for Wan"
+    )
+    width: Pixels = Field(832, description="pixels of a landscape clip; a portrait clip swaps both")
+    height: Pixels = Field(480, description="pixels of a landscape clip; a portrait clip swaps both")
     start: NonNegativeInt = Field(0, description="first source frame used, 0-based")
     stride: PositiveInt = Field(1, description="take every n-th source frame; 1: consecutive frames")
-    max_windows: PositiveInt = Field(
+    max_windows: Annotated[int, Field(ge=1, le=1000)] = Field(
         1,
         description="longer clips are edited whole, in up to so many overlapping windows of num_frames; 1: only their"
         " first num_frames",
@@ -108,8 +113,8 @@ class CaptionSection(Section):
         "<DETAILED_CAPTION>", description="Florence-2 task token"
     )
     trigger_word: str = Field("p3rs0n", description="put before each caption; empty: none")
-    num_beams: PositiveInt = Field(3, description="beam search width")
-    max_new_tokens: PositiveInt = Field(256, description="longest caption, in tokens")
+    num_beams: Annotated[int, Field(ge=1, le=64)] = Field(3, description="beam search width")
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = Field(256, description="longest caption, in tokens")
 
 
 class MaskSection(Section):
@@ -174,12 +179,12 @@ class TrainingSection(Section):
         description="what stage 2 shows of a reference; still: that frame alone, as in the paper; placed: after the"
         " edited first frame and at its own time, so that the LoRA learns when the look comes",
     )
-    reference_draws: PositiveInt = Field(
+    reference_draws: Annotated[int, Field(ge=1, le=1024)] = Field(
         1,
         description="references, in turn, that one step of stage 2 sees in one batch, each at a noise level of its own;"
         " above their number some are seen at several",
     )
-    rank: PositiveInt = Field(16, description="LoRA rank")
+    rank: Annotated[int, Field(ge=1, le=4096)] = Field(16, description="LoRA rank")
     alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")
     layers: list[LoraLayers] = Field(
         list(get_args(LoraLayers)), min_length=1, description="kinds of linear layers that are adapted"
@@ -198,7 +203,7 @@ class TrainingSection(Section):
     region_weight: Annotated[float, Field(gt=0)] = Field(
         1.0, description="weight in the loss of what is regenerated, where what is kept weighs 1; 1: all alike"
     )
-    seed: NonNegativeInt = Field(0, description="of adapter weights, noise and sigmas")
+    seed: Seed = Field(0, description="of adapter weights, noise and sigmas")
     decouple_lora: str | None = Field(
         None,
         description="LoRA of an earlier run to take for stage 1 instead of training one, a path with {clip} and {mask}"
@@ -231,7 +236,7 @@ class SamplingSection(Section):
     feather: Annotated[float, Field(ge=0)] = Field(
         4.0, description="softness of the composite's edge, inside the mask; deviation in pixels at 480p"
     )
-    seed: NonNegativeInt = Field(0, description="of the initial noise; an edit.yaml may set its own")
+    seed: Seed = Field(0, description="of the initial noise; an edit.yaml may set its own")
 
 
 class MetricsSection(Section):

@@ -1,7 +1,7 @@
 """The settings of a run, whole: read over their base, checked, and refused with what would be right.
 
 A run's settings are laid over a base: the preset that the run's model names, or config.yaml (the demo batch) when the
-run names no model of its own. Below both stand the defaults of `lib.config_sections`: the paper's.
+run names no model of its own. Below both stand the defaults of `lib.config.sections`: the paper's.
 """
 
 import json
@@ -26,6 +26,7 @@ from lib.config.sections import (
     VideoSection,
 )
 from lib.core.errors import InputError, Problem, nearest_known
+from lib.core.text import brief
 
 PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
@@ -191,7 +192,7 @@ def _as_problem(details: Any) -> Problem:
             key, _, message = message.partition(": ")
         found, _, expected = message.partition("; expected ")
         return Problem(key, found, expected)
-    return Problem(key, repr(details["input"]), details["msg"].removeprefix("Input should be "))
+    return Problem(key, brief(details["input"]), details["msg"].removeprefix("Input should be "))
 
 
 def _known_keys(section: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lib.core.errors import Problem, nearest_known
+from lib.core.text import brief
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 VIDEO_SUFFIXES = (
@@ -119,12 +120,12 @@ def settings_problems(error: ValidationError, place: str) -> list[Problem]:
 
 def _settings_problem(details: Any, place: str) -> Problem:
     if not details["loc"]:
-        return Problem(place, repr(details["input"]), "keys and values, such as 'seed: 3'")
+        return Problem(place, brief(details["input"]), "keys and values, such as 'seed: 3'")
     key = str(details["loc"][0])
     if key not in EditSettings.model_fields:
         return Problem(place, f"an unknown key '{key}'", nearest_known(key, sorted(EditSettings.model_fields)))
     expected = EditSettings.model_fields[key].description
-    return Problem(f"{place}, key '{key}'", repr(details["input"]), str(expected))
+    return Problem(f"{place}, key '{key}'", brief(details["input"]), str(expected))
 
 
 def _bad_link(path: Path, root: Path) -> str | None:

@@ -97,3 +97,23 @@ def test_own_methods_stand_beside_the_built_in_ones() -> None:
     config = load_config({"methods": ["tight", "base"], "method_presets": presets}, ROOT)
     assert config.method("tight").generate_mask == "first_frame"
     assert config.method("base").train_mask is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"video": {"max_windows": 1_000_000}}, {"video": {"width": 10**9}}, {"training": {"decouple_steps": 10**12}}],
+)
+def test_sizes_that_no_machine_could_hold_are_refused(changes: dict[str, Any]) -> None:
+    """A slip of the finger is told before planning takes all memory for it."""
+    with pytest.raises(InputError, match="less than or equal to"):
+        load_config(changes, ROOT)
+
+
+def test_a_nested_value_makes_a_short_message() -> None:
+    """A few lines of YAML can name gigabytes: the message stays one that a person reads."""
+    bomb: list[Any] = ["boom"] * 9
+    for _ in range(9):
+        bomb = [bomb] * 9
+    with pytest.raises(InputError) as caught:
+        load_config({"clips": bomb}, ROOT)
+    assert len(str(caught.value)) < 1000
