@@ -1,7 +1,7 @@
 """The settings of a run, whole: read over their base, checked, and refused with what would be right.
 
 A run's settings are laid over a base: the preset that the run's model names, or config.yaml (the demo batch) when the
-run names no model of its own. Below both stand the defaults of `lib.config_sections`: the paper's.
+run names no model of its own. Below both stand the defaults of `lib.config.sections`: the paper's.
 """
 
 import json
@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from lib.config.families import family_of
 from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.config.sections import (
     CaptionSection,
@@ -29,12 +30,6 @@ from lib.core.errors import InputError, Problem, nearest_known
 
 PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
-
-FAMILY_LIMITS = {"wan": (4, 16)}
-"""Per model family: frames that share a latent frame, and what width and height must divide by (pixels).
-
-Stated here so that a wrong size is refused without loading a model; a test holds it against the adapters.
-"""
 
 
 class Config(Section):
@@ -95,7 +90,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sizes_fit_the_model(self) -> "Config":
-        frame_stride, size_multiple = FAMILY_LIMITS[self.model.family]
+        family = family_of(self.model.family)
+        frame_stride, size_multiple = family.frame_stride, family.size_multiple
         num_frames = self.video.num_frames
         if num_frames % frame_stride != 1:
             below = max(1, (num_frames - 1) // frame_stride * frame_stride + 1)

@@ -1,6 +1,7 @@
 """Wan2.1 image-to-video; all of lib that knows Wan.
 
 adapter  Wan2.1 image-to-video: encoders, CLIP image context, and the 4-channel packing of the keep mask
+family   what planning must know of Wan2.1 image-to-video, without torch
 loading  load the components of a WanImageToVideoPipeline folder or hub id, each where and as its memory mode says
 memory   what a Wan transformer takes of a GPU's memory
 rotary   where in a clip Wan's latent frames stand
