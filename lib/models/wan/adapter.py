@@ -19,6 +19,7 @@ from lib.models.base import Conditioning
 from lib.models.latent_cells import reduce_to_cells
 from lib.models.wan.family import FAMILY, LORA_LAYERS
 from lib.models.wan.loading import load_encoders, load_transformer, load_vae
+from lib.models.wan.memory import VAE_BYTES
 from lib.models.wan.rotary import PlacedRotaryEmbedding
 
 MAX_PROMPT_TOKENS = 512
@@ -186,7 +187,7 @@ class WanModel:
     def _vae(self, width: int, height: int) -> Any:
         """Return the VAE, set up for frames of this size."""
         vae = self._component("vae")
-        if tile_vae(self._memory, width, height, free_memory(self.device)):
+        if tile_vae(self._memory, VAE_BYTES * width * height, free_memory(self.device)):
             print(f"the VAE works tile by tile: {width}x{height} pixels at once do not fit")
             vae.enable_tiling()
         else:

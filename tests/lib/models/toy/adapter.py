@@ -2,19 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
-from lib.execution.block_runs import set_up_blocks
+from lib.execution.block_runs import Saved, set_up_blocks
 from lib.execution.devices import free_memory
-from lib.execution.memory_modes import MemoryUse, Needs, choose_execution
+from lib.execution.memory_modes import Costs, MemoryUse, Needs, choose_execution
 from lib.models.base import Conditioning
 from lib.models.latent_cells import reduce_to_cells
 from tests.lib.models.toy.family import ADAPTED, FAMILY
 from tests.lib.models.toy.networks import ToyAutoencoder, ToyDenoiser, ToyWords
 
+COSTS = Costs(dict.fromkeys(get_args(Saved), 1.0), training_work=1, generation_work=1, adapter_bytes=0)
 IN_TIME = ("toy_shown", "toy_hidden", "toy_times")
 
 
@@ -134,4 +135,4 @@ def _needs(denoiser: ToyDenoiser, latents_shape: Sequence[int]) -> Needs:
     batch, _, frames, height, width = latents_shape
     output = batch * frames * height * width * denoiser.config.width * 4
     parameters = sum(parameter.numel() for parameter in denoiser.parameters())
-    return Needs(len(denoiser.tower), block, 4 * parameters - len(denoiser.tower) * block, output, parameters)
+    return Needs(len(denoiser.tower), block, 4 * parameters - len(denoiser.tower) * block, output, parameters, COSTS)
