@@ -63,7 +63,7 @@ chaos: install-dev
 	OMP_NUM_THREADS=1 SLURM_TESTS=required CHAOS_CLIPS=30 CHAOS_SECONDS=300 \
 		$(VENV)/bin/python -m pytest -s tests/workflow/test_slurm_chaos.py
 
-# After a change to lib/config/settings.py; a test fails until it is done.
+# After a change to lib/config; a test fails until it is done.
 schema: install
 	$(VENV)/bin/python -c 'from lib.config.settings import json_schema; print(json_schema(), end="")' \
 		> workflow/schemas/config.schema.json

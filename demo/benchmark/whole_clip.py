@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from demo.benchmark.architectures import CHECKPOINT, DEMO_MODEL, WAN_14B
+from lib.config.families import family_of
 from lib.config.sections import ModelSection
 from lib.core.project import ROOT
 from lib.core.units import GIB
@@ -77,7 +78,7 @@ def run_stage(stage: str, given: argparse.Namespace, started: float) -> dict[str
         marks[f"training, {len(seconds) - 1} steps after the first"] = sum(seconds[1:])
         marks["training, first step and compiling in it"] -= sum(seconds[1:])
     else:
-        size = largest_latents(folder / "edit.safetensors")
+        size = family_of(section.family).latents_shape(given.frames, height, width)
         model, device = load_transformer(section, job, latents_shape=size, training=False)
         load_for_generation(model, folder / "lora.safetensors", 1.0)
         mark("loading the transformer and the VAE")

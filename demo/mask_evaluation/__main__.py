@@ -17,7 +17,8 @@ from demo.mask_evaluation.inputs import edited_frames, read_source
 from demo.mask_evaluation.measures import measure_mask
 from demo.mask_evaluation.strips import draw_strip
 from demo.mask_evaluation.table import case_table, describe_cases_apart
-from lib.config.settings import FAMILY_LIMITS, Config, load_config
+from lib.config.families import family_of
+from lib.config.settings import Config, load_config
 from lib.core.errors import InputError, Problem
 from lib.core.project import ROOT
 from lib.inputs.checkpoints import resolve_path
@@ -72,7 +73,7 @@ def read_arguments() -> argparse.Namespace:
 
 def mask_settings(config: Config, rung: str | None) -> MaskSettings:
     """Take the config's mask settings; with a rung, that method alone."""
-    settings = segment_masks.mask_settings(config.mask, FAMILY_LIMITS[config.model.family][0])
+    settings = segment_masks.mask_settings(config.mask, family_of(config.model.family).frame_stride)
     return settings if rung is None else replace(settings, methods=(rung,))
 
 

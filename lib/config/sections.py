@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from lib.config.families import FAMILIES, LoraLayers, check_family
 
 MOST_COPIES = 11  # recoloured copies: six orders of three channels, each inverted or not, but for the clip itself
 
@@ -14,8 +16,6 @@ MaskKind = Literal["edit", "loose_box", "tight", "noisy", "whole_frame", "first_
 
 A shape: the edit's mask, drawn so.
 """
-
-LoraLayers = Literal["self_attention", "cross_attention", "feed_forward"]
 
 MOST = 1_000_000  # of any count: what is above is a slip of the finger, and planning would take all memory
 PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
@@ -60,7 +60,9 @@ class ModelSection(Section):
         "wan2.1-i2v-14b-480p",
         description="a preset of workflow/presets, a local folder in diffusers layout, or a hub id",
     )
-    family: Literal["wan"] = Field("wan", description="the adapter in lib/models that drives it")
+    family: Annotated[str, AfterValidator(check_family)] = Field(
+        "wan", json_schema_extra={"enum": [*sorted(FAMILIES)]}, description="the adapter in lib/models that drives it"
+    )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the frozen weights; auto: bfloat16 on a GPU, float32 on the CPU"
     )
@@ -82,7 +84,7 @@ class VideoSection(Section):
     """Which frames of the source are edited, and at what size."""
 
     num_frames: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        49, description="frames of the edited video; 4N+1 for Wan"
+        49, description="frames of the edited video; a multiple of those that share a latent, and one: 4N+1"
     )
     width: Pixels = Field(832, description="pixels of a landscape clip; a portrait clip swaps both")
     height: Pixels = Field(480, description="pixels of a landscape clip; a portrait clip swaps both")
@@ -94,7 +96,7 @@ class VideoSection(Section):
         " first num_frames",
     )
     window_overlap: PositiveInt = Field(
-        5, description="frames that a window takes over from the end of the one before; 4N+1 for Wan"
+        5, description="frames that a window takes over from the end of the one before; as num_frames, 4N+1"
     )
     crf: Annotated[int, Field(ge=0, le=51)] = Field(
         15, description="H.264 quality of the videos for viewing; lower is better"

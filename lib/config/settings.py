@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from lib.config.families import family_of
 from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.config.sections import (
     CaptionSection,
@@ -30,12 +31,6 @@ from lib.core.text import brief
 
 PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
-
-FAMILY_LIMITS = {"wan": (4, 16)}
-"""Per model family: frames that share a latent frame, and what width and height must divide by (pixels).
-
-Stated here so that a wrong size is refused without loading a model; a test holds it against the adapters.
-"""
 
 
 class Config(Section):
@@ -96,7 +91,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sizes_fit_the_model(self) -> "Config":
-        frame_stride, size_multiple = FAMILY_LIMITS[self.model.family]
+        family = family_of(self.model.family)
+        frame_stride, size_multiple = family.frame_stride, family.size_multiple
         num_frames = self.video.num_frames
         if num_frames % frame_stride != 1:
             below = max(1, (num_frames - 1) // frame_stride * frame_stride + 1)

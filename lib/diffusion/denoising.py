@@ -1,6 +1,6 @@
 """The one denoising loop, for any VideoModel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,9 +10,9 @@ from lib.diffusion.flow_matching import add_noise, euler_step
 from lib.models.base import Conditioning, VideoModel
 
 
-def draw_noise(shape: torch.Size, seed: int, device: torch.device) -> torch.Tensor:
+def draw_noise(shape: Sequence[int], seed: int, device: torch.device) -> torch.Tensor:
     """Draw the initial latents; on the CPU, so that a seed means the same on every device."""
-    return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed)).to(device)
+    return torch.randn(tuple(shape), generator=torch.Generator("cpu").manual_seed(seed)).to(device)
 
 
 @dataclass(frozen=True)

@@ -178,14 +178,14 @@ def load_encoded(path: Path, device: torch.device) -> Encoded:
 
 
 def largest_latents(path: Path, kind: str = "") -> tuple[int, ...]:
-    """Return the shape of the largest latents in a file, (1, channels, latent frames, height, width), unread.
+    """Return the shape of the largest samples' latents in a file, (1, channels, latent frames, height, width), unread.
 
     Args:
         path: of `save_encoded`.
         kind: of the groups looked at; empty: all.
     """
     with safe_open(path, framework="pt") as opened:
-        names = [key for key in opened.keys() if LATENTS in key and key.startswith(kind)]  # noqa: SIM118
+        names = [key for key in opened.keys() if key.startswith(kind) and key.endswith(f"/{LATENTS}")]  # noqa: SIM118
         shapes = [tuple(opened.get_slice(name).get_shape()) for name in names]
     return max(shapes, key=math.prod)
 

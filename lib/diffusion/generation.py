@@ -79,7 +79,8 @@ def generate_video(
         part = EditedClip(clip.source_video[start:stop], given[0], clip.edit_mask[start:stop], clip.mask_kind)
         conditioning = encoded["generation"] if number == 0 else _go_on(model, encoded["generation"], part, given)
         lock = _lock(model, part, given) if sampling.lock_latents else None
-        noise = draw_noise(conditioning["condition_latents"].shape, sampling.seed + number, model.device)
+        shape = model.latents_shape(*part.source_video.shape[:3])
+        noise = draw_noise(shape, sampling.seed + number, model.device)
         title = "denoising step" if len(windows) == 1 else f"window {number + 1} of {len(windows)}, denoising step"
         show = Progress(title, sampling.num_steps).show
         sigmas = sigma_schedule(sampling.num_steps, sampling.shift)

@@ -1,28 +1,35 @@
 """Which of a model's memory modes a stage runs in: the fastest that fits the GPU, or the one the user names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lib.core.units import GIB
 from lib.execution.block_runs import Execution, Saved
 
 MemoryMode = Literal["auto", "fast", "balanced", "low"]
 WeightStore = Literal["native", "fp8", "fp8_products"]
 
-SAVED_OUTPUTS: dict[Saved, float] = {"everything": 40.0, "most": 10.8, "linear": 8.1, "attention": 2.1, "inputs": 1.0}
-"""Outputs of a block's width kept per block; measured on an H200, see docs/speed.md."""
-
-TRAINING_WORK, GENERATION_WORK = 34, 14
-"""What one block's backward pass, or forward pass alone, has in use at once, in outputs of the model's width."""
-
-ADAPTER_BYTES = 1.5 * GIB  # a LoRA of rank 16 with its gradients and AdamW's moments
 RESERVE = 0.04  # share of the free memory that fragments and the libraries' own buffers may take
 FP8_SHARE = 0.52  # of the memory of bfloat16 weights
-ENCODER_WORK = 8 * GIB  # of the VAE and the image encoder, which are loaded beside the text encoder
-VAE_BYTES = 24_000  # of work for each pixel of a frame, when the VAE decodes it whole
 BATCH_TOKENS = range(14_000, 30_000)  # of a clip, for which guidance is faster as a batch: docs/speed.md
 BIG_MODEL = 1e9  # parameters from which compiling, half a minute, pays within one clip
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a family's blocks take of a GPU beside their weights, as measured.
+
+    Attributes:
+        saved_outputs: kept per block for the backward pass, by what is saved; in outputs of the model's width.
+        training_work, generation_work: what one block's backward pass, or forward pass alone, has in use at once, in
+            such outputs.
+        adapter_bytes: of a LoRA with its gradients and AdamW's moments.
+    """
+
+    saved_outputs: Mapping[Saved, float]
+    training_work: float
+    generation_work: float
+    adapter_bytes: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class Needs:
         other_bytes: weights outside of the blocks.
         output_bytes: one activation of the model's width for all tokens of a clip.
         num_parameters: of the whole.
+        costs: of its family.
     """
 
     num_blocks: int
@@ -42,6 +50,7 @@ class Needs:
     other_bytes: int
     output_bytes: int
     num_parameters: int
+    costs: Costs
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,9 @@ def estimate_bytes(execution: Execution, needs: Needs, training: bool) -> int:
     resident = 2 if execution.stream_weights else needs.num_blocks
     weights = needs.other_bytes + resident * needs.block_bytes * share
     if not training:
-        return int(weights + GENERATION_WORK * needs.output_bytes)
-    saved = 3 if execution.offload_inputs else needs.num_blocks * SAVED_OUTPUTS[execution.saved]
-    return int(weights + ADAPTER_BYTES + (TRAINING_WORK + saved) * needs.output_bytes)
+        return int(weights + needs.costs.generation_work * needs.output_bytes)
+    saved = 3 if execution.offload_inputs else needs.num_blocks * needs.costs.saved_outputs[execution.saved]
+    return int(weights + needs.costs.adapter_bytes + (needs.costs.training_work + saved) * needs.output_bytes)
 
 
 def batch_guidance(execution: Execution, needs: Needs, tokens: int, free_bytes: int | None) -> bool:
@@ -124,13 +133,16 @@ def _modes(training: bool) -> Iterator[tuple[str, Execution]]:
     yield "low", Execution(saved="inputs", stream_weights=True, offload_inputs=training)
 
 
-def stream_encoder(mode: MemoryMode, weight_bytes: int, free_bytes: int | None) -> bool:
-    """Tell whether a text encoder's blocks are to be streamed: in mode low, and in auto where they do not fit."""
-    fits = free_bytes is None or weight_bytes + ENCODER_WORK <= free_bytes * (1 - RESERVE)
+def stream_encoder(mode: MemoryMode, needed_bytes: float, free_bytes: int | None) -> bool:
+    """Tell whether a text encoder's blocks are to be streamed: in mode low, and in auto where it does not fit whole."""
+    fits = free_bytes is None or needed_bytes <= free_bytes * (1 - RESERVE)
     return mode == "low" or (mode == "auto" and not fits)
 
 
-def tile_vae(mode: MemoryMode, width: int, height: int, free_bytes: int | None) -> bool:
-    """Tell whether the VAE is to work tile by tile: a quarter of the memory, twice the time, slightly other pixels."""
-    fits = free_bytes is None or VAE_BYTES * width * height <= free_bytes * (1 - RESERVE)
+def tile_vae(mode: MemoryMode, needed_bytes: float, free_bytes: int | None) -> bool:
+    """Tell whether a VAE is to work tile by tile: in mode low, and in auto where whole frames do not fit.
+
+    Tiles save most of the memory, take more time, and make slightly other pixels.
+    """
+    fits = free_bytes is None or needed_bytes <= free_bytes * (1 - RESERVE)
     return free_bytes is not None and (mode == "low" or (mode == "auto" and not fits))

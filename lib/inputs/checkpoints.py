@@ -1,12 +1,15 @@
-"""Find model folders before any work starts, and say how to get the ones that are missing."""
+"""Find model folders before any work starts: how to get a missing one, and which are none of their family."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from lib.core.errors import Problem
+from lib.config.families import FAMILIES, Family, LoraTargets, family_of
+from lib.core.errors import InputError, Problem
 from lib.core.project import ROOT
 
-FAMILY_FILES = {"wan": "model_index.json"}  # a file that each folder of a model family has
+PIPELINE_FILE, TRANSFORMER_FILE = "model_index.json", "transformer/config.json"  # of every folder in diffusers layout
 CAPTIONER_FILE = CLIP_FILE = "config.json"
 
 
@@ -46,14 +49,85 @@ def check_models(
         detectors: a folder or weights file by key of the config; None: none is used.
         download: whether the hub may be asked at run time.
     """
-    name, family = video_model
     problems = [
-        _check_model("model.name", name, FAMILY_FILES[family], download),
+        _check_video_model(*video_model, download),
         _check_model("caption.model", captioner, CAPTIONER_FILE, download),
         *(_check_detector(key, detector) for key, detector in detectors.items()),
         _check_model("metrics.clip_model", clip_model, CLIP_FILE, download),
     ]
     return [problem for problem in problems if problem]
+
+
+def read_lora_targets(name: str, family: Family) -> LoraTargets | None:
+    """Return what a LoRA of a model may adapt; None where the model is not on this machine.
+
+    Raises:
+        InputError: the config of its transformer cannot be read as one of that family.
+    """
+    path = checkpoint_file(name, TRANSFORMER_FILE)
+    if path is None:
+        return None
+    config = _read_json(path)
+    try:
+        return family.lora_targets(config)
+    except (KeyError, TypeError) as error:
+        found, expected = f"a config that does not tell the layers ({error!r})", f"that of a {family.pipeline}"
+        raise InputError([Problem(str(path), found, expected)]) from error
+
+
+def _check_video_model(name: str, family_name: str, download: bool) -> Problem | None:
+    """Look for the model, and whether it is one of its family: another one's weights would load only in part."""
+    missing = _check_model("model.name", name, PIPELINE_FILE, download)
+    index = checkpoint_file(name, PIPELINE_FILE)
+    if missing or index is None:
+        return missing
+    try:
+        pipeline, family = _read_json(index), family_of(family_name)
+        strange = _what_is_strange(pipeline, family)
+        if strange:
+            found = f"'{name}', which {index} calls a {strange}"
+            return Problem("model.name", found, _describe_family(family_name, str(pipeline.get("_class_name"))))
+        read_lora_targets(name, family)
+    except InputError as error:
+        return error.problems[0]
+    return None
+
+
+def _what_is_strange(pipeline: Mapping[str, Any], family: Family) -> str | None:
+    """Say what a model folder is, by its model_index.json, if it is not one of a family."""
+    kind = str(pipeline.get("_class_name", "pipeline without a _class_name"))
+    if kind != family.pipeline:
+        return kind
+    # Each component is listed with the library and the class that load it; null, where a pipeline may lack one.
+    listed = {name for name, loader in pipeline.items() if isinstance(loader, list) and all(loader)}
+    strangers = [f"with {name}, {family.foreign[name]}" for name in sorted(listed & family.foreign.keys())]
+    strangers += [f"without {name}" for name in sorted(family.components - listed)]
+    return f"{kind} {', '.join(strangers)}" if strangers else None
+
+
+def _describe_family(name: str, pipeline: str) -> str:
+    """Say what a model folder of a family is; and which family another pipeline belongs to, if to any."""
+    family = family_of(name)
+    others = [other for other in sorted(FAMILIES) if other != name and family_of(other).pipeline == pipeline]
+    own = f"a {family.pipeline} with {', '.join(sorted(family.components))}, which model.family {name} runs"
+    return f"{own}, or model.family: {others[0]}" if others else own
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object of a model folder.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            [Problem(str(path), f"a file that cannot be read ({error})", "the model's own JSON")]
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError([Problem(str(path), "a JSON that holds no names", "the model's own JSON")])
+    return content
 
 
 def _check_model(key: str, name: str, marker: str, download: bool) -> Problem | None:

@@ -1,11 +1,11 @@
 """What a run needs of the disk, and whether there is room; torch-free, since it is asked before any work."""
 
-import json
 import os
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from lib.config.families import LoraLayers, LoraTargets
 from lib.core.errors import Problem
 from lib.core.units import GIB
 
@@ -30,16 +30,13 @@ def estimate_bytes(
     return int(videos + lora_bytes * num_methods * (num_clips + num_edits))
 
 
-def estimate_lora_bytes(transformer_config: Path | None, rank: int, layers: Collection[str]) -> int:
-    """Estimate one LoRA's size from the transformer's config.json (a diffusers WanTransformer3DModel); 0 if unknown."""
-    if transformer_config is None or not transformer_config.exists():
+def estimate_lora_bytes(targets: LoraTargets | None, rank: int, layers: Collection[LoraLayers]) -> int:
+    """Estimate one LoRA's size from the layers that it may adapt and the kinds that it does; 0 if unknown."""
+    if targets is None:
         return 0
-    shape = json.loads(transformer_config.read_text(encoding="utf-8"))
-    width = shape["num_attention_heads"] * shape["attention_head_dim"]
-    attention = 4 * 2 * width  # four linear layers, each with a matrix on either side
-    sizes = {"self_attention": attention, "cross_attention": attention, "feed_forward": 2 * (width + shape["ffn_dim"])}
-    per_layer = sum(sizes[kind] for kind in layers)
-    return int(shape["num_layers"] * per_layer * rank * FLOAT_BYTES)
+    # A matrix on either side of each layer: (rank, in) and (out, rank).
+    features = sum(inside + outside for kind in layers for inside, outside in targets.layers[kind].values())
+    return features * rank * FLOAT_BYTES
 
 
 def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> list[Problem]:

@@ -1,7 +1,8 @@
 """Check a LoRA file by its header, before any GPU job; torch-free, since it is asked while a run is planned.
 
-The file is what `lib.lora.save_lora` writes, and diffusers' pipelines read: a safetensors file with two factors per
-adapted layer, `transformer.<layer>.lora_A.weight` (rank, in) and `lora_B.weight` (out, rank), and peft's settings.
+The file is what `lib.training.lora.save_lora` writes, and diffusers' pipelines read: a safetensors file with two
+factors per adapted layer, `transformer.<layer>.lora_A.weight` (rank, in) and `lora_B.weight` (out, rank), and peft's
+settings.
 """
 
 import json
@@ -10,31 +11,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lib.config.families import Features, LoraTargets
 from lib.core.errors import InputError, Problem
 
-PREFIX = "transformer"  # diffusers' name for the component that a LoRA key belongs to
+PREFIX = "transformer"  # diffusers' name, in every family, for the component that a LoRA key belongs to
 METADATA_KEY = "lora_adapter_metadata"  # diffusers/loaders/lora_base.py
 NEEDED_SETTINGS = ("r", "lora_alpha", "target_modules")  # without them peft takes defaults of its own
 LORA_KEY = re.compile(rf"{PREFIX}\.(.+)\.lora_[AB]\.weight")
-ATTENTION_LAYERS = ("to_q", "to_k", "to_v", "to_out.0")
 
 MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit; the first 8 bytes of any other file say more
 AGAIN = "copy or download it again"
 OUR_FILE = "a LoRA file (.safetensors) that this workflow wrote"
 
-Features = dict[str, tuple[int, int]]
-"""A linear layer's (in, out) features by its name."""
 
-
-def check_lora(path: Path, transformer_config: Path | None, rank: int | None) -> list[Problem]:
+def check_lora(path: Path, targets: LoraTargets | None, rank: int | None) -> list[Problem]:
     """Return what is wrong with a LoRA trained earlier: one problem for each kind of mistake.
 
     Only the header is read, so that it takes milliseconds.
 
     Args:
         path: of the LoRA file.
-        transformer_config: config.json of the WanTransformer3DModel that it is for; None if not known, and then
-            the layers are not compared.
+        targets: what a LoRA of the model may adapt; None if not known, and then the layers are not compared.
         rank: that the config asks for; None if any will do.
     """
     try:
@@ -43,8 +40,8 @@ def check_lora(path: Path, transformer_config: Path | None, rank: int | None) ->
     except InputError as error:
         return error.problems
     problems = _check_settings(path, metadata, ranks)
-    if transformer_config is not None and transformer_config.exists():
-        problems += _check_layers(path, features, transformer_config)
+    if targets is not None:
+        problems += _check_layers(path, features, targets)
     if rank is not None and ranks != {rank}:
         expected = f"rank {rank} (training.rank), or training.rank set to the LoRA's"
         problems.append(Problem(str(path), f"a LoRA of rank {_listed(ranks)}", expected))
@@ -63,7 +60,7 @@ def reused_lora(pattern: str | None, clip: str, mask: str) -> Path | None:
 
 
 def check_reused_loras(
-    pattern: str | None, clips: Sequence[str], masks: Sequence[str], transformer_config: Path | None, rank: int
+    pattern: str | None, clips: Sequence[str], masks: Sequence[str], targets: LoraTargets | None, rank: int
 ) -> list[Problem]:
     """Check every LoRA of an earlier run that a run would take; that there is none at all is a mistake too."""
     if pattern is None:
@@ -73,7 +70,7 @@ def check_reused_loras(
         found = f"'{pattern}', which exists for none of the {len(clips)} clips"
         example = pattern.format(clip=clips[0], mask=masks[0])
         return [Problem("training.decouple_lora", found, f"a file such as {example}, or null to train")]
-    return [problem for path in paths for problem in check_lora(path, transformer_config, rank)]
+    return [problem for path in paths for problem in check_lora(path, targets, rank)]
 
 
 def _read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
@@ -157,10 +154,9 @@ def _check_settings(path: Path, metadata: dict[str, Any], ranks: set[int]) -> li
     return [Problem(str(path), found, OUR_FILE)]
 
 
-def _check_layers(path: Path, features: Features, transformer_config: Path) -> list[Problem]:
+def _check_layers(path: Path, features: Features, targets: LoraTargets) -> list[Problem]:
     """Compare the adapted layers with the model's, in one problem."""
-    num_blocks, width, inner = _model_size(transformer_config)
-    known = _model_layers(num_blocks, width, inner)
+    known = {layer: sizes for of_kind in targets.layers.values() for layer, sizes in of_kind.items()}
     mismatches = [
         f"{found[0]} -> {found[1]} features for {layer}"
         for layer, found in features.items()
@@ -173,26 +169,12 @@ def _check_layers(path: Path, features: Features, transformer_config: Path) -> l
     mismatches += [f"no weights for {layer}" for layer in known if _kind(layer) in kinds and layer not in features]
     if not mismatches:
         return []
-    model = f"{num_blocks} blocks, {width} features wide, {inner} in the feed-forward layers"
-    return [Problem(str(path), _first_of(mismatches), f"a LoRA of this model ({model})")]
-
-
-def _model_size(transformer_config: Path) -> tuple[int, int, int]:
-    """Return the number of blocks, their width and the feed-forward width of a WanTransformer3DModel, in features."""
-    shape = json.loads(transformer_config.read_text(encoding="utf-8"))
-    return shape["num_layers"], shape["num_attention_heads"] * shape["attention_head_dim"], shape["ffn_dim"]
-
-
-def _model_layers(num_blocks: int, width: int, inner: int) -> Features:
-    """Return the layers that a LoRA may adapt (diffusers/models/transformers/transformer_wan.py)."""
-    block = {f"attn{number}.{layer}": (width, width) for number in (1, 2) for layer in ATTENTION_LAYERS}
-    block |= {"ffn.net.0.proj": (width, inner), "ffn.net.2": (inner, width)}
-    return {f"blocks.{number}.{layer}": sizes for number in range(num_blocks) for layer, sizes in block.items()}
+    return [Problem(str(path), _first_of(mismatches), f"a LoRA of this model ({targets.size})")]
 
 
 def _kind(layer: str) -> str:
-    """Return a layer's name within its block: blocks.7.attn1.to_q -> attn1.to_q."""
-    return layer.split(".", maxsplit=2)[-1]
+    """Return a layer's name, but for its block's number: `blocks.7.norm.out.0` -> `blocks.*.norm.out.0`."""
+    return re.sub(r"\.\d+\.", ".*.", layer, count=1)
 
 
 def _first_of(findings: list[str]) -> str:

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from lib.config.families import LoraTargets, family_of
 from lib.config.settings import Config
 from lib.core.errors import Problem
-from lib.inputs.checkpoints import check_models, checkpoint_file
+from lib.inputs.checkpoints import check_models, read_lora_targets
 from lib.inputs.clips import Batch
 from lib.inputs.disk import check_disk, estimate_bytes, estimate_lora_bytes
 from lib.inputs.layout import Layout
@@ -13,29 +14,31 @@ from lib.inputs.lora_files import check_reused_loras
 
 def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     """Return everything for which a run must not start."""
-    transformer = checkpoint_file(settings.model.name, "transformer/config.json")
     methods = [settings.method(name) for name in settings.methods]
     masks = {layout.mask_name(method.train_mask) for method in methods if method.train_mask}
+    wrong_models = check_models(
+        (settings.model.name, settings.model.family),
+        settings.caption.model,
+        {f"mask.{key}": value for key, value in settings.mask.only("detector", "yoloe", "sam2").items()},
+        settings.metrics.clip_model,
+        settings.model.download,
+    )
+    # What is no model of its family has no layers that could be listed.
+    targets = None if wrong_models else read_lora_targets(settings.model.name, family_of(settings.model.family))
     return [
-        *check_models(
-            (settings.model.name, settings.model.family),
-            settings.caption.model,
-            {f"mask.{key}": value for key, value in settings.mask.only("detector", "yoloe", "sam2").items()},
-            settings.metrics.clip_model,
-            settings.model.download,
-        ),
+        *wrong_models,
         *check_reused_loras(
             settings.training.decouple_lora,
             [clip.name for clip in batch.clips],
             sorted(masks),
-            transformer,
+            targets,
             settings.training.rank,
         ),
-        *check_disk(Path(settings.results), _needed_bytes(settings, batch, transformer), settings.min_free_disk),
+        *check_disk(Path(settings.results), _needed_bytes(settings, batch, targets), settings.min_free_disk),
     ]
 
 
-def _needed_bytes(settings: Config, batch: Batch, transformer: Path | None) -> int:
+def _needed_bytes(settings: Config, batch: Batch, targets: LoraTargets | None) -> int:
     """Estimate the size of the results."""
     longest = max((len(clip.indices) for clip in batch.clips), default=0)
     return estimate_bytes(
@@ -43,5 +46,5 @@ def _needed_bytes(settings: Config, batch: Batch, transformer: Path | None) -> i
         sum(len(clip.edits) for clip in batch.clips),
         len(settings.methods),
         (longest, settings.video.height, settings.video.width),
-        estimate_lora_bytes(transformer, settings.training.rank, settings.training.layers),
+        estimate_lora_bytes(targets, settings.training.rank, settings.training.layers),
     )

@@ -58,6 +58,10 @@ class VideoModel(Protocol):
         """
         ...
 
+    def latents_shape(self, num_frames: int, height: int, width: int) -> tuple[int, ...]:
+        """Return (1, channels, latent frames, height, width) of the latents of a video, given in pixels."""
+        ...
+
     def encode_video(self, video: torch.Tensor) -> torch.Tensor:
         """Encode a model video (1, 3, frames, height, width) to normalised latents, float32."""
         ...

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 
+from lib.config.families import FAMILIES
 from lib.execution.memory_modes import MemoryUse
 from lib.models.base import VideoModel
 
 COMPONENTS = frozenset({"vae", "encoders", "transformer"})
-
-ADAPTERS = {"wan": "lib.models.wan.adapter"}
 
 
 def load_model(
@@ -41,7 +40,7 @@ def load_model(
     """
     unknown = set(components) - COMPONENTS
     assert not unknown, f"unknown components {unknown}"
-    adapter = import_module(ADAPTERS[family])
+    adapter = import_module(f"{FAMILIES[family]}.adapter")
     model: VideoModel = adapter.load(
         str(name),
         components,

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from lib.config.families import family_of
 from lib.config.sections import MaskSection, ModelSection, SamplingSection, VideoSection
 from lib.core.files import read_json, whole_file, write_json
 from lib.core.provenance import describe
-from lib.diffusion.encoding import largest_latents, load_encoded
+from lib.diffusion.encoding import load_encoded
 from lib.diffusion.generation import EditedClip, Sampling, generate_video
 from lib.execution.devices import describe_device
 from lib.masks.compositing import correct_edited
@@ -56,12 +57,13 @@ class Generate(Params):
 
 def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> None:
     """Write an edited video."""
-    size = largest_latents(inputs.encoded)
+    clip, (start, stop) = _read_clip(inputs, params), params.windows[0]
+    size = family_of(params.model.family).latents_shape(stop - start, *clip.source_video.shape[1:3])
     model, device = load_transformer(params.model, job, latents_shape=size, training=False)
     if inputs.lora:
         load_for_generation(model, inputs.lora, params.sampling.lora_scale)
     encoded = load_encoded(inputs.encoded, device)
-    video = generate_video(model, encoded, _read_clip(inputs, params), params.windows, _sampling(params.sampling))
+    video = generate_video(model, encoded, clip, params.windows, _sampling(params.sampling))
     _write(outputs, params, video, inputs)
     given = [path for path in (inputs.encoded, inputs.lora, inputs.first_frame, inputs.mask, inputs.video) if path]
     made = describe("generate", params.described(), given, [outputs.video, outputs.lossless], describe_device(device))

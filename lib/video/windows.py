@@ -13,7 +13,7 @@ def plan_windows(num_frames: int, window: int, overlap: int) -> Windows:
         overlap: least number of frames that a window shares with the one before; the last shares more if need be.
 
     Returns:
-        If all three numbers are 4N+1, so is every overlap.
+        If all three numbers are 4N+1, or kN+1 of another k, so is every overlap.
     """
     if num_frames == window:
         return [(0, window)]

@@ -8,8 +8,9 @@ from typing import get_args
 # Of lib/. Not workflow.basedir: that is the user's own folder where this is a module.
 sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))
 
+from lib.config.families import family_of
 from lib.config.sections import MaskKind, MaskShape
-from lib.config.settings import FAMILY_LIMITS, load_config
+from lib.config.settings import load_config
 from lib.core.errors import InputError, Problem
 from lib.core.failures import write_failure
 from lib.core.project import ROOT
@@ -32,7 +33,7 @@ try:
 except InputError as error:
     refuse(error.problems)
 
-FRAME_STRIDE = FAMILY_LIMITS[SETTINGS.model.family][0]
+FRAME_STRIDE = family_of(SETTINGS.model.family).frame_stride
 BATCH = find_clips(
     Path(SETTINGS.clips),
     num_frames=SETTINGS.video.num_frames,

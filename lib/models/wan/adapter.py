@@ -17,24 +17,21 @@ from lib.execution.devices import free_memory
 from lib.execution.memory_modes import MemoryMode, MemoryUse, tile_vae
 from lib.models.base import Conditioning
 from lib.models.latent_cells import reduce_to_cells
+from lib.models.wan.family import FAMILY, LORA_LAYERS
 from lib.models.wan.loading import load_encoders, load_transformer, load_vae
+from lib.models.wan.memory import VAE_BYTES
 from lib.models.wan.rotary import PlacedRotaryEmbedding
 
 MAX_PROMPT_TOKENS = 512
 FRAME_POSITIONS = "frame_positions"  # in a Conditioning: where in the clip its latent frames stand
 NUM_TIMESTEPS = 1000  # the transformer is told sigma in thousandths
-LORA_LAYERS = {
-    "self_attention": ["attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0"],
-    "cross_attention": ["attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0"],  # not add_k_proj, add_v_proj
-    "feed_forward": ["ffn.net.0.proj", "ffn.net.2"],
-}
 
 
 class WanModel:
     """The Wan2.1 image-to-video adapter; see lib.models.base.VideoModel for its members."""
 
-    frame_stride = 4
-    size_multiple = 16
+    frame_stride = FAMILY.frame_stride
+    size_multiple = FAMILY.size_multiple
 
     def __init__(
         self,
@@ -58,6 +55,10 @@ class WanModel:
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
         """Return the linear layers of each kind; of cross-attention all but the image's keys and values."""
         return [suffix for kind, suffixes in LORA_LAYERS.items() if kind in layers for suffix in suffixes]
+
+    def latents_shape(self, num_frames: int, height: int, width: int) -> tuple[int, ...]:
+        """Return the shape that `encode_video` gives."""
+        return FAMILY.latents_shape(num_frames, height, width)
 
     @torch.no_grad()
     def encode_video(self, video: torch.Tensor) -> torch.Tensor:
@@ -186,7 +187,7 @@ class WanModel:
     def _vae(self, width: int, height: int) -> Any:
         """Return the VAE, set up for frames of this size."""
         vae = self._component("vae")
-        if tile_vae(self._memory, width, height, free_memory(self.device)):
+        if tile_vae(self._memory, VAE_BYTES * width * height, free_memory(self.device)):
             print(f"the VAE works tile by tile: {width}x{height} pixels at once do not fit")
             vae.enable_tiling()
         else:

@@ -15,7 +15,7 @@ from lib.execution.attention_kernels import PYTORCHS_OWN, fastest_kernel
 from lib.execution.block_runs import Execution, set_up_blocks
 from lib.execution.devices import free_memory, speed_up_convolutions
 from lib.execution.memory_modes import MemoryUse, batch_guidance, choose_execution, estimate_bytes, stream_encoder
-from lib.models.wan.memory import count_tokens, transformer_needs
+from lib.models.wan.memory import ENCODER_WORK, count_tokens, transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
 
 
@@ -33,7 +33,8 @@ def load_encoders(
     tokenizer = AutoTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
     image_processor = AutoImageProcessor.from_pretrained(name, subfolder="image_processor", local_files_only=local)
     text_encoder = _from_folder(UMT5EncoderModel, name, "text_encoder", dtype, download)
-    if stream_encoder(memory.mode, text_encoder.num_parameters() * dtype.itemsize, free_memory(device)):
+    weights = text_encoder.num_parameters() * dtype.itemsize
+    if stream_encoder(memory.mode, weights + ENCODER_WORK, free_memory(device)):
         print("the text encoder's weights come from host memory, block by block")
         how = Execution(saved="inputs", stream_weights=True)
         set_up_blocks(text_encoder.requires_grad_(False).encoder.block, how, device)

@@ -1,13 +1,21 @@
-"""What a Wan transformer takes of a GPU's memory."""
+"""What a Wan model takes of a GPU's memory; measured on an H200 with the 14B, see docs/speed.md."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
-from lib.execution.memory_modes import (
-    Needs,
+from lib.core.units import GIB
+from lib.execution.memory_modes import Costs, Needs
+
+COSTS = Costs(
+    saved_outputs={"everything": 40.0, "most": 10.8, "linear": 8.1, "attention": 2.1, "inputs": 1.0},
+    training_work=34,
+    generation_work=14,
+    adapter_bytes=1.5 * GIB,  # of rank 16
 )
+ENCODER_WORK = 8 * GIB  # of the VAE and the image encoder, which are loaded beside the text encoder
+VAE_BYTES = 24_000  # of work for each pixel of a frame; a quarter of it, in twice the time, tile by tile
 
 
 def transformer_needs(config: Mapping[str, Any], latents_shape: Sequence[int], dtype: torch.dtype) -> Needs:
@@ -19,7 +27,7 @@ def transformer_needs(config: Mapping[str, Any], latents_shape: Sequence[int], d
     other = 7 * channels**2 + channels * (config["text_dim"] + (config["image_dim"] or 0))
     itemsize = dtype.itemsize
     counts = (config["num_layers"], block * itemsize, other * itemsize, tokens * channels * itemsize)
-    return Needs(*counts, num_parameters=config["num_layers"] * block + other)
+    return Needs(*counts, num_parameters=config["num_layers"] * block + other, costs=COSTS)
 
 
 def count_tokens(config: Mapping[str, Any], latents_shape: Sequence[int]) -> int:

@@ -8,7 +8,7 @@ from demo.benchmark.random_models import random_transformer
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution
 from lib.execution.memory_modes import Needs, batch_guidance, choose_execution, estimate_bytes, stream_encoder, tile_vae
-from lib.models.wan.memory import count_tokens, transformer_needs
+from lib.models.wan.memory import ENCODER_WORK, VAE_BYTES, count_tokens, transformer_needs
 
 LATENTS_480P = (1, 16, 13, 60, 104)  # 49 frames of 832x480
 LOW = Execution(True, "inputs", stream_weights=True, offload_inputs=True)
@@ -101,7 +101,8 @@ def test_needs_count_the_real_parameters() -> None:
 
 def test_the_vae_and_the_text_encoder_give_way_too() -> None:
     """Tiles and streaming where whole pictures and weights do not fit, or in mode low; never on a CPU."""
-    assert not tile_vae("auto", 832, 480, 24 * GIB) and tile_vae("auto", 1280, 720, 16 * GIB)
-    assert tile_vae("low", 832, 480, 80 * GIB) and not tile_vae("low", 832, 480, None)
-    umt5_xxl = int(10.6 * GIB)
+    small, large = VAE_BYTES * 832 * 480, VAE_BYTES * 1280 * 720
+    assert not tile_vae("auto", small, 24 * GIB) and tile_vae("auto", large, 16 * GIB)
+    assert tile_vae("low", small, 80 * GIB) and not tile_vae("low", small, None)
+    umt5_xxl = int(10.6 * GIB) + ENCODER_WORK
     assert stream_encoder("auto", umt5_xxl, 16 * GIB) and not stream_encoder("auto", umt5_xxl, 24 * GIB)

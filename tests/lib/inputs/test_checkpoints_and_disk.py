@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from lib.config.families import LoraLayers, family_of
 from lib.core.units import GIB
-from lib.inputs.checkpoints import check_models, resolve_path
+from lib.inputs.checkpoints import check_models, read_lora_targets, resolve_path
 from lib.inputs.disk import check_disk, estimate_bytes, estimate_lora_bytes
 from lib.models.base import VideoModel
 from lib.training.lora import attach_lora
 from tests.conftest import ROOT, TINY_WAN
 
-LAYERS = ("self_attention", "cross_attention", "feed_forward")
+LAYERS: tuple[LoraLayers, ...] = ("self_attention", "cross_attention", "feed_forward")
 
 DEMO = ROOT / "demo" / "models"
 GOOD = {
@@ -47,6 +48,56 @@ def test_missing_models_are_named_with_the_way_to_get_them(changed: dict[str, ob
     assert len(problems) == 1 and message in str(problems[0])
 
 
+def _folder(path: Path, changes: dict[str, object]) -> Path:
+    """Write the two files of a model folder by which planning knows it: the demo's, with changes to the first."""
+    (path / "transformer").mkdir(parents=True)
+    pipeline = json.loads((TINY_WAN / "model_index.json").read_text())
+    (path / "model_index.json").write_text(json.dumps(pipeline | changes))
+    (path / "transformer" / "config.json").write_text((TINY_WAN / "transformer" / "config.json").read_text())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"_class_name": "HunyuanVideoImageToVideoPipeline"}, "calls a HunyuanVideoImageToVideoPipeline;"),
+        ({"_class_name": "WanPipeline", "image_encoder": [None, None]}, "calls a WanPipeline;"),
+        (
+            {"transformer_2": ["diffusers", "WanTransformer3DModel"], "image_encoder": [None, None]},
+            "calls a WanImageToVideoPipeline with transformer_2, Wan2.2's second denoiser, without image_encoder;",
+        ),
+        ({"tokenizer": None}, "calls a WanImageToVideoPipeline without tokenizer;"),
+    ],
+    ids=["another-family", "text-to-video", "wan-2.2", "incomplete"],
+)
+def test_a_folder_of_another_family_is_named_as_what_it_is(
+    changes: dict[str, object], found: str, tmp_path: Path
+) -> None:
+    """Loading would take what fits and leave out the rest: half of Wan2.2's denoisers, say."""
+    problems = check_models(**{**GOOD, "video_model": (str(_folder(tmp_path, changes)), "wan")})
+    assert len(problems) == 1 and problems[0].place == "model.name", problems
+    assert found in str(problems[0]) and "expected a WanImageToVideoPipeline with image_encoder, " in str(problems[0])
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        ("model_index.json", "{", "a file that cannot be read (Expecting property name"),
+        ("model_index.json", "[]", "a JSON that holds no names"),
+        (
+            "transformer/config.json",
+            '{"num_layers": 2}',
+            "a config that does not tell the layers (KeyError('ffn_dim'))",
+        ),
+    ],
+)
+def test_damaged_files_of_a_model_are_problems(file: str, text: str, found: str, tmp_path: Path) -> None:
+    """Named by the file, before any job."""
+    (_folder(tmp_path, {}) / file).write_text(text)
+    problems = check_models(**{**GOOD, "video_model": (str(tmp_path), "wan")})
+    assert [problem.place for problem in problems] == [str(tmp_path / file)] and found in problems[0].found
+
+
 def test_hub_ids_may_be_fetched_only_if_the_config_says_so() -> None:
     """download: true accepts a hub id that is not on this machine."""
     assert check_models(**{**GOOD, "clip_model": "openai/clip-vit-large-patch14", "download": True}) == []
@@ -64,14 +115,13 @@ def test_lora_size_estimate_is_the_real_size(tiny_wan: VideoModel) -> None:
     """From the transformer's config.json alone, without loading it."""
     parameters = attach_lora(tiny_wan.transformer, tiny_wan.lora_target_modules(LAYERS), 4, 4.0, 0)
     real = sum(parameter.numel() for parameter in parameters) * 4
-    assert estimate_lora_bytes(TINY_WAN / "transformer" / "config.json", rank=4, layers=LAYERS) == real
+    assert estimate_lora_bytes(read_lora_targets(str(TINY_WAN), family_of("wan")), rank=4, layers=LAYERS) == real
 
 
-def test_the_14b_lora_is_as_large_as_measured(tmp_path: Path) -> None:
+def test_the_14b_lora_is_as_large_as_measured() -> None:
     """76.7 M parameters at rank 16, the authors' figure."""
     shape = {"num_attention_heads": 40, "attention_head_dim": 128, "ffn_dim": 13824, "num_layers": 40}
-    (tmp_path / "config.json").write_text(json.dumps(shape))
-    assert estimate_lora_bytes(tmp_path / "config.json", 16, LAYERS) / 4e6 == pytest.approx(76.7, abs=0.1)
+    assert estimate_lora_bytes(family_of("wan").lora_targets(shape), 16, LAYERS) / 4e6 == pytest.approx(76.7, abs=0.1)
 
 
 def test_disk_that_is_too_small_is_a_problem(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from lib.config.sections import LoraLayers
+from lib.config.families import LoraLayers, LoraTargets, family_of
 from lib.core.errors import InputError
 from lib.inputs.lora_files import METADATA_KEY, check_lora
 from lib.models.base import VideoModel
@@ -21,7 +21,8 @@ from lib.models.load import load_model
 from lib.training.lora import attach_lora, load_lora, save_lora
 from tests.conftest import ROOT, TINY_WAN
 
-CONFIG = TINY_WAN / "transformer" / "config.json"
+CONFIG = json.loads((TINY_WAN / "transformer" / "config.json").read_text())
+TARGETS = family_of("wan").lora_targets(CONFIG)
 RANK = 4
 Weights = dict[str, torch.Tensor]
 
@@ -61,26 +62,23 @@ def write(path: Path, weights: Weights, settings: object) -> Path:
     return path
 
 
-def other_model(folder: Path, changes: Mapping[str, int]) -> Path:
-    """Write the tiny model's transformer config with changes."""
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(CONFIG.read_text()) | changes))
-    return path
+def other_model(changes: Mapping[str, int]) -> LoraTargets:
+    """List the layers of the tiny model with changes to its transformer's config."""
+    return family_of("wan").lora_targets(CONFIG | dict(changes))
 
 
-def only_problem(path: Path, config: Path | None = CONFIG, rank: int | None = RANK) -> str:
+def only_problem(path: Path, targets: LoraTargets | None = TARGETS, rank: int | None = RANK) -> str:
     """Return the one problem of a file, which must name it."""
-    problems = check_lora(path, config, rank)
+    problems = check_lora(path, targets, rank)
     assert len(problems) == 1, [str(problem) for problem in problems]
     assert problems[0].place == str(path)
     return str(problems[0])
 
 
 def test_a_real_lora_has_no_problem(lora: Path) -> None:
-    """With and without the model's config and a rank to compare with."""
-    assert check_lora(lora, CONFIG, RANK) == []
+    """With and without the model's layers and a rank to compare with."""
+    assert check_lora(lora, TARGETS, RANK) == []
     assert check_lora(lora, None, None) == []
-    assert check_lora(lora, lora.parent / "nowhere.json", RANK) == []
 
 
 def test_a_lora_of_some_kinds_of_layers_has_no_problem(tiny_wan: VideoModel, tmp_path: Path) -> None:
@@ -88,7 +86,7 @@ def test_a_lora_of_some_kinds_of_layers_has_no_problem(tiny_wan: VideoModel, tmp
     path = tmp_path / "lora.safetensors"
     attach_lora(tiny_wan.transformer, tiny_wan.lora_target_modules(["cross_attention"]), rank=2, alpha=4, seed=0)
     save_lora(tiny_wan.transformer, path)
-    assert check_lora(path, CONFIG, 2) == []
+    assert check_lora(path, TARGETS, 2) == []
     assert load_lora(transformer_alone().transformer, path)
 
 
@@ -202,7 +200,7 @@ def test_another_rank_is_refused_if_one_is_asked_for(lora: Path) -> None:
     """The message has both ranks and the key; None takes any."""
     message = only_problem(lora, rank=16)
     assert "found a LoRA of rank 4; expected rank 16 (training.rank), or" in message
-    assert check_lora(lora, CONFIG, None) == []
+    assert check_lora(lora, TARGETS, None) == []
 
 
 @pytest.mark.parametrize(
@@ -216,11 +214,11 @@ def test_another_rank_is_refused_if_one_is_asked_for(lora: Path) -> None:
     ],
     ids=["heads", "head-size", "feed-forward", "fewer-blocks", "more-blocks"],
 )
-def test_a_lora_of_another_model_is_refused(lora: Path, changes: dict[str, int], found: str, tmp_path: Path) -> None:
+def test_a_lora_of_another_model_is_refused(lora: Path, changes: dict[str, int], found: str) -> None:
     """One problem that names the first layer, counts the others and says what this model is."""
     size = {"num_layers": 8, "num_attention_heads": 4, "attention_head_dim": 64, "ffn_dim": 1024} | changes
     width = size["num_attention_heads"] * size["attention_head_dim"]
-    message = only_problem(lora, other_model(tmp_path, changes))
+    message = only_problem(lora, other_model(changes))
     assert f"found {found}; expected" in message
     expected = f"{size['num_layers']} blocks, {width} features wide, {size['ffn_dim']} in the feed-forward layers"
     assert f"expected a LoRA of this model ({expected})" in message
@@ -237,9 +235,9 @@ def test_layers_that_no_training_adapts_are_refused(
         load_lora(tiny_wan.transformer, path)
 
 
-def test_each_kind_of_mistake_is_a_problem_of_its_own(lora: Path, tmp_path: Path) -> None:
+def test_each_kind_of_mistake_is_a_problem_of_its_own(lora: Path) -> None:
     """Another model and another rank are told together."""
-    problems = check_lora(lora, other_model(tmp_path, {"ffn_dim": 512}), 16)
+    problems = check_lora(lora, other_model({"ffn_dim": 512}), 16)
     assert ["LoRA of this model" in str(problem) for problem in problems] == [True, False]
     assert "training.rank" in str(problems[1])
 

@@ -1,0 +1,82 @@
+"""The families of image-to-video models: which there are, and what planning must know of each without torch."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from lib.core.errors import nearest_known
+
+FAMILIES = {"wan": "lib.models.wan"}
+"""The package of each family, by the name that `model.family` takes: the one list of them.
+
+A package holds all that is its family's own: `family.py`, torch-free, defines FAMILY; `adapter.py` has `load`, see
+`lib.models.load`. They are imported once a run names the family: nothing here depends on them.
+"""
+
+LoraLayers = Literal["self_attention", "cross_attention", "feed_forward"]
+
+Features = dict[str, tuple[int, int]]
+"""A linear layer's (in, out) features by its name."""
+
+
+@dataclass(frozen=True)
+class LoraTargets:
+    """The linear layers of a model that a LoRA may adapt.
+
+    Attributes:
+        size: of the model, in words, such as `40 blocks, 5120 features wide`.
+        layers: by their kind.
+    """
+
+    size: str
+    layers: Mapping[LoraLayers, Features]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What planning must know of a family; its adapter is held against all of it (tests/lib/models/test_contract.py).
+
+    Attributes:
+        frame_stride: frames that share a latent frame, after frame 0, which has its own.
+        size_multiple: what width and height must divide by, pixels.
+        cell_size: width and height of what a latent stands for, pixels.
+        latent_channels: numbers in each latent.
+        pipeline: the class that a model folder's model_index.json names.
+        components: that the folder must list there.
+        foreign: components that only relatives of the family have, which its adapter cannot run, and whose they are.
+        lora_targets: what a LoRA may adapt, from the transformer's config.json; a KeyError or TypeError where that is
+            no config of this family.
+    """
+
+    frame_stride: int
+    size_multiple: int
+    cell_size: int
+    latent_channels: int
+    pipeline: str
+    components: frozenset[str]
+    foreign: Mapping[str, str]
+    lora_targets: Callable[[Mapping[str, Any]], LoraTargets]
+
+    def latents_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int, int]:
+        """Return (1, channels, latent frames, height, width) of the latents of a video, given in pixels."""
+        latent_frames = 1 + (num_frames - 1) // self.frame_stride
+        return 1, self.latent_channels, latent_frames, height // self.cell_size, width // self.cell_size
+
+
+def family_of(name: str) -> Family:
+    """Return what is known of the family of that name."""
+    family = import_module(f"{FAMILIES[name]}.family").FAMILY
+    assert isinstance(family, Family)
+    return family
+
+
+def check_family(name: str) -> str:
+    """Return the name of a family as it is.
+
+    Raises:
+        ValueError: there is no such family.
+    """
+    if name not in FAMILIES:
+        raise ValueError(f"'{name}'; expected {nearest_known(name, sorted(FAMILIES))}")
+    return name

@@ -1,0 +1,40 @@
+"""What planning must know of Wan2.1 image-to-video, without torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lib.config.families import Family, Features, LoraLayers, LoraTargets
+
+LORA_LAYERS: dict[LoraLayers, list[str]] = {
+    "self_attention": ["attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0"],
+    "cross_attention": ["attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0"],  # not add_k_proj, add_v_proj
+    "feed_forward": ["ffn.net.0.proj", "ffn.net.2"],
+}
+"""Names within a block, of a WanTransformer3DModel (diffusers/models/transformers/transformer_wan.py)."""
+
+
+def lora_targets(config: Mapping[str, Any]) -> LoraTargets:
+    """List the layers that a LoRA may adapt, from a WanTransformer3DModel's config.json."""
+    num_blocks, inner = config["num_layers"], config["ffn_dim"]
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    sizes = {"ffn.net.0.proj": (width, inner), "ffn.net.2": (inner, width)}
+
+    def in_all_blocks(names: list[str]) -> Features:
+        return {
+            f"blocks.{block}.{name}": sizes.get(name, (width, width)) for block in range(num_blocks) for name in names
+        }
+
+    size = f"{num_blocks} blocks, {width} features wide, {inner} in the feed-forward layers"
+    return LoraTargets(size, {kind: in_all_blocks(names) for kind, names in LORA_LAYERS.items()})
+
+
+FAMILY = Family(
+    frame_stride=4,
+    size_multiple=16,
+    cell_size=8,
+    latent_channels=16,
+    pipeline="WanImageToVideoPipeline",
+    components=frozenset({"vae", "transformer", "tokenizer", "text_encoder", "image_processor", "image_encoder"}),
+    foreign={"transformer_2": "Wan2.2's second denoiser"},
+    lora_targets=lora_targets,
+)
