@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
+
 from lib.batch.activity import settle_killed
 from lib.batch.files import Settings, batch_file, job_prefix, load_settings
 from lib.batch.lock import SECONDS_BETWEEN_BEATS, beat, this_process, write_driver
@@ -157,7 +159,7 @@ def _stop(child: subprocess.Popen[bytes], settings: Settings) -> None:
     say("stopping; trainings save their step")
     # On SIGTERM Snakemake starts nothing more and waits for its jobs; on SIGINT it cancels those in a queue.
     child.send_signal(signal.SIGINT if settings.slurm else signal.SIGTERM)
-    deadline, asked = time.monotonic() + SECONDS_TO_SAVE, set[int]()
+    deadline, asked = time.monotonic() + SECONDS_TO_SAVE, set[psutil.Process]()
     while child.poll() is None and time.monotonic() < deadline:
         if not settings.slurm:
             end_jobs(child.pid, settings.results, asked)
