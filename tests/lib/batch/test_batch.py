@@ -64,22 +64,22 @@ def test_a_lock_is_held_by_a_child_that_inherits_it_alone(tmp_path: Path) -> Non
 ASKER = """
 import sys
 from pathlib import Path
-from lib.batch.status import read_status
+from lib.batch.lock import driver_facts
 print("asks", flush=True)
 while True:
-    read_status(Path(sys.argv[1]))
+    driver_facts(Path(sys.argv[1]))
 """
 
 
 def test_asking_for_the_status_never_stands_in_the_way_of_a_start(tmp_path: Path) -> None:
-    """Two others ask without a pause: not one of 500 starts is refused."""
+    """Two others ask without a pause: not one of 5,000 starts is refused."""
     os.close(take_lock(tmp_path))
     write_driver(tmp_path, this_process())
     command = [sys.executable, "-c", ASKER, str(tmp_path)]
     askers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         assert all(asker.stdout is not None and asker.stdout.readline() == "asks\n" for asker in askers)
-        for _ in range(500):
+        for _ in range(5000):
             os.close(take_lock(tmp_path))
     finally:
         for asker in askers:
