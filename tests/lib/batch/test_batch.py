@@ -13,8 +13,9 @@ import pytest
 
 from lib.batch.driver import snakemake_command
 from lib.batch.files import Settings, batch_file, job_prefix
+from lib.batch.finished import clip_fingerprint, read_finished, remember_finished
 from lib.batch.lock import SECONDS_OF_SILENCE, driver_facts, take_lock, this_process, write_driver
-from lib.batch.plan import choose_round, clip_fingerprint, read_finished, remember_finished
+from lib.batch.plan import choose_round
 from lib.batch.status import describe_status, read_status
 from lib.core.errors import InputError
 from lib.core.failures import write_failure
