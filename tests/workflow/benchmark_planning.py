@@ -55,7 +55,7 @@ def _measure(project: Path, num_clips: int, only_batch: bool) -> None:
         shutil.copytree(CLIP, project / "clips" / clip)
     _show(num_clips, "start", lambda: _start_and_stop(project))
     if not only_batch:
-        (project / "results" / ".input_checks.json").unlink()
+        shutil.rmtree(project / ".snakemake" / "input_checks")
         _show(num_clips, "bare, new", lambda: _dry_run(project))
         _show(num_clips, "bare, known", lambda: _dry_run(project))
     made = time.time()

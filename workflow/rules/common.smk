@@ -8,6 +8,7 @@ from typing import get_args
 # Of lib/. Not workflow.basedir: that is the user's own folder where this is a module.
 sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))
 
+from lib.batch.files import job_prefix
 from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import FAMILY_LIMITS, load_config
 from lib.core.errors import InputError, Problem
@@ -41,7 +42,8 @@ BATCH = find_clips(
     max_windows=SETTINGS.video.max_windows,
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FRAME_STRIDE,
-    cache=Path(SETTINGS.results) / ".input_checks.json",
+    # Not in the results folder: a dry run looks at the inputs too, and leaves no trace there.
+    cache=Path(".snakemake") / "input_checks" / f"{job_prefix(SETTINGS.results)}.json",
 )
 BATCH = check_edits(
     BATCH,
