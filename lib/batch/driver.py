@@ -53,7 +53,7 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
         "command": snakemake_command(settings),
     }
     session = read_json_or_nothing(batch_file(results, "driver.json")).get("session")
-    write_driver(results, facts)
+    write_driver(results, {**facts, "session": session})  # kept until it is ended: this driver may be killed too
     batch_file(results, "stop").unlink(missing_ok=True)
     try:
         with suppress(OSError):  # too full already: the check of the disk will say so

@@ -90,7 +90,12 @@ def claims_folder() -> Path:
 
 def _claim(folder: Path, name: str) -> bool:
     """Lock a GPU's file, if nobody has; it stays open, and so locked, until the process ends."""
-    return try_lock(folder / re.sub(r"\W", "_", name)) is not None
+    path = folder / re.sub(r"\W", "_", name)
+    try:
+        return try_lock(path) is not None
+    except OSError as error:
+        found = f"what cannot be locked ({error.strerror})"
+        raise InputError([Problem(str(path), found, "a plain file of yours on a disk with file locks")]) from None
 
 
 def is_gpu_granted(environment: Mapping[str, str]) -> bool:

@@ -125,7 +125,7 @@ def test_a_stop_survives_a_silent_slurm(tmp_path: Path, answers: tuple[str, ...]
     never = tmp_path / "settings.yaml"
     os.mkfifo(never)  # Snakemake waits for its settings
     driver = slurm.start(3, config=never)
-    _wait_until(lambda: "session" in read_json_or_nothing(batch_file(slurm.results, "driver.json")), driver)
+    _wait_until(lambda: bool(read_json_or_nothing(batch_file(slurm.results, "driver.json")).get("session")), driver)
     driver.send_signal(signal.SIGTERM)
     said = driver.communicate(timeout=60)[0]
     assert slurm.outcome() == "stopped by SIGTERM" and "no answer within" in said, said
