@@ -8,10 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from lib.batch.files import Settings, batch_file, job_prefix, save_settings
+from lib.batch.lock import driver_facts, take_lock
+from lib.core.errors import InputError
 from lib.core.files import read_json_or_nothing
 from tests.conftest import ROOT
 
@@ -125,7 +129,7 @@ def test_a_stop_survives_a_silent_slurm(tmp_path: Path, answers: tuple[str, ...]
     never = tmp_path / "settings.yaml"
     os.mkfifo(never)  # Snakemake waits for its settings
     driver = slurm.start(3, config=never)
-    _wait_until(lambda: bool(read_json_or_nothing(batch_file(slurm.results, "driver.json")).get("session")), driver)
+    _wait_until(lambda: bool(_facts(slurm).get("session")), driver)
     driver.send_signal(signal.SIGTERM)
     said = driver.communicate(timeout=60)[0]
     assert slurm.outcome() == "stopped by SIGTERM" and "no answer within" in said, said
@@ -133,6 +137,27 @@ def test_a_stop_survives_a_silent_slurm(tmp_path: Path, answers: tuple[str, ...]
         assert slurm.calls("scancel") == ["7", "7"]
     else:
         assert "may be left in its queue" in said
+
+
+def test_a_driver_that_is_killed_takes_its_snakemake_with_it(tmp_path: Path) -> None:
+    """kill -9, of which it can tell nobody: Snakemake, which has the lock too, ends, and the folder is free."""
+    slurm = FakeSlurm(tmp_path, "nothing")
+    never = tmp_path / "settings.yaml"
+    os.mkfifo(never)
+    driver = slurm.start(3, config=never)
+    _wait_until(lambda: bool(_facts(slurm).get("session")), driver)
+    with pytest.raises(InputError, match=f"a driver at work .*process {driver.pid}"):
+        take_lock(slurm.results)
+    its_snakemake = psutil.Process(_facts(slurm)["session"])
+    driver.kill()
+    driver.communicate(timeout=60)
+    its_snakemake.wait(30)
+    assert not driver_facts(slurm.results)["lives"]
+    os.close(take_lock(slurm.results))
+
+
+def _facts(slurm: FakeSlurm) -> dict[str, Any]:
+    return read_json_or_nothing(batch_file(slurm.results, "driver.json"))
 
 
 def _wait_until(happened: Callable[[], bool], driver: subprocess.Popen[str]) -> None:
