@@ -34,6 +34,8 @@ except InputError as error:
     refuse(error.problems)
 
 FRAME_STRIDE = FAMILY_LIMITS[SETTINGS.model.family][0]
+# What is known of the inputs; not in the results: a dry run looks at the inputs too, and leaves no trace there.
+SEEN = Path(".snakemake") / "input_checks" / job_prefix(SETTINGS.results)
 BATCH = find_clips(
     Path(SETTINGS.clips),
     num_frames=SETTINGS.video.num_frames,
@@ -42,15 +44,14 @@ BATCH = find_clips(
     max_windows=SETTINGS.video.max_windows,
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FRAME_STRIDE,
-    # Not in the results folder: a dry run looks at the inputs too, and leaves no trace there.
-    cache=Path(".snakemake") / "input_checks" / f"{job_prefix(SETTINGS.results)}.json",
+    cache=SEEN / "files.json",
 )
 BATCH = check_edits(
     BATCH,
     width=SETTINGS.video.width,
     height=SETTINGS.video.height,
     threshold=SETTINGS.mask.difference_threshold,
-    cache=Path(SETTINGS.results) / ".edit_checks.json",
+    cache=SEEN / "edits.json",
 )
 CLIPS = {clip.name: clip for clip in BATCH.clips}
 EDITS = {(clip.name, edit.name): edit for clip in BATCH.clips for edit in clip.edits}
