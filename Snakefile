@@ -2,7 +2,8 @@
 # In: a clips folder (or sheet) and the settings of config.yaml. Out: edited videos, metrics.csv, report/index.html.
 from snakemake.utils import min_version
 
-min_version("9.0")
+# The rules' `pathvars` came with 9.12, and profiles named profile.v9+.yaml with 9.19: an older one finds none.
+min_version("9.19")
 if not os.path.isdir(str(workflow.current_basedir)):
     raise WorkflowError(
         f"Nothing was started: found this workflow at {workflow.current_basedir}, where lib/ cannot be imported from; "
@@ -13,12 +14,11 @@ if not os.path.isdir(str(workflow.current_basedir)):
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/snakemake.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/snakemake.smk"
 include: "workflow/rules/choices.smk"
 include: "workflow/rules/software.smk"
 include: "workflow/rules/shown.smk"
-include: "workflow/rules/cluster.smk"
 include: "workflow/rules/batch.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/caption.smk"
@@ -33,7 +33,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: not HAS_DRIVER
     input:
-        rules.report.output if report_is_due() else [],
+        rules.report.output if HAS_REPORT else [],
         # Asked for one by one too: after a failure the page is there, and alone it would look like a finished run.
         rules.report.input.metrics,
         [f"{SETTINGS.results}/{clip}/{edit}/{method}/edited.mp4" for clip, edit, method in PLANNED],

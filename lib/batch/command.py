@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,7 +36,7 @@ Options of Snakemake's own go behind `--`: ./batch start -- --cores 8 --resource
 
 SLICE_SIZE = 1000
 SECONDS_TO_BEGIN = 10.0
-SECONDS_TO_STOP = 420.0
+SECONDS_TO_STOP = 600.0
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_BETWEEN_VIEWS = 2.0
 TAIL_LINES = 30
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     given, options = _parser().parse_args(arguments[:place]), list(arguments[place + 1 :])
     try:
         if given.verb == "start":
+            _refuse_dry_run(options)
             return start(_new_settings(given, options), given.foreground)
         results = _find_results(given)
         if given.verb in ("resume", "retry"):
@@ -156,6 +158,13 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--configfile", help="your settings")
             command.add_argument("--slice", type=int, default=SLICE_SIZE, help="most clips to plan at a time")
     return parser
+
+
+def _refuse_dry_run(options: list[str]) -> None:
+    dry = next((word for word in options if re.fullmatch(r"-[A-Za-z]*n[A-Za-z]*|--dry-?run", word)), None)
+    if dry:
+        expected = "Snakemake's own dry run, which writes nothing: snakemake -n --configfile YOURS.yaml"
+        raise InputError([Problem("options behind --", dry, expected)])
 
 
 def _new_settings(given: argparse.Namespace, options: list[str]) -> Settings:

@@ -7,17 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
+
 from lib.batch.activity import settle_killed
 from lib.batch.files import Settings, batch_file, job_prefix, load_settings
 from lib.batch.lock import SECONDS_BETWEEN_BEATS, beat, this_process, write_driver
 from lib.batch.processes import MARK, end_jobs, end_session
-from lib.batch.slurm_jobs import cancel_jobs, live_jobs, wait_for_jobs
+from lib.batch.slurm_jobs import SlurmJob, ask_for_jobs, live_jobs, wait_for_jobs
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing
 from lib.core.project import ROOT
@@ -25,6 +28,7 @@ from lib.core.project import ROOT
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_SAVE = 60.0  # for jobs that were asked to end
 SECONDS_TO_LEAVE_QUEUE = 300.0
+SECONDS_OF_SILENCE = 900.0  # of SLURM at the start, after which the driver ends
 LEAST_FREE = 8 * 2**20  # bytes of disk; with less every job would fail, one after the other
 BALLAST = "ballast"  # a file of that size, thrown off when the disk is full
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -49,19 +53,19 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
         "command": snakemake_command(settings),
     }
     session = read_json_or_nothing(batch_file(results, "driver.json")).get("session")
-    write_driver(results, facts)
+    write_driver(results, {**facts, "session": session})  # kept until it is ended: this driver may be killed too
     batch_file(results, "stop").unlink(missing_ok=True)
     try:
         with suppress(OSError):  # too full already: the check of the disk will say so
             batch_file(results, BALLAST).write_bytes(bytes(LEAST_FREE))
-        clear_leftovers(results, settings, session, wait)
+        clear_leftovers(results, settings, session, wait, stops)
         settle_killed(results, nothing_runs=True)
         code = run_rounds(settings, facts, lock, stops)
     except InputError as error:
         say(str(error))
         code = 1
     batch_file(results, BALLAST).unlink(missing_ok=True)
-    settle_killed(results, nothing_runs=True)
+    settle_killed(results, nothing_runs=_nothing_runs(settings))
     planned = batch_file(results, "plan.json").exists()
     failed = "not all was made, see the report" if planned else "nothing was started, see the driver's log"
     outcome = f"stopped by {stops[0]}" if stops else "finished" if code == 0 else failed
@@ -102,30 +106,57 @@ def snakemake_command(settings: Settings) -> list[str]:
     return command + options
 
 
-def clear_leftovers(results: Path, settings: Settings, session: int | None, wait: bool) -> None:
+def clear_leftovers(results: Path, settings: Settings, session: int | None, wait: bool, stops: list[str]) -> None:
     """End, or wait for, the jobs that a dead driver left: nothing may write beside the ones to come.
 
     Raises:
-        InputError: some could not be ended.
+        InputError: some could not be ended, or SLURM does not say.
     """
     num_ended = end_session(session, str(results), SECONDS_TO_SAVE) if session else 0
     if num_ended:
         say(f"ended {num_ended} processes that an earlier driver had left on this machine")
     prefix = job_prefix(results)
-    left = live_jobs(prefix, needed=settings.slurm)
+    left = _jobs_left(prefix, settings.slurm, _is_over(results, float("inf") if wait else SECONDS_OF_SILENCE, stops))
     if not left:
         return
     say(f"{'waiting for' if wait else 'cancelling'} {len(left)} jobs that an earlier driver had left in SLURM's queue")
-    if not wait:
-        cancel_jobs(left)
-    still = wait_for_jobs(prefix, float("inf") if wait else SECONDS_TO_LEAVE_QUEUE)
+    is_over = _is_over(results, float("inf") if wait else SECONDS_TO_LEAVE_QUEUE, stops)
+    still = wait_for_jobs(prefix, not wait, is_over, say)
     if still:
         raise _stuck(prefix, [job.number for job in still])
+
+
+def _jobs_left(prefix: str, needed: bool, is_over: Callable[[], bool]) -> list[SlurmJob]:
+    if needed:
+        return ask_for_jobs(prefix, is_over, say)
+    with suppress(InputError):  # a run on this machine can do without SLURM's answer
+        return live_jobs(prefix)
+    return []
+
+
+def _nothing_runs(settings: Settings) -> bool:
+    """Tell whether a batch has no job left; on this machine none outlives its Snakemake."""
+    try:
+        return not live_jobs(job_prefix(settings.results))
+    except InputError:
+        return not settings.slurm
+
+
+def _is_over(results: Path, seconds: float, stops: list[str]) -> Callable[[], bool]:
+    """Return a function that tells whether to wait no longer: so many seconds have passed, or a stop was asked for."""
+    deadline = time.monotonic() + seconds
+
+    def is_over() -> bool:
+        _look_for_stop(results, stops)
+        return bool(stops) or time.monotonic() > deadline
+
+    return is_over
 
 
 def run_snakemake(settings: Settings, facts: dict[str, Any], lock: int, stops: list[str]) -> int:
     """Run Snakemake once, until it ends or the driver is told to stop; return its exit code."""
     results = Path(settings.results)
+    batch_file(results, "round").unlink(missing_ok=True)  # made by the last job of a round: one is always to be done
     child = subprocess.Popen(
         snakemake_command(settings),
         cwd=settings.folder,
@@ -139,8 +170,7 @@ def run_snakemake(settings: Settings, facts: dict[str, Any], lock: int, stops: l
     spoke = time.monotonic()
     while child.poll() is None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
-        if batch_file(results, "stop").exists():
-            stops.append("./batch stop")
+        _look_for_stop(results, stops)
         if shutil.disk_usage(results).free < LEAST_FREE:
             batch_file(results, BALLAST).unlink(missing_ok=True)  # room for the report and the last words
             stops.append(f"a full disk: make room for {results}, then `./batch resume`")
@@ -157,18 +187,33 @@ def _stop(child: subprocess.Popen[bytes], settings: Settings) -> None:
     say("stopping; trainings save their step")
     # On SIGTERM Snakemake starts nothing more and waits for its jobs; on SIGINT it cancels those in a queue.
     child.send_signal(signal.SIGINT if settings.slurm else signal.SIGTERM)
-    deadline, asked = time.monotonic() + SECONDS_TO_SAVE, set[int]()
+    deadline, asked = time.monotonic() + SECONDS_TO_SAVE, set[psutil.Process]()
     while child.poll() is None and time.monotonic() < deadline:
         if not settings.slurm:
             end_jobs(child.pid, settings.results, asked)
         time.sleep(SECONDS_BETWEEN_LOOKS)
     end_session(child.pid, settings.results, grace=0)
     child.wait()
-    prefix = job_prefix(settings.results)
-    cancel_jobs(live_jobs(prefix, needed=settings.slurm))
-    still = wait_for_jobs(prefix, SECONDS_TO_LEAVE_QUEUE) if settings.slurm else []
+    if settings.slurm:
+        _empty_queue(job_prefix(settings.results))
+
+
+def _empty_queue(prefix: str) -> None:
+    """End what is left in SLURM's queue, as far as SLURM answers; the next start looks again."""
+    deadline = time.monotonic() + SECONDS_TO_LEAVE_QUEUE
+    try:
+        still = wait_for_jobs(prefix, True, lambda: time.monotonic() > deadline, say)
+    except InputError as error:
+        say(f"{error}; jobs whose names begin with {prefix} may be left in its queue")
+        return
     if still:
         say(f"SLURM still lists jobs {', '.join(job.number for job in still)}")
+
+
+def _look_for_stop(results: Path, stops: list[str]) -> None:
+    """Note a stop that another host asks for."""
+    if batch_file(results, "stop").exists():
+        stops.append("./batch stop")
 
 
 def say(message: str) -> None:
@@ -178,8 +223,10 @@ def say(message: str) -> None:
 
 
 def _stuck(prefix: str, numbers: list[str]) -> InputError:
-    found = f"jobs {', '.join(numbers)} (names that begin with {prefix}) in SLURM's queue, though they were cancelled"
-    return InputError([Problem("squeue", found, "them to be gone; ask the cluster's staff, then start again")])
+    found = f"jobs {', '.join(numbers)} (names that begin with {prefix}) in SLURM's queue"
+    return InputError(
+        [Problem("squeue", found, "them to be gone; if cancelling does not help, ask the cluster's staff")]
+    )
 
 
 def _catch_signals() -> list[str]:
@@ -195,6 +242,7 @@ def _catch_signals() -> list[str]:
 
 
 def _die_with_parent() -> None:
+    """Have Linux end Snakemake with the driver, even one killed by -9: it holds the lock, and would start more jobs."""
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 

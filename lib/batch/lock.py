@@ -1,6 +1,5 @@
 """One driver for a results folder: a lock that dies with its holder, and who holds it."""
 
-import fcntl
 import os
 import socket
 import time
@@ -11,13 +10,15 @@ from typing import Any
 from lib.batch.files import batch_file
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing, write_json
+from lib.core.locks import try_lock
+from lib.core.processes import process_lives
 
 SECONDS_BETWEEN_BEATS = 30.0
 SECONDS_OF_SILENCE = 180.0  # after which a driver on another host, whose lock is free, is taken for dead
 
 
 def take_lock(results: Path) -> int:
-    """Lock a results folder; return the lock's file descriptor: it is free again when no process has it open.
+    """Lock a results folder; return the lock's file descriptor, see `lib.core.locks`.
 
     Raises:
         InputError: another driver lives, on this host or another; or the folder cannot be written to.
@@ -25,18 +26,13 @@ def take_lock(results: Path) -> int:
     path = batch_file(results, "lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = try_lock(path)
     except OSError as error:
-        found = f"a folder that cannot be written to ({error.strerror})"
-        raise InputError([Problem(f"results folder {results}", found, "one that can")]) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise _busy(results) from None
-    except OSError as error:
-        found = f"a disk without file locks ({error.strerror})"
-        raise InputError([Problem(f"results folder {results}", found, "one with them (Lustre: -o flock)")]) from None
+        found = f"a folder that cannot be written to, or a disk without file locks ({error.strerror})"
+        expected = "one that can, with locks (Lustre: -o flock)"
+        raise InputError([Problem(f"results folder {results}", found, expected)]) from None
+    if descriptor is None:
+        raise _busy(results)
     if _beats_elsewhere(read_json_or_nothing(batch_file(results, "driver.json")), results):
         os.close(descriptor)  # a network disk may not carry locks from host to host
         raise _busy(results)
@@ -60,23 +56,18 @@ def beat(results: Path) -> None:
 
 
 def driver_facts(results: Path) -> dict[str, Any]:
-    """Return what the last driver said of itself, and as `lives` whether it does."""
+    """Return what the last driver said of itself, and as `lives` whether it does.
+
+    The lock is not tried: for that moment it would be held, and a driver that starts just then refused.
+    """
     facts = read_json_or_nothing(batch_file(results, "driver.json"))
-    return {**facts, "lives": _lock_is_held(results) or _beats_elsewhere(facts, results)}
+    return {**facts, "lives": _lives_here(facts) or _beats_elsewhere(facts, results)}
 
 
-def _lock_is_held(results: Path) -> bool:
-    try:
-        descriptor = os.open(batch_file(results, "lock"), os.O_RDONLY)
-    except OSError:
+def _lives_here(facts: dict[str, Any]) -> bool:
+    if facts.get("host") != socket.gethostname():
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return process_lives(facts["pid"], datetime.fromisoformat(facts["started"]).timestamp())
 
 
 def _beats_elsewhere(facts: dict[str, Any], results: Path) -> bool:

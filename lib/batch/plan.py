@@ -1,26 +1,38 @@
-"""Which clips a round of the driver plans: a slice of those that are not finished, so that planning stays short.
+"""What a run plans and what became of it: which clips come next, and what is noted of them."""
 
-A clip is finished when all its edited videos were made and nothing has changed since: no setting, no input, no rule and
-none of its results. Snakemake knows that too, but needs milliseconds for each job to find out.
-"""
-
-import hashlib
-import json
-import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lib.batch.activity import find_stage_files, read_failures, settle_killed
 from lib.batch.files import batch_file
+from lib.batch.finished import clip_fingerprint, read_finished, remember_finished, report_fingerprint
+from lib.batch.status import Video, is_done, is_older
+from lib.core.failures import NO_WORD, read_failure, write_failure
 from lib.core.files import read_json_or_nothing, write_json
-from lib.core.provenance import STAGE_VERSIONS
 
-if TYPE_CHECKING:  # it brings PyAV and Pillow, which `./batch status` can do without
+if TYPE_CHECKING:  # it brings PyAV and Pillow, which a driver can do without
     from lib.inputs.clips import Clip
 
 
-FINISHED = "finished.json"
+@dataclass(frozen=True)
+class Work:
+    """What there is to do in a results folder, over all rounds.
+
+    Args:
+        clips: those that can be used, by name.
+        expected: all edited videos of the batch.
+        problems: with the inputs, each with the fields of `lib.core.errors.Problem`.
+        run: of `lib.batch.finished.run_fingerprint`.
+    """
+
+    results: Path
+    clips: "Mapping[str, Clip]"
+    expected: Sequence[Video]
+    problems: Sequence[Mapping[str, Any]]
+    run: str
 
 
 @dataclass(frozen=True)
@@ -31,11 +43,13 @@ class Round:
         chosen: the clips of this round.
         tried: those of earlier rounds of this run.
         num_left: clips for later rounds.
+        only: the clips of this run, where it is of those alone of which something had failed.
     """
 
     chosen: list[str]
     tried: list[str]
     num_left: int
+    only: list[str] | None
 
     @property
     def is_last(self) -> bool:
@@ -44,7 +58,7 @@ class Round:
 
 
 def choose_round(
-    clips: Sequence[str], finished: Iterable[str], tried: Sequence[str], only: Iterable[str] | None, slice_size: int
+    clips: Sequence[str], finished: Iterable[str], tried: Sequence[str], only: list[str] | None, slice_size: int
 ) -> Round:
     """Choose the next clips of a run, in their order.
 
@@ -58,75 +72,80 @@ def choose_round(
     left_out = {*finished, *tried}
     wanted = set(clips if only is None else only)
     waiting = [clip for clip in clips if clip in wanted and clip not in left_out]
-    return Round(waiting[:slice_size], list(tried), max(0, len(waiting) - slice_size))
+    return Round(waiting[:slice_size], list(tried), max(0, len(waiting) - slice_size), only)
 
 
-def run_fingerprint(settings: str, root: Path) -> str:
-    """Name all that a batch's clips share and that may change what is made of them.
+def next_round(work: Work, forced: bool) -> Round:
+    """Choose the next round of a driver's run: a slice of the clips not finished, so that planning stays short.
 
     Args:
-        settings: of the run, as text.
-        root: the folder that holds workflow/.
+        forced: whether what is finished is made again.
     """
-    rules = {
-        path.name: path.read_text(encoding="utf-8") for path in sorted((root / "workflow" / "rules").glob("*.smk"))
+    driver = read_json_or_nothing(batch_file(work.results, "driver.json"))
+    earlier = read_json_or_nothing(batch_file(work.results, "plan.json"))
+    known, tried, only = read_finished(work.results), earlier.get("tried", []), earlier.get("only")
+    looked_at = [] if forced else [clip for clip in known.keys() - set(tried) if clip in work.clips]
+    finished = [clip for clip in looked_at if known[clip] == clip_fingerprint(work.clips[clip], work.results, work.run)]
+    if only is None and driver.get("only_failed"):
+        only = sorted({name.split("/")[0] for name in read_failures(find_stage_files(work.results))})
+    return choose_round(list(work.clips), finished, tried, only, driver.get("slice_size", len(work.clips)))
+
+
+def note_plan(work: Work, chosen: Round, to_do: Sequence[Sequence[str]], anew: bool) -> None:
+    """Note what is planned, for `./batch status` and for the next round.
+
+    Args:
+        to_do: the edited videos that this round makes, beside those of earlier rounds.
+        anew: whether a run begins: what was noted of an earlier one is gone.
+    """
+    path = batch_file(work.results, "plan.json")
+    earlier = {} if anew else read_json_or_nothing(path)
+    plan = {
+        "begun": earlier.get("begun", time.time()),
+        "only": chosen.only,
+        "expected": work.expected,
+        "num_problems": len(work.problems),
+        "to_do": [*earlier.get("to_do", []), *to_do],
+        "tried": [*chosen.tried, *chosen.chosen],
+        "num_left": chosen.num_left,
     }
-    return _digest([settings, STAGE_VERSIONS, rules])
+    write_json(path, plan)
 
 
-def clip_fingerprint(clip: "Clip", results: Path, run: str) -> str:
-    """Name the state of a clip: the run, what was given, and every file that was made of it."""
-    given = [clip.source]
-    for edit in clip.edits:
-        given += [edit.first_frame, *[path for _, path in (*edit.references, *edit.masks)]]
-        given += [edit.mask_video] if edit.mask_video else []
-    made = sorted(_files_below(str(results / clip.name)))
-    return _digest([run, repr(clip), [_state(str(path)) for path in given], made])
+def report_is_due(work: Work, chosen: Round) -> bool:
+    """Tell whether a round makes the report: the last one, unless it is there and tells all there is."""
+    if chosen.chosen:
+        return chosen.is_last
+    return read_finished(work.results).get("") != report_fingerprint(
+        work.expected, work.problems, work.results, work.run
+    )
 
 
-def report_fingerprint(expected: Any, problems: Any, results: Path, run: str) -> str:
-    """Name the state of a report: what it should hold, and the measurements it is made from."""
-    measured = [_state(os.path.join(results, *video, "metrics.json")) for video in expected]  # noqa: PTH118 - thousands
-    pages = [_state(str(results / name)) for name in ("metrics.csv", "report/index.html")]
-    return _digest([run, expected, problems, measured, pages])
+def note_failures(results: Path, failed: Iterable[tuple[str, int]]) -> None:
+    """Turn what killed jobs left into failures, also of those that ended before their script could say why.
+
+    Args:
+        failed: log and attempt of each job that failed.
+    """
+    settle_killed(results, nothing_runs=False)
+    begun = read_json_or_nothing(batch_file(results, "plan.json")).get("begun", 0.0)
+    for log, attempt in failed:  # no node, no environment, no input
+        known = read_failure(log)
+        if known is None or is_older(known, begun):
+            write_failure(log, "other", NO_WORD, attempt, [])
 
 
-def read_finished(results: Path) -> dict[str, str]:
-    """Return the fingerprints of what was finished, by clip; that of the report under an empty name."""
-    return {name: str(value) for name, value in read_json_or_nothing(batch_file(results, FINISHED)).items()}
-
-
-def remember_finished(results: Path, fingerprints: Mapping[str, str], forget: Iterable[str]) -> None:
-    """Note what is finished now, and what no longer is."""
-    known = {**read_finished(results), **fingerprints}
-    for name in forget:
-        known.pop(name, None)
-    write_json(batch_file(results, FINISHED), known)
-
-
-def _digest(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, default=str).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _state(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - thousands of files: pathlib takes most of the time
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
-def _files_below(folder: str) -> list[tuple[str, int, int]]:
-    """List path, size and time of change (nanoseconds) of all files below a folder."""
-    found = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    found += _files_below(entry.path)
-                else:
-                    status = entry.stat(follow_symlinks=False)
-                    found.append((entry.path, status.st_size, status.st_mtime_ns))
-    except FileNotFoundError:
-        return []
-    return found
+def note_finished(work: Work, chosen: Round, reported: bool) -> None:
+    """Note which clips of a round are finished now, and the report if it was made."""
+    plan = read_json_or_nothing(batch_file(work.results, "plan.json"))
+    to_do, clips = {tuple(names) for names in plan["to_do"]}, set(chosen.chosen)
+    missing = {
+        video[0]
+        for video in work.expected
+        if video[0] in clips and not is_done(work.results, video, plan["begun"] if video in to_do else 0.0)
+    }
+    finished = [clip for clip in chosen.chosen if clip not in missing]
+    prints = {clip: clip_fingerprint(work.clips[clip], work.results, work.run) for clip in finished}
+    if reported:
+        prints[""] = report_fingerprint(work.expected, work.problems, work.results, work.run)
+    remember_finished(work.results, prints, missing)

@@ -5,9 +5,10 @@ import subprocess
 import time
 from collections.abc import Mapping
 
+from lib.batch.slurm_jobs import SECONDS_FOR_SLURM
+
 FINISHED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE")
 SECONDS_UNTIL_FORGOTTEN = 600.0  # twice as long as SLURM lists a job that ended
-SECONDS_FOR_SLURM = 60.0
 
 
 def correct_states(states: Mapping[str, str], last_seen: dict[str, float]) -> dict[str, str]:

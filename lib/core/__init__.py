@@ -3,7 +3,9 @@
 errors      what a user did wrong, said so that it can be mended without reading code
 failures    why a stage failed: one small file beside its log, for retries, the status and the report
 files       files that appear whole or not at all, and how they are named by their content
+locks       locks that end with the processes that hold them, however they end
 marks       what a stage leaves beside its log while it runs
+processes   whether a process that a file names is still that process
 progress    how far a long stage is: steps done, loss, and time left, a line every few seconds
 project     where the project itself lies
 provenance  what made a file: settings, seeds, versions, and hashes of what went in and came out

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lib.core.files import read_json, write_json
+from lib.core.processes import process_lives
 
 SUFFIX = ".running.json"
 SECONDS_BETWEEN_BEATS = 20.0
@@ -73,7 +74,7 @@ def read_mark(path: Path) -> Mark | None:
 def still_runs(path: Path, mark: Mark) -> bool:
     """Tell whether the stage of a mark is at work: by its process on this host, by its signs of life on another."""
     if mark.host == socket.gethostname():
-        return Path(f"/proc/{mark.pid}").exists()
+        return process_lives(mark.pid, mark.started)
     try:
         return time.time() - path.stat().st_mtime < SECONDS_OF_SILENCE
     except OSError:

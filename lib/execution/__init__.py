@@ -4,7 +4,7 @@ attention_kernels     which attention kernel a GPU runs fastest, found by timing
 block_runs            how a transformer's blocks are run: compiled, recomputed, streamed
 devices               where tensors live and how torch is set up for a stage
 fp8                   linear layers whose frozen weights are kept, or multiplied too, in 8 bits
-gpu_claims            one GPU for each job of this machine: a claim that ends with the process
+gpu_claims            one GPU for each of a user's jobs on a machine: a claim that ends with the process
 host_memory           host memory that a GPU can copy from and to while it computes
 memory_modes          the mode a stage runs in: the fastest that fits the GPU, or the one named
 offloaded_inputs      inputs of blocks that wait in host memory for the backward pass

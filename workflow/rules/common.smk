@@ -8,6 +8,7 @@ from typing import get_args
 # Of lib/. Not workflow.basedir: that is the user's own folder where this is a module.
 sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))
 
+from lib.batch.files import job_prefix
 from lib.config.families import family_of
 from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import load_config
@@ -34,6 +35,8 @@ except InputError as error:
     refuse(error.problems)
 
 FRAME_STRIDE = family_of(SETTINGS.model.family).frame_stride
+# What is known of the inputs; not in the results: a dry run looks at the inputs too, and leaves no trace there.
+SEEN = Path(".snakemake") / "input_checks" / job_prefix(SETTINGS.results)
 BATCH = find_clips(
     Path(SETTINGS.clips),
     num_frames=SETTINGS.video.num_frames,
@@ -42,14 +45,14 @@ BATCH = find_clips(
     max_windows=SETTINGS.video.max_windows,
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FRAME_STRIDE,
-    cache=Path(SETTINGS.results) / ".input_checks.json",
+    cache=SEEN / "files.json",
 )
 BATCH = check_edits(
     BATCH,
     width=SETTINGS.video.width,
     height=SETTINGS.video.height,
     threshold=SETTINGS.mask.difference_threshold,
-    cache=Path(SETTINGS.results) / ".edit_checks.json",
+    cache=SEEN / "edits.json",
 )
 CLIPS = {clip.name: clip for clip in BATCH.clips}
 EDITS = {(clip.name, edit.name): edit for clip in BATCH.clips for edit in clip.edits}

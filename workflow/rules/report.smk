@@ -33,7 +33,7 @@ rule report:
 
 
 onsuccess:
-    end(reported=report_is_due())
+    end(reported=HAS_REPORT)
     show_where()
 
 

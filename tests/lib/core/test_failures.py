@@ -14,7 +14,8 @@ from lib.batch.activity import find_stage_files, read_failures, read_running, se
 from lib.config.sections import ModelSection
 from lib.core.errors import InputError, InterruptionError, Problem
 from lib.core.failures import KILLED, Kind, failure_path, kind_of, ran_out_of_memory, read_failure, write_failure
-from lib.core.marks import mark_path
+from lib.core.files import read_json, write_json
+from lib.core.marks import mark_path, running_mark
 from lib.stages.job import Job
 from lib.stages.log import stage_log
 from lib.stages.model import load_transformer
@@ -120,6 +121,17 @@ def test_a_stage_is_seen_at_work_and_known_when_it_is_stopped_or_killed(tmp_path
         assert not mark_path(log).exists()
         settled = read_failure(log)
         assert settled is not None and settled.reason == KILLED
+
+
+def test_a_stage_is_not_taken_for_a_process_that_has_its_number_now(tmp_path: Path) -> None:
+    """A mark of yesterday whose number is that of a process of today: the stage was killed."""
+    log = tmp_path / "logs" / "clip" / "generate.log"
+    with running_mark(log, 1):
+        assert [stage.name for stage in read_running(find_stage_files(tmp_path))] == ["clip/generate"]
+        mark = read_json(mark_path(log))
+        write_json(mark_path(log), {**mark, "started": mark["started"] - 10 * 24 * 3600})
+        assert not read_running(find_stage_files(tmp_path))
+        assert read_failures(find_stage_files(tmp_path))["clip/generate"].reason == KILLED
 
 
 def test_an_attempt_after_one_without_memory_takes_mode_low(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
