@@ -1,6 +1,5 @@
 """How a model's blocks and memory run on a device: modes, streaming, 8 bits, claims of GPUs.
 
-attention_kernels     which attention kernel a GPU runs fastest, found by timing
 block_runs            how a transformer's blocks are run: compiled, recomputed, streamed
 devices               where tensors live and how torch is set up for a stage
 fp8                   linear layers whose frozen weights are kept, or multiplied too, in 8 bits
