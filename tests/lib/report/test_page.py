@@ -74,6 +74,26 @@ def test_table_of_nothing_has_a_heading(tmp_path: Path) -> None:
     assert list(pd.read_csv(tmp_path / "metrics.csv").columns) == ["clip", "edit", "method", "row"]
 
 
+def test_table_is_written_to_the_byte(tmp_path: Path) -> None:
+    """Columns in the order they come up; names as they are, quoted where they must be; all digits of a number."""
+    means = {"one": {"a": 0.1 + 0.2, "b": None}, "two": {"a": 1e-07, "b": 2.0, "c": 1e16}}
+    for edit, mean in means.items():
+        folder = tmp_path / 'it\'s "it", а' / edit / "base"
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text(json.dumps({"rows": {"edited": {"mean": mean}, "source_copy": {}}}))
+    expected = [('it\'s "it", а', edit, "base") for edit in means]
+    write_metrics_table(tmp_path, expected, tmp_path / "metrics.csv")
+    name = '"it\'s ""it"", а"'
+    lines = [
+        "clip,edit,method,row,a,b,c",
+        f"{name},one,base,edited,0.30000000000000004,,",
+        f"{name},one,base,source_copy,,,",
+        f"{name},two,base,edited,1e-07,2.0,1e+16",
+        f"{name},two,base,source_copy,,,",
+    ]
+    assert (tmp_path / "metrics.csv").read_bytes() == "".join(f"{line}\n" for line in lines).encode()
+
+
 def test_every_edit_has_its_state(results: Path) -> None:
     """Done, failed with its reason, killed, and not run are told apart."""
     videos = read_edited_videos(results, EXPECTED)
