@@ -12,10 +12,10 @@ import numpy as np
 
 from lib.core.errors import Problem
 from lib.masks.boxes import FollowRegion
+from lib.masks.clip_motion import RegionFlows, region_flows
 from lib.masks.differences import change_outside, edit_difference, scaled
 from lib.masks.facts import Facts, describe_mask
 from lib.masks.object_links import Detection
-from lib.masks.region_flow import RegionFlows, region_flows
 from lib.masks.region_paths import TRUST, RegionPath, follow_regions
 from lib.masks.shapes import draw_loose, draw_noisy, draw_tight
 from lib.video.arrays import DecodedVideo, Mask, Picture

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.masks.boxes import Boxes, areas, draw_box, interpolate
-from lib.masks.region_flow import RegionFlows, follow_by_flow
+from lib.masks.clip_motion import RegionFlows
+from lib.masks.region_flow import drift_by_flow
 
 NEAR_BORDER = 0.02  # of the frame's width or height
 STEPS = 3  # frames over which an object's speed is measured
@@ -19,7 +20,7 @@ def fill_gaps(boxes: Boxes, flows: RegionFlows, height: int, width: int) -> tupl
 
     Args:
         boxes: (frames, 4), NaN where not seen; one box at least.
-        flows: of `lib.masks.region_flow.region_flows`.
+        flows: of `lib.masks.clip_motion.region_flows`.
         height, width: of the frame.
 
     Returns:
@@ -56,7 +57,7 @@ def _continue(boxes: Boxes, last: int, frames: NDArray[np.int64], flows: RegionF
     region = draw_box(boxes[last], np.zeros((height, width), np.bool_))
     if not region.any():
         return np.full((len(frames), 4), np.nan)
-    return _hold(follow_by_flow(region, last, flows, believe_all=True)[frames], boxes[last])
+    return _hold(drift_by_flow(region, last, flows)[frames], boxes[last])
 
 
 def _speed(boxes: Boxes, last: int, direction: int) -> Boxes:

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.masks.boxes import Boxes, FollowRegion, areas, box_of, carry_in_box, draw_box, overlap, widest
+from lib.masks.clip_motion import RegionFlows
 from lib.masks.differences import split_regions
 from lib.masks.ground_motion import follow_ground
 from lib.masks.object_links import Detection, Sightings, describe_sightings, link_object
 from lib.masks.path_gaps import fill_gaps
-from lib.masks.region_flow import RegionFlows, follow_by_flow
+from lib.masks.region_flow import follow_by_flow
 from lib.video.arrays import DecodedVideo, Mask
 from lib.video.cuts import shot_of
 
