@@ -21,10 +21,11 @@ from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.random_models import random_sample, random_transformer
 from demo.benchmark.rates import MOMENT, ON_END, floors, measure_rates, wait_for
 from demo.benchmark.tables import Row, compare_losses, show
+from lib.config.sections import WeightStore
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution
 from lib.execution.devices import free_memory, prepare_torch
-from lib.execution.memory_modes import Needs, WeightStore, choose_execution, estimate_gpu_bytes
+from lib.execution.memory_modes import Needs, choose_execution, estimate_gpu_bytes
 from lib.models.base import Sample
 from lib.models.wan.adapter import WanModel
 from lib.models.wan.loading import place_transformer

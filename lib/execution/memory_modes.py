@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from lib.config.sections import MemoryMode, WeightStore
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution, Saved
-
-MemoryMode = Literal["auto", "fast", "balanced", "low"]
-WeightStore = Literal["native", "fp8", "fp8_products"]
 
 SAVED_OUTPUTS: dict[Saved, float] = {"everything": 40.0, "most": 10.8, "linear": 8.1, "attention": 2.1, "inputs": 1.0}
 """Outputs of a block's width kept per block; measured on an H200, see docs/speed.md."""

@@ -165,8 +165,7 @@ def _only_at(frame: int, box: Boxes, num_frames: int) -> Boxes:
 def _inside(places: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
     """Tell which points (points, 2) lie inside a frame of this height and width."""
     height, width = size
-    inside: NDArray[np.bool_] = (places >= 0).all(axis=1) & (places < [width, height]).all(axis=1)
-    return inside
+    return np.asarray(((places >= 0) & (places < [width, height])).all(axis=1), np.bool_)
 
 
 def _shared_motion(

@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from lib.config.sections import MemoryMode
 from lib.diffusion.denoising import Lock, denoise
 from lib.diffusion.flow_matching import sigma_schedule
-from lib.execution.memory_modes import MemoryMode, MemoryUse
+from lib.execution.memory_modes import MemoryUse
 from lib.models.base import Sample, VideoModel
 from lib.models.load import load_model
 from lib.training.loop import start_training, train
