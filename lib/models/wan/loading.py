@@ -12,7 +12,8 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT
 
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution, set_up_blocks
-from lib.execution.devices import free_memory, speed_up_convolutions
+from lib.execution.convolutions import speed_up_convolutions
+from lib.execution.devices import free_memory
 from lib.execution.memory_modes import MemoryUse, choose_execution, estimate_gpu_bytes, stream_encoder
 from lib.models.wan.memory import transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
