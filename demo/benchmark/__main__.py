@@ -21,13 +21,14 @@ from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.random_models import random_sample, random_transformer
 from demo.benchmark.rates import MOMENT, ON_END, floors, measure_rates, wait_for
 from demo.benchmark.tables import Row, compare_losses, show
+from lib.config.sections import WeightStore
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution
 from lib.execution.devices import free_memory, prepare_torch
-from lib.execution.memory_modes import MemoryUse, Needs, WeightStore, choose_execution, estimate_bytes
+from lib.execution.memory_modes import Needs, choose_execution, estimate_gpu_bytes
 from lib.models.base import Sample
 from lib.models.wan.adapter import WanModel
-from lib.models.wan.loading import choose_attention, place_transformer
+from lib.models.wan.loading import place_transformer
 from lib.models.wan.memory import transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
 from lib.training.loop import Objective, Optimizer, start_training, train
@@ -78,9 +79,6 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
     model = _build(execution, config, device, work.dtype)
     row: Row = {"mode": mode, "weights": weights, "clip": f"{clip[0]}x{clip[2]}x{clip[1]}", "draws": work.draws}
     row |= {"saved": execution.saved if execution else "inputs", "build_s": time.perf_counter() - started}
-    if execution:
-        memory = MemoryUse("auto", weights, latents_shape, work.num_steps > 0)
-        row["attention"] = choose_attention(model.transformer, memory, work.dtype, device)
     for name, count in (("forward", work.num_forwards), ("step", work.num_steps)):
         if count:
             _forget(device, compiled=False)
@@ -91,7 +89,7 @@ def measure(mode: str, weights: WeightStore, config: Mapping[str, Any], clip: tu
             row |= {f"{name}_s": statistics.median(seconds[1:]), f"first_{name}_s": seconds[0]}
             row |= {f"{name}_{key}": value for key, value in _peaks(device).items()}
             if execution:
-                row[f"{name}_expected_gib"] = estimate_bytes(execution, needs, name == "step") / GIB
+                row[f"{name}_expected_gib"] = estimate_gpu_bytes(execution, needs, name == "step") / GIB
     return row
 
 

@@ -9,9 +9,14 @@ from lib.config.families import FAMILIES, LoraLayers, check_family
 
 MOST_COPIES = 11  # recoloured copies: six orders of three channels, each inverted or not, but for the clip itself
 
+MemoryMode = Literal["auto", "fast", "balanced", "low"]
+WeightStore = Literal["native", "fp8", "fp8_products"]
+
 MaskMethod = Literal["yolo", "yoloe", "sam2", "optical_flow", "static_box", "whole_frame"]
+"""Rungs of the ladder by which a region is followed, from the top."""
+
 MaskShape = Literal["loose_box", "tight", "noisy", "whole_frame"]
-MaskKind = Literal["edit", "loose_box", "tight", "noisy", "whole_frame", "first_frame", "all_ones", "all_zeros"]
+MaskKind = Literal["edit", MaskShape, "first_frame", "all_ones", "all_zeros"]
 """What the model is told to keep: see `lib.diffusion.conditioning.make_keep_mask`.
 
 A shape: the edit's mask, drawn so.
@@ -67,12 +72,12 @@ class ModelSection(Section):
         "auto", description="of the frozen weights; auto: bfloat16 on a GPU, float32 on the CPU"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: the GPU when there is one")
-    memory: Literal["auto", "fast", "balanced", "low"] = Field(
+    memory: MemoryMode = Field(
         "auto",
         description="how the GPU's memory is used; fast: keep as much as fits, balanced: compute activations again,"
         " low: bring weights from host memory block by block; auto: the first that fits",
     )
-    weights: Literal["native", "fp8", "fp8_products"] = Field(
+    weights: WeightStore = Field(
         "native",
         description="how the frozen transformer's weights are kept; fp8: in 8 bits, half the memory;"
         " fp8_products: multiplied so too",
@@ -254,6 +259,3 @@ class ReportSection(Section):
     """The page for people."""
 
     title: str = Field("Edited videos", description="heading of report/index.html")
-
-
-MOST_COPIES = 11  # six orders of three channels, each inverted or not, but for the clip itself

@@ -28,29 +28,6 @@ class Lock:
     kept: torch.Tensor
 
 
-@dataclass(frozen=True)
-class _Guide:
-    """What predicts the velocity of a step, with classifier-free guidance; see `denoise`."""
-
-    model: VideoModel
-    conditioning: Conditioning
-    negative: Conditioning
-    scale: float
-    in_batch: bool
-
-    def velocity(self, latents: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        predict = self.model.predict_velocity
-        if self.scale <= 1:
-            return predict(latents, sigma.expand(1), self.conditioning)
-        if self.in_batch:
-            both = self.model.join([self.conditioning, self.negative])
-            guided, unguided = predict(latents.expand(2, *latents.shape[1:]), sigma.expand(2), both).chunk(2)
-        else:
-            guided = predict(latents, sigma.expand(1), self.conditioning)
-            unguided = predict(latents, sigma.expand(1), self.negative, guided=False)
-        return unguided + self.scale * (guided - unguided)
-
-
 @torch.no_grad()
 def denoise(
     model: VideoModel,
@@ -61,7 +38,6 @@ def denoise(
     guidance: float,
     on_step: Callable[[int], None],
     lock: Lock | None = None,
-    in_batch: bool = False,
 ) -> torch.Tensor:
     """Walk from noise to clean latents with Euler steps and classifier-free guidance.
 
@@ -75,19 +51,34 @@ def denoise(
         on_step: called with the number of steps asked of the device; a GPU may be a pass behind.
         lock: what is put back after each step, noised with the same noise to that step's sigma (as in RePaint,
             Lugmayr et al. 2022, equation 8, for straight paths); None: nothing.
-        in_batch: guidance's two passes are one batch of two; not with a cache, which tells the passes apart.
 
     Returns:
         Clean latents, float32, of the shape of `noise`.
     """
     latents = noise
     sigmas = sigmas.to(noise.device)  # once: a copy in each step would make host and GPU wait for each other
-    guide = _Guide(model, conditioning, {**conditioning, **negative}, guidance, in_batch)
+    unguided = {**conditioning, **negative}
     for step, (sigma, next_sigma) in enumerate(pairwise(sigmas), start=1):
-        velocity = guide.velocity(latents, sigma)
+        velocity = guided_velocity(model, latents, sigma.view(1), conditioning, unguided, guidance)
         latents = euler_step(latents, velocity, sigma, next_sigma)
         if lock is not None:
             known = add_noise(lock.latents, noise, next_sigma.view(1))
             latents = torch.where(lock.kept, known, latents)
         on_step(step)
     return latents
+
+
+def guided_velocity(
+    model: VideoModel,
+    latents: torch.Tensor,
+    sigma: torch.Tensor,
+    conditioning: Conditioning,
+    unguided: Conditioning,
+    guidance: float,
+) -> torch.Tensor:
+    """Predict the velocity of noisy latents at sigma (1,), away from what the model says without the prompt."""
+    velocity = model.predict_velocity(latents, sigma, conditioning)
+    if guidance <= 1:
+        return velocity
+    velocity_unguided = model.predict_velocity(latents, sigma, unguided, guided=False)
+    return velocity_unguided + guidance * (velocity - velocity_unguided)

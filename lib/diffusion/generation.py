@@ -85,9 +85,8 @@ def generate_video(
         show = Progress(title, sampling.num_steps).show
         sigmas = sigma_schedule(sampling.num_steps, sampling.shift)
         model.begin_sampling(sampling.cache_threshold)
-        in_batch = bool(model.execution.get("batch_guidance")) and not sampling.cache_threshold
         guided = (conditioning, encoded["negative"], sampling.guidance)
-        latents = denoise(model, noise, sigmas, *guided, show, lock, in_batch)
+        latents = denoise(model, noise, sigmas, *guided, show, lock)
         video = to_decoded_video(model.decode_latents(latents))
         if sampling.composite:
             video = composite_video(video, part.source_video, part.edit_mask, sampling.feather)

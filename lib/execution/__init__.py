@@ -1,7 +1,7 @@
 """How a model's blocks and memory run on a device: modes, streaming, 8 bits, claims of GPUs.
 
-attention_kernels     which attention kernel a GPU runs fastest, found by timing
 block_runs            how a transformer's blocks are run: compiled, recomputed, streamed
+convolutions          3D convolutions on the CPU, run by oneDNN where torch would take a slow loop
 devices               where tensors live and how torch is set up for a stage
 fp8                   linear layers whose frozen weights are kept, or multiplied too, in 8 bits
 gpu_claims            one GPU for each of a user's jobs on a machine: a claim that ends with the process

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from lib.config.sections import WeightStore
 from lib.execution.fp8 import store_in_fp8
 from lib.execution.offloaded_inputs import KeptInputs
 from lib.execution.selective_checkpoint import KEPT_KINDS, checkpointed, keeping
@@ -40,7 +41,7 @@ class Execution:
     saved: Saved = "everything"
     stream_weights: bool = False
     offload_inputs: bool = False
-    weights: Literal["native", "fp8", "fp8_products"] = "native"
+    weights: WeightStore = "native"
 
 
 Block = Callable[..., torch.Tensor]

@@ -1,11 +1,9 @@
 """Where tensors live and how torch is set up for a stage."""
 
 import os
-from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from lib.execution.gpu_claims import claim_gpu, count_gpus, is_gpu_granted
 
@@ -63,26 +61,3 @@ def free_memory(device: torch.device) -> int | None:
     free, total = torch.cuda.mem_get_info(device)
     granted = int(total * torch.cuda.get_per_process_memory_fraction(torch.cuda.current_device()))
     return min(free + torch.cuda.memory_reserved(device), granted)
-
-
-def speed_up_convolutions(module: nn.Module) -> nn.Module:
-    """Let the 3D convolutions of a module on the CPU run in oneDNN, nearly three times as fast, alike but for rounding.
-
-    By itself torch 2.13 takes a slow loop of its own for batches of one with few values (`use_mkldnn` in
-    aten/src/ATen/native/Convolution.cpp).
-    """
-    if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        convolutions = (part for part in module.modules() if isinstance(part, nn.Conv3d))
-        for part in convolutions:
-            is_plain = part.padding_mode == "zeros" and not isinstance(part.padding, str)
-            if is_plain and part.weight.device.type == "cpu":
-                part._conv_forward = partial(_convolve, part)  # type: ignore[method-assign]
-    return module
-
-
-def _convolve(
-    convolution: nn.Conv3d, values: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
-) -> torch.Tensor:
-    padding, stride = convolution.padding, convolution.stride
-    assert not isinstance(padding, str)
-    return torch.mkldnn_convolution(values, weight, bias, padding, stride, convolution.dilation, convolution.groups)

@@ -14,12 +14,6 @@ from pathlib import Path
 from lib.core.errors import InputError, Problem
 from lib.core.locks import try_lock
 
-
-def has_gpu() -> bool:
-    """Tell whether the NVIDIA driver shows a GPU on this machine."""
-    return Path("/dev/nvidia0").exists()
-
-
 VISIBLE, CLAIMED = "CUDA_VISIBLE_DEVICES", "CLAIMED_GPU"  # environment variables; ours says that a claim is held
 NO_DEVICE = ("", "-1", "NoDevFiles")
 SECONDS_BETWEEN_TRIES = 1.0

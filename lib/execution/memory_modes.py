@@ -2,16 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from lib.config.sections import MemoryMode, WeightStore
 from lib.execution.block_runs import Execution, Saved
-
-MemoryMode = Literal["auto", "fast", "balanced", "low"]
-WeightStore = Literal["native", "fp8", "fp8_products"]
 
 RESERVE = 0.04  # share of the free memory that fragments and the libraries' own buffers may take
 FP8_SHARE = 0.52  # of the memory of bfloat16 weights
-BATCH_TOKENS = range(14_000, 30_000)  # of a clip, for which guidance is faster as a batch: docs/speed.md
 BIG_MODEL = 1e9  # parameters from which compiling, half a minute, pays within one clip
 
 
@@ -93,11 +89,12 @@ def choose_execution(
         for name, execution in _modes(training)
         if mode in ("auto", name)
     ]
-    fitting = (choice for choice in choices if estimate_bytes(choice[1], needs, training) <= free_bytes * (1 - RESERVE))
+    room = free_bytes * (1 - RESERVE)
+    fitting = (choice for choice in choices if estimate_gpu_bytes(choice[1], needs, training) <= room)
     return next(fitting, choices[-1])
 
 
-def estimate_bytes(execution: Execution, needs: Needs, training: bool) -> int:
+def estimate_gpu_bytes(execution: Execution, needs: Needs, training: bool) -> int:
     """Estimate the most memory of the GPU that a stage takes, weights and all."""
     share = 1.0 if execution.weights == "native" else FP8_SHARE
     resident = 2 if execution.stream_weights else needs.num_blocks
@@ -106,17 +103,6 @@ def estimate_bytes(execution: Execution, needs: Needs, training: bool) -> int:
         return int(weights + needs.costs.generation_work * needs.output_bytes)
     saved = 3 if execution.offload_inputs else needs.num_blocks * needs.costs.saved_outputs[execution.saved]
     return int(weights + needs.costs.adapter_bytes + (needs.costs.training_work + saved) * needs.output_bytes)
-
-
-def batch_guidance(execution: Execution, needs: Needs, tokens: int, free_bytes: int | None) -> bool:
-    """Tell whether guidance's two passes are to be one batch, which takes a second clip's activations.
-
-    Not where weights are streamed, a mode for those who lack memory; nor on a CPU, which gains nothing.
-    """
-    if free_bytes is None or execution.stream_weights or tokens not in BATCH_TOKENS:
-        return False
-    both = replace(needs, output_bytes=2 * needs.output_bytes)
-    return estimate_bytes(execution, both, False) <= free_bytes * (1 - RESERVE)
 
 
 def _modes(training: bool) -> Iterator[tuple[str, Execution]]:

@@ -14,7 +14,7 @@ CLIP_VIDEOS, EDIT_VIDEOS, METHOD_VIDEOS = 1.3, 0.5, 1.5
 """Videos kept per clip, edit and method, in units of one uncompressed RGB video (FFV1 keeps about two thirds)."""
 
 
-def estimate_bytes(
+def estimate_results_bytes(
     num_clips: int, num_edits: int, num_methods: int, video_size: tuple[int, int, int], lora_bytes: int
 ) -> int:
     """Estimate the size of a run's results, on the safe side.
@@ -44,7 +44,7 @@ def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> list[Pr
 
     Args:
         folder: where results go; need not exist yet.
-        needed_bytes: of the run; see `estimate_bytes`.
+        needed_bytes: of the run; see `estimate_results_bytes`.
         min_free_disk: GiB that must stay free.
     """
     existing = folder.absolute()

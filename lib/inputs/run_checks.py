@@ -7,7 +7,7 @@ from lib.config.settings import Config
 from lib.core.errors import Problem
 from lib.inputs.checkpoints import check_models, read_lora_targets
 from lib.inputs.clips import Batch
-from lib.inputs.disk import check_disk, estimate_bytes, estimate_lora_bytes
+from lib.inputs.disk import check_disk, estimate_lora_bytes, estimate_results_bytes
 from lib.inputs.layout import Layout
 from lib.inputs.lora_files import check_reused_loras
 
@@ -41,7 +41,7 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
 def _needed_bytes(settings: Config, batch: Batch, targets: LoraTargets | None) -> int:
     """Estimate the size of the results."""
     longest = max((len(clip.indices) for clip in batch.clips), default=0)
-    return estimate_bytes(
+    return estimate_results_bytes(
         len(batch.clips),
         sum(len(clip.edits) for clip in batch.clips),
         len(settings.methods),

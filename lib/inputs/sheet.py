@@ -1,41 +1,72 @@
 """Which files belong to which clip and edit: a sheet (.tsv or .csv) with one row for each edit."""
 
+import csv
+import io
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from lib.core.errors import Problem, nearest_known
-from lib.core.files import read_json
-from lib.core.project import ROOT
-from lib.inputs.given import VIDEO_SUFFIXES, ClipFiles, EditFiles, EditSettings, list_images, unreadable_folder
+from lib.inputs.given import VIDEO_SUFFIXES, ClipFiles, EditFiles, EditSettings, Text, list_images, unreadable_folder
 
 SHEET_SUFFIXES = {".tsv": "\t", ".csv": ","}  # and what separates the columns
-SCHEMA = ROOT / "workflow" / "schemas" / "clips.schema.json"
+WHOLE_NUMBER, DECIMAL = re.compile(r"[0-9]{1,19}"), re.compile(r"[0-9](\.[0-9]+)?")
+
+
+class RowFiles(BaseModel):
+    """What a row names, beside its EditSettings; paths start at the sheet's folder, empty optional cells are absent."""
+
+    clip: Text = Field(description="the clip's name")
+    source: Text = Field(description="the clip's video file; the same in all rows of a clip")
+    edit: Text = Field(description="the edit's name")
+    first_frame: Text = Field(description="the edited first frame, an image file")
+    references: Text | None = Field(
+        default=None,
+        description="a folder of edited frames, or such files separated by ';', named by their source frame index",
+    )
+    mask: Text | None = Field(
+        default=None, description="a folder of masks named by their source frame index, or one mask video; white = edit"
+    )
+
+
+FIELDS = {**RowFiles.model_fields, **EditSettings.model_fields}
+COLUMNS = {name: str(field.description) for name, field in FIELDS.items()} | {
+    "classes": "detector classes separated by commas, such as car,person"
+}
+"""Every column, and what belongs into its cells."""
+
+REQUIRED = [name for name, field in FIELDS.items() if field.is_required()]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the sheet: where it stands, its cells by column, and what is wrong with them."""
+    """One line of the sheet: where it stands, its cells by column, the settings among them, and what is wrong."""
 
     place: str
     cells: dict[str, str]
+    settings: EditSettings
     problems: tuple[Problem, ...]
 
 
 def read_sheet(sheet: Path) -> tuple[list[ClipFiles], list[Problem]]:
     """Find the clips of a sheet, and the problems that belong to no clip."""
-    schema = read_json(SCHEMA)
     try:
-        header, lines = _read_lines(sheet)
-    except (OSError, ValueError) as error:  # what pandas raises, UnicodeDecodeError too, is a ValueError
-        reason = str(error).strip().splitlines()[0]
-        return [], [Problem(sheet.name, f"a sheet that cannot be read ({reason})", f"{sheet.suffix} text in UTF-8")]
-    problems = _header_problems(sheet.name, header, schema)
+        header, *lines = _read_lines(sheet)
+    except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+        found = f"a sheet that cannot be read ({error})"
+        return [], [Problem(sheet.name, found, f"{sheet.suffix} text in UTF-8")]
+    problems = _header_problems(sheet.name, header)
     if problems:
         return [], problems
-    rows = _check_rows(sheet.name, [dict(zip(header, line, strict=True)) for line in lines], schema)
+    rows = [
+        _check_row(f"{sheet.name}, row {number}", dict(zip(header, line, strict=True)))
+        for number, line in enumerate(lines, start=2)
+        if any(line)
+    ]
     if not rows:
         return [], [Problem(sheet.name, "a sheet without rows", "one row for each edit")]
     clips: dict[str, list[Row]] = {}
@@ -47,55 +78,68 @@ def read_sheet(sheet: Path) -> tuple[list[ClipFiles], list[Problem]]:
     return [_read_clip(name, of_clip, sheet.parent) for name, of_clip in clips.items()], problems
 
 
-def _read_lines(sheet: Path) -> tuple[list[str], list[list[str]]]:
-    import pandas  # here: it takes most of a second to import, and a folder of clips does without it
+def _read_lines(sheet: Path) -> list[list[str]]:
+    """Return the cells of every line, as many in each as in the first; blank lines count, as in a spreadsheet.
 
-    table = pandas.read_csv(
-        sheet,
-        sep=SHEET_SUFFIXES[sheet.suffix.lower()],
-        header=None,  # else a row longer than the header would shift all columns in silence
-        dtype=str,
-        na_filter=False,  # a clip may be called NA
-        skip_blank_lines=False,  # so that row numbers are those of a spreadsheet
-        encoding="utf-8-sig",  # spreadsheets put a byte order mark first
-    )
-    lines: list[list[str]] = table.to_numpy().tolist()
-    if any("\0" in cell for line in lines for cell in line):
-        raise ValueError("it holds zero bytes, as UTF-16 does")
-    return lines[0], lines[1:]
+    Raises:
+        OSError, ValueError: nothing can be read, or a line has more cells than the first, which names the columns.
+    """
+    text = sheet.read_bytes().decode("utf-8-sig")  # spreadsheets put a byte order mark first
+    if not text or "\0" in text:
+        raise ValueError("it holds zero bytes, as UTF-16 does" if text else "it is empty")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=SHEET_SUFFIXES[sheet.suffix.lower()], strict=True)
+    try:
+        lines = list(reader)
+    except csv.Error as error:  # an open quote, say
+        raise ValueError(f"line {reader.line_num}: {error}") from None
+    width = len(lines[0])
+    for number, line in enumerate(lines, start=1):
+        if len(line) > width:
+            raise ValueError(f"row {number} has {len(line)} cells, the first row {width}")
+    return [line + [""] * (width - len(line)) for line in lines]
 
 
-def _header_problems(sheet: str, header: Sequence[str], schema: Any) -> list[Problem]:
-    known, place = list(schema["properties"]), f"{sheet}, row 1"
-    unknown = [name for name in header if name not in known]
-    problems = [Problem(place, f"an unknown column '{name}'", nearest_known(name, known)) for name in unknown]
-    for name in schema["required"]:
+def _header_problems(sheet: str, header: Sequence[str]) -> list[Problem]:
+    place = f"{sheet}, row 1"
+    unknown = [name for name in header if name not in COLUMNS]
+    problems = [Problem(place, f"an unknown column '{name}'", nearest_known(name, list(COLUMNS))) for name in unknown]
+    for name in REQUIRED:
         if name not in header:
-            problems.append(Problem(place, f"no column '{name}'", f"the columns {', '.join(schema['required'])}"))
-    for name in sorted({name for name in header if header.count(name) > 1 and name in known}):
+            problems.append(Problem(place, f"no column '{name}'", f"the columns {', '.join(REQUIRED)}"))
+    for name in sorted({name for name in header if header.count(name) > 1 and name in COLUMNS}):
         problems.append(Problem(place, f"two columns '{name}'", "each column once"))
     return problems
 
 
-def _check_rows(sheet: str, lines: list[dict[str, str]], schema: Any) -> list[Row]:
-    """Validate all but blank lines against the schema; absent optional cells are left out."""
-    from jsonschema import Draft202012Validator  # here: a folder does without it
-
-    validator = Draft202012Validator(schema)
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        if not any(line.values()):
-            continue
-        cells = {key: cell for key, cell in line.items() if cell or key in schema["required"]}
-        place = f"{sheet}, row {number}"
-        keys = sorted(str(error.path[0]) for error in validator.iter_errors(cells))
-        problems = [_cell_problem(f"{place}, {key}", cells[key], schema["properties"][key]) for key in keys]
-        rows.append(Row(place, cells, tuple(problems)))
-    return rows
+def _check_row(place: str, cells: dict[str, str]) -> Row:
+    """Hold a row's cells against both models; absent optional cells are left out."""
+    cells = {name: cell for name, cell in cells.items() if cell or name in REQUIRED}
+    values = {name: _value_of(name, cell) for name, cell in cells.items() if name in EditSettings.model_fields}
+    wrong = sorted(_refused(RowFiles, cells) | _refused(EditSettings, values))
+    problems = [
+        Problem(f"{place}, {name}", f"'{cells[name]}'" if cells[name] else "an empty cell", COLUMNS[name])
+        for name in wrong
+    ]
+    settings = EditSettings() if wrong else EditSettings.model_validate(values)
+    return Row(place, cells, settings, tuple(problems))
 
 
-def _cell_problem(place: str, cell: str, column: Any) -> Problem:
-    return Problem(place, f"'{cell}'" if cell else "an empty cell", column["description"])
+def _refused(model: type[BaseModel], values: Mapping[str, object]) -> set[str]:
+    """Return the names of the fields that a model refuses."""
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return {str(details["loc"][0]) for details in error.errors()}
+    return set()
+
+
+def _value_of(column: str, cell: str) -> str | int | float | list[str]:
+    """Read a cell as a setting; what is no number stays text, which the settings then refuse."""
+    if column == "seed" and WHOLE_NUMBER.fullmatch(cell):
+        return int(cell)
+    if column == "lora_scale" and DECIMAL.fullmatch(cell):
+        return float(cell)
+    return [name.strip() for name in cell.split(",")] if column == "classes" else cell
 
 
 def _read_clip(name: str, rows: list[Row], folder: Path) -> ClipFiles:
@@ -131,20 +175,12 @@ def _read_edit(row: Row, folder: Path) -> EditFiles:
             problems += more
     except OSError as error:
         problems.append(unreadable_folder(error, folder, folder))
-    settings = EditSettings() if row.problems else _read_settings(cells)
-    return EditFiles(cells["edit"], row.place, first_frames, references, masks, mask_videos, settings, tuple(problems))
+    return EditFiles(
+        cells["edit"], row.place, first_frames, references, masks, mask_videos, row.settings, tuple(problems)
+    )
 
 
 def _list_references(cell: str, folder: Path) -> tuple[tuple[Path, ...], list[Problem]]:
     if (folder / cell).is_dir():
         return list_images(folder / cell, None, folder)
     return tuple(folder / part.strip() for part in cell.split(";") if part.strip()), []
-
-
-def _read_settings(cells: dict[str, str]) -> EditSettings:
-    return EditSettings(
-        prompt=cells.get("prompt"),
-        seed=int(cells["seed"]) if "seed" in cells else None,
-        lora_scale=float(cells["lora_scale"]) if "lora_scale" in cells else None,
-        classes=[name.strip() for name in cells["classes"].split(",")] if "classes" in cells else None,
-    )

@@ -1,6 +1,7 @@
 """From what an edit changed to its region in every frame; owns mask polarity (True, white = edit).
 
 boxes              boxes of a region over the frames of a video: geometry, gaps and smoothing
+clip_motion        the motion of a clip, by which regions are followed: measured once for all its edits
 compositing        outside its mask an edited picture should be the source: put back, or colours matched
 detector           detect objects with ultralytics YOLO, without unpickling foreign code
 differences        which pixels an edit changed: the edited picture against the source frame it was made from

@@ -72,7 +72,7 @@ def _load_folder(folder: Path) -> Any:
     metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     detector.model.names = dict(enumerate(metadata["class_names"]))
     detector.overrides["imgsz"] = metadata["image_size"]
-    return detector
+    return _without_warm_up(detector)
 
 
 def load_checkpoint(path: Path, class_name: str, expected: str) -> Any:
@@ -100,11 +100,17 @@ def load_checkpoint(path: Path, class_name: str, expected: str) -> Any:
             plain = Path(folder) / "weights.pt"
             plain.symlink_to(path.resolve())
             try:
-                return getattr(ultralytics, class_name)(plain)
+                return _without_warm_up(getattr(ultralytics, class_name)(plain))
             except (TypeError, AttributeError, ModuleNotFoundError) as error:
                 reason = " ".join(str(error).replace(str(plain), path.name).split())
                 found = f"a file that cannot be loaded safely ({reason})"
                 raise InputError([Problem(str(path), found, expected)]) from error
+
+
+def _without_warm_up(detector: Any) -> Any:
+    """Let a detector's predictors begin at once: their warm-up, for those who time them, would import torchvision."""
+    detector.add_callback("on_predict_start", lambda predictor: setattr(predictor, "done_warmup", True))
+    return detector
 
 
 def detect_objects(

@@ -10,18 +10,17 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lib.config.sections import MaskMethod, MaskShape
 from lib.core.errors import Problem
 from lib.masks.boxes import FollowRegion
+from lib.masks.clip_motion import RegionFlows, region_flows
 from lib.masks.differences import change_outside, edit_difference, scaled
 from lib.masks.facts import Facts, describe_mask
 from lib.masks.object_links import Detection
-from lib.masks.region_flow import RegionFlows, region_flows
 from lib.masks.region_paths import TRUST, RegionPath, follow_regions
 from lib.masks.shapes import draw_loose, draw_noisy, draw_tight
 from lib.video.arrays import DecodedVideo, Mask, Picture
 from lib.video.cuts import find_cuts
-
-SHAPES = ("loose_box", "tight", "noisy", "whole_frame")
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class MaskSettings:
     """How masks are made.
 
     Attributes:
-        methods: rungs of the ladder to use, see `lib.masks.region_paths.METHODS`.
-        shape: one of SHAPES.
+        methods: rungs of the ladder to use, see `lib.masks.region_paths`.
+        shape: what is drawn of a region's path.
         margin: added to a loose box on each side, share of the box's width and height.
         min_margin: least margin, pixels at 480p.
         smoothing: frames on each side over which a loose box is smoothed.
@@ -40,8 +39,8 @@ class MaskSettings:
         frame_stride: frames that share a latent frame, after frame 0, which has its own.
     """
 
-    methods: tuple[str, ...]
-    shape: str
+    methods: tuple[MaskMethod, ...]
+    shape: MaskShape
     margin: float
     min_margin: float
     smoothing: int
@@ -84,8 +83,17 @@ def make_edit_mask(
     method, held = "whole_frame" if largest else "none", []
     if 0 < largest < settings.global_share:
         reach = scaled(settings.min_margin, *source_video.shape[1:3])
-        known = (detections, followers, settings.methods, settings.min_confidence)
-        paths = follow_regions(source_video, flows, cuts, differences, *known, reach)
+        paths = follow_regions(
+            source_video,
+            flows,
+            cuts,
+            differences,
+            detections,
+            followers,
+            methods=settings.methods,
+            min_confidence=settings.min_confidence,
+            reach=reach,
+        )
         method = _main_method(paths)
         edit_mask = _draw(paths, edit_mask.shape, settings)
         held = _shares_held(paths, differences, edit_mask.shape, settings)

@@ -5,8 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.masks.boxes import Boxes, box_of
+from lib.masks.clip_motion import RegionFlows
 from lib.masks.differences import scaled
-from lib.masks.region_flow import RegionFlows
 from lib.video.arrays import DecodedVideo, Mask
 from lib.video.flow import Flow
 
@@ -24,7 +24,7 @@ def follow_ground(shot_video: DecodedVideo, anchor: int, region: Mask, shot: sli
         anchor: frame of the shot in which the region was found.
         region: (height, width) there.
         shot: the shot's frames in the clip.
-        flows: of `lib.masks.region_flow.region_flows`, of the whole clip.
+        flows: of `lib.masks.clip_motion.region_flows`, of the whole clip.
 
     Returns:
         (frames of the clip, 4), NaN outside of the shot; None where the place looks otherwise in too many frames, or

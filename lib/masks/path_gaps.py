@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lib.masks.boxes import Boxes, areas, draw_box, interpolate
-from lib.masks.region_flow import RegionFlows, follow_by_flow
+from lib.masks.clip_motion import RegionFlows
+from lib.masks.region_flow import drift_by_flow
 
 NEAR_BORDER = 0.02  # of the frame's width or height
 STEPS = 3  # frames over which an object's speed is measured
@@ -19,7 +20,7 @@ def fill_gaps(boxes: Boxes, flows: RegionFlows, height: int, width: int) -> tupl
 
     Args:
         boxes: (frames, 4), NaN where not seen; one box at least.
-        flows: of `lib.masks.region_flow.region_flows`.
+        flows: of `lib.masks.clip_motion.region_flows`.
         height, width: of the frame.
 
     Returns:
@@ -46,17 +47,20 @@ def _continue(boxes: Boxes, last: int, frames: NDArray[np.int64], flows: RegionF
     """Continue a path from its sighting in frame `last` through the frames next to it, nearest first."""
     speed = _speed(boxes, last, 1 if frames[0] > last else -1)
     if _is_leaving(boxes[last], speed, height, width):
-        steps = np.abs(frames - last)[:, None]
-        ahead = boxes[last] + steps * speed
-        inside = np.clip(ahead, 0, [width, height, width, height])
-        is_in = (areas(inside) > LEAST_LEFT * areas(boxes[last])) & (ahead[:, 2:] > ahead[:, :2]).all(axis=1)
-        gone = ~np.logical_and.accumulate(is_in)
-        inside[gone] = np.nan
-        return np.asarray(inside, np.float64)
+        return _leave(boxes[last], speed, np.abs(frames - last), height, width)
     region = draw_box(boxes[last], np.zeros((height, width), np.bool_))
     if not region.any():
         return np.full((len(frames), 4), np.nan)
-    return _hold(follow_by_flow(region, last, flows, believe_all=True)[frames], boxes[last])
+    return _hold(drift_by_flow(region, last, flows)[frames], boxes[last])
+
+
+def _leave(box: Boxes, speed: Boxes, steps: NDArray[np.int64], height: int, width: int) -> Boxes:
+    """Let a box (4,) go on at its speed (4,), so many frames; NaN from where it is out of the picture."""
+    ahead = box + steps[:, None] * speed
+    inside = np.clip(ahead, 0, [width, height, width, height])
+    is_in = (areas(inside) > LEAST_LEFT * areas(box)) & (ahead[:, 2:] > ahead[:, :2]).all(axis=1)
+    inside[~np.logical_and.accumulate(is_in)] = np.nan
+    return np.asarray(inside, np.float64)
 
 
 def _speed(boxes: Boxes, last: int, direction: int) -> Boxes:

@@ -1,147 +1,176 @@
 """Follow a region through a video by optical flow, point by point: needs no weights and no detector."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lib.masks.boxes import Boxes, box_of
+from lib.masks.clip_motion import RegionFlows
 from lib.masks.differences import scaled
-from lib.video.arrays import DecodedVideo, Mask, Picture
-from lib.video.flow import Flow, flow_between
-from lib.video.flow_file import rounded
+from lib.video.arrays import Mask
+from lib.video.flow import Flow
 
-FLOW_SIDE = 416  # pixels; the longer side at which regions are followed
 RIM = 4  # pixels at 480p by which a difference reaches beyond what was edited
 LOST_SHARE = 0.1  # of a region's points; with fewer in the frame it counts as lost
 MOST_POINTS = 1500  # by which a region is followed; remap takes up to 32767
-COLOUR_BLUR = 2.0  # pixels at FLOW_SIDE, deviation
 SAME_COLOUR = 22.0  # CIE Lab distance up to which a point is itself
 ADAPTION = 0.05  # share by which a believed point's colour follows slow changes of light
 ROUND_TRIP = 0.01  # of the longer side, by which the flow there and back may miss
 LEAST_BELIEVED = 0.15  # of a region's points; with fewer it is not seen
 
 
-class RegionFlows(NamedTuple):
-    """The motion of a clip, at FLOW_SIDE.
+@dataclass(frozen=True)
+class _Step:
+    """From a frame to the next one on the way: which it reaches, what that looks like, and the motion in between.
 
     Attributes:
-        backward: from each frame but the first to the one before it.
-        forward: from each frame but the last to the one after it.
-        colours: of each frame, lightly blurred, (height, width, 3) CIE Lab.
+        frame: that is reached.
+        colours: of that frame; see `RegionFlows`.
+        there: flow to it.
+        back: flow from it.
     """
 
-    backward: list[Flow]
-    forward: list[Flow]
-    colours: list[NDArray[np.float32]]
+    frame: int
+    colours: NDArray[np.float32]
+    there: Flow
+    back: Flow
 
 
-class PairFlows(NamedTuple):
-    """The optical flow between neighbouring frames, at FLOW_SIDE.
+@dataclass(frozen=True)
+class _Points:
+    """The points by which a region is followed, in one frame.
 
     Attributes:
-        backward: (frames - 1, height, width, 2), from each frame but the first to the one before it.
-        forward: (frames - 1, height, width, 2), from each frame but the last to the one after it.
+        places: (points, 2) in pixels, x first.
+        colours: (points, 3) CIE Lab that each is expected to have.
+        believed: (points,), True where the frame shows that colour there.
+        motion: (2, 3) shift, turn and zoom that the believed ones shared last.
     """
 
-    backward: Flow
-    forward: Flow
+    places: NDArray[np.float32]
+    colours: NDArray[np.float32]
+    believed: NDArray[np.bool_]
+    motion: NDArray[np.float64]
 
 
-def measure_flows(video: DecodedVideo) -> PairFlows:
-    """Measure the flow between the frames of a video (frames, height, width, 3)."""
-    small = _resize(video)
-    height, width, _ = small[0].shape
-    pairs = list(zip(small[:-1], small[1:], strict=True))
-    none = np.zeros((0, height, width, 2), np.float32)
-    if not pairs:
-        return PairFlows(backward=none, forward=none)
-    return PairFlows(
-        backward=rounded(np.stack([flow_between(after, before) for before, after in pairs])),
-        forward=rounded(np.stack([flow_between(*pair) for pair in pairs])),
-    )
-
-
-def region_flows(video: DecodedVideo, flows: PairFlows | None = None) -> RegionFlows:
-    """Return what regions of a video (frames, height, width, 3) are followed by.
-
-    Args:
-        flows: of `measure_flows`, where it was asked before.
-    """
-    measured = flows or measure_flows(video)
-    colours = [_soft_colours(picture) for picture in _resize(video)]
-    return RegionFlows(list(measured.backward), list(measured.forward), colours)
-
-
-def _resize(video: DecodedVideo) -> list[Picture]:
-    """Bring frames to FLOW_SIDE; small ones are enlarged, since an object must be larger than the flow's patches."""
-    _, height, width, _ = video.shape
-    scale = FLOW_SIDE / max(height, width)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return [
-        cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=method) for picture in video
-    ]
-
-
-def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows, believe_all: bool = False) -> Boxes:
+def follow_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> Boxes:
     """Follow a region (height, width) of frame `anchor` through the whole video, point by point.
 
     A point is believed while the flow there and back agree and its colour stays; what hides the region, and what it
     uncovers, thereby drop out. The others are carried by the shift, turn and zoom that the believed ones share, and
     are believed again where their colour is found again.
 
-    The region's box moves and stretches with the 2nd and 98th percentile of its points. Not with the
-    outermost: those beside the object's edge take part in the ground's motion too, stay behind, and would
-    stretch the box over all of the object's way.
-
     Args:
         region: with True pixels.
-        flows: of `region_flows`.
-        believe_all: every point; of what was lost from sight, the motion where it was is all there is.
+        flows: of `lib.masks.clip_motion.region_flows`.
 
     Returns:
         (frames, 4); NaN where too few points are believed, or less than LOST_SHARE of them are inside the frame.
     """
-    height, width = region.shape
     start = _points_inside(region)
-    boxes = np.full((len(flows.colours), 4), np.nan)
-    boxes[anchor] = box_of(region)
-    relative = (boxes[anchor] - _spread(start)) / np.tile(np.maximum(_size(_spread(start)), 1), 2)
-    later = [(index, flows.forward[index - 1], flows.backward[index - 1]) for index in range(anchor + 1, len(boxes))]
-    earlier = [(index, flows.backward[index], flows.forward[index]) for index in range(anchor - 1, -1, -1)]
-    for steps in (later, earlier):
-        points, colours = start, _read(flows.colours[anchor], start, height, width)
-        believed, motion = np.ones(len(start), np.bool_), np.eye(2, 3)
-        for index, there, back in steps:
-            flowed = points + _read_flow(there, points, height, width)
-            if not believe_all:
-                returned = flowed + _read_flow(back, flowed, height, width)
-                steady = np.linalg.norm(returned - points, axis=1) <= ROUND_TRIP * max(height, width)
-                shared = _shared_motion(points[believed & steady], flowed[believed & steady], len(points))
-                motion = motion if shared is None else shared
-                carried = (points @ motion[:, :2].T + motion[:, 2]).astype(np.float32)
-                flowed = np.where((believed & steady)[:, None], flowed, carried)
-            points = flowed
-            inside = (points >= 0).all(axis=1) & (points < [width, height]).all(axis=1)
+    boxes = _only_at(anchor, box_of(region), len(flows.colours))
+    for steps in _ways_from(anchor, flows):
+        colours = _read(flows.colours[anchor], start, region.shape)
+        points = _Points(start, colours, np.ones(len(start), np.bool_), np.eye(2, 3))
+        for step in steps:
+            points = _follow(points, step, region.shape)
+            inside = _inside(points.places, region.shape)
             if inside.mean() < LOST_SHARE:
                 break
-            if not believe_all:
-                found = _read(flows.colours[index], points, height, width)
-                believed = inside & (np.linalg.norm(found - colours, axis=1) <= SAME_COLOUR)
-                colours[believed] += ADAPTION * (found - colours)[believed]
-            if believe_all or believed.sum() >= LEAST_BELIEVED * inside.sum():
-                boxes[index] = _spread(points) + relative * np.tile(_size(_spread(points)), 2)
+            if points.believed.sum() >= LEAST_BELIEVED * inside.sum():
+                boxes[step.frame] = _carry_box(boxes[anchor], start, points.places)
     return boxes
 
 
-def _soft_colours(picture: Picture) -> NDArray[np.float32]:
-    blurred = cv2.GaussianBlur(picture.astype(np.float32) / 255, (0, 0), COLOUR_BLUR)
-    colours: NDArray[np.float32] = cv2.cvtColor(blurred, cv2.COLOR_RGB2LAB)
-    return colours
+def drift_by_flow(region: Mask, anchor: int, flows: RegionFlows) -> Boxes:
+    """Let a region drift with all motion where it is; of what was lost from sight that is all there is.
+
+    Args, returns: as of `follow_by_flow`; NaN only where too few points are inside the frame.
+    """
+    start = _points_inside(region)
+    boxes = _only_at(anchor, box_of(region), len(flows.colours))
+    for steps in _ways_from(anchor, flows):
+        places = start
+        for step in steps:
+            places = places + _read_flow(step.there, places, region.shape)
+            if _inside(places, region.shape).mean() < LOST_SHARE:
+                break
+            boxes[step.frame] = _carry_box(boxes[anchor], start, places)
+    return boxes
 
 
-def _shared_motion(before: NDArray[Any], after: NDArray[Any], num_points: int) -> NDArray[np.float64] | None:
+def _ways_from(anchor: int, flows: RegionFlows) -> tuple[list[_Step], list[_Step]]:
+    """Return the steps from a frame to the end of the video, and those back to its beginning."""
+    backward, forward, colours = flows
+    later, earlier = range(anchor + 1, len(colours)), range(anchor - 1, -1, -1)
+    return (
+        [_Step(frame, colours[frame], there=forward[frame - 1], back=backward[frame - 1]) for frame in later],
+        [_Step(frame, colours[frame], there=backward[frame], back=forward[frame]) for frame in earlier],
+    )
+
+
+def _follow(points: _Points, step: _Step, size: tuple[int, int]) -> _Points:
+    """Take every point one frame on: those that can be trusted by the flow, the others along with them."""
+    flowed, agrees = _flow_there_and_back(points.places, step, size)
+    trusted = points.believed & agrees
+    motion = _shared_motion(points.places[trusted], flowed[trusted], len(flowed))
+    motion = points.motion if motion is None else motion
+    carried = (points.places @ motion[:, :2].T + motion[:, 2]).astype(np.float32)
+    places = np.where(trusted[:, None], flowed, carried)
+    colours, believed = _compare_colours(points.colours, places, step, size)
+    return _Points(places, colours, believed, motion)
+
+
+def _flow_there_and_back(
+    places: NDArray[np.float32], step: _Step, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return where the flow takes points (points, 2), and for which the flow back leads home again (points,)."""
+    flowed = places + _read_flow(step.there, places, size)
+    returned = flowed + _read_flow(step.back, flowed, size)
+    return flowed, np.linalg.norm(returned - places, axis=1) <= ROUND_TRIP * max(size)
+
+
+def _compare_colours(
+    expected: NDArray[np.float32], places: NDArray[np.float32], step: _Step, size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the colours (points, 3) to expect from now on, and which points (points,) have theirs in this frame."""
+    found = _read(step.colours, places, size)
+    believed = _inside(places, size) & (np.linalg.norm(found - expected, axis=1) <= SAME_COLOUR)
+    adapted = np.where(believed[:, None], expected + ADAPTION * (found - expected), expected)
+    return adapted, believed
+
+
+def _carry_box(box: Boxes, before: NDArray[np.float32], after: NDArray[np.float32]) -> Boxes:
+    """Move and stretch a box (4,) as points (points, 2) in it have moved and spread.
+
+    By their 2nd and 98th percentile, not by the outermost: those beside the object's edge take part in the ground's
+    motion too, stay behind, and would stretch the box over all of the object's way.
+    """
+    was, is_now = _spread(before), _spread(after)
+    relative = (box - was) / np.tile(np.maximum(_size(was), 1), 2)
+    carried: Boxes = is_now + relative * np.tile(_size(is_now), 2)
+    return carried
+
+
+def _only_at(frame: int, box: Boxes, num_frames: int) -> Boxes:
+    """Return boxes (frames, 4), NaN in all frames but one."""
+    boxes = np.full((num_frames, 4), np.nan)
+    boxes[frame] = box
+    return boxes
+
+
+def _inside(places: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Tell which points (points, 2) lie inside a frame of this height and width."""
+    height, width = size
+    return np.asarray(((places >= 0) & (places < [width, height])).all(axis=1), np.bool_)
+
+
+def _shared_motion(
+    before: NDArray[np.float32], after: NDArray[np.float32], num_points: int
+) -> NDArray[np.float64] | None:
     """Return the shift, turn and zoom (2, 3) that most points share; None where there are too few of them."""
     if len(before) < max(4, LEAST_BELIEVED * num_points):
         return None
@@ -159,21 +188,24 @@ def _points_inside(region: Mask) -> NDArray[np.float32]:
     return points[:: max(1, len(points) // MOST_POINTS)]
 
 
-def _read_flow(flow: Flow, points: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+def _read_flow(flow: Flow, places: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """Read a small flow at points (points, 2) of the full frame; returns full-frame pixels (points, 2)."""
-    small_height, small_width, _ = flow.shape
-    scale = np.array([width / small_width, height / small_height], np.float32)
-    return _read(flow, points, height, width) * scale
+    return _read(flow, places, size) * _scale(flow, size)
 
 
-def _read(small: NDArray[np.float32], points: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+def _read(small: NDArray[np.float32], places: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """Read a small picture (h, w, channels) at points (points, 2) of the full frame: (points, channels)."""
-    small_height, small_width, _ = small.shape
-    scale = np.array([width / small_width, height / small_height], np.float32)
-    columns, rows = (points / scale - 0.5).astype(np.float32).T
+    columns, rows = (places / _scale(small, size) - 0.5).astype(np.float32).T
     read = cv2.remap(small, columns[None], rows[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     values: NDArray[np.float32] = read[0]
     return values
+
+
+def _scale(small: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Return how much larger the full frame, of this height and width, is than a small picture: (2,), x first."""
+    height, width = size
+    small_height, small_width, _ = small.shape
+    return np.array([width / small_width, height / small_height], np.float32)
 
 
 def _spread(points: NDArray[Any]) -> Boxes:

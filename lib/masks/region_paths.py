@@ -6,17 +6,19 @@ optical flow; and where nothing can be trusted, one box holds all of its way, or
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.config.sections import MaskMethod
 from lib.masks.boxes import Boxes, FollowRegion, areas, box_of, carry_in_box, draw_box, overlap, widest
+from lib.masks.clip_motion import RegionFlows
 from lib.masks.differences import split_regions
 from lib.masks.ground_motion import follow_ground
 from lib.masks.object_links import Detection, Sightings, describe_sightings, link_object
 from lib.masks.path_gaps import fill_gaps
-from lib.masks.region_flow import RegionFlows, follow_by_flow
+from lib.masks.region_flow import follow_by_flow
 from lib.video.arrays import DecodedVideo, Mask
 from lib.video.cuts import shot_of
 
@@ -30,8 +32,7 @@ SEED_REACH = 3  # frames from an edited one within which an object must be detec
 STEADY = 3.0  # growth or shrinkage of a region that optical flow can be believed
 LARGEST_STATIC_BOX = 0.6  # of the frame; a larger one is as good as the whole frame
 
-METHODS = ("yolo", "yoloe", "sam2", "optical_flow", "static_box", "whole_frame")
-"""The ladder's rungs, from the top."""
+METHODS: tuple[MaskMethod, ...] = get_args(MaskMethod)
 
 TRUST = {
     "yolo_track": 0.95,
@@ -234,12 +235,11 @@ def _path_by_follower(region: Mask, anchor: int, method: str, found: Boxes, flow
     """Take a prompted tracker's boxes; one that does not find the region where it was shown it is not believed."""
     height, width = region.shape
     if np.isnan(found[anchor, 0]):
-        boxes, confidence = np.tile(box_of(region), (len(found), 1)), 0.0
-        return RegionPath(anchor, region, method, [], 0, boxes, boxes, np.ones(len(found), np.bool_), confidence)
+        boxes, filled = np.tile(box_of(region), (len(found), 1)), np.ones(len(found), np.bool_)
+        return replace(_path_of_all(region, anchor, method, boxes, filled, confidence=0.0), covered=0)
     boxes, filled = fill_gaps(found, flows, height, width)
     held = float(_draw_near(boxes[anchor], region)[region].mean())
-    confidence = held * _trust(method, filled)
-    return RegionPath(anchor, region, method, [], int(region.sum()), boxes, boxes, filled, confidence)
+    return _path_of_all(region, anchor, method, boxes, filled, held * _trust(method, filled))
 
 
 def path_by_flow(region: Mask, anchor: int, followed: Boxes, flows: RegionFlows) -> RegionPath:
@@ -248,8 +248,7 @@ def path_by_flow(region: Mask, anchor: int, followed: Boxes, flows: RegionFlows)
     boxes, filled = fill_gaps(followed, flows, height, width)
     sizes = areas(boxes[~np.isnan(boxes[:, 0])])
     steadiness = min(1.0, STEADY * max(1.0, float(sizes.min())) / float(sizes.max()))
-    confidence = steadiness * _trust("optical_flow", filled)
-    return RegionPath(anchor, region, "optical_flow", [], int(region.sum()), boxes, boxes, filled, confidence)
+    return _path_of_all(region, anchor, "optical_flow", boxes, filled, steadiness * _trust("optical_flow", filled))
 
 
 def _static_path(region: Mask, anchor: int, followed: Boxes) -> RegionPath:
@@ -258,16 +257,21 @@ def _static_path(region: Mask, anchor: int, followed: Boxes) -> RegionPath:
     box = np.clip(widest(followed), 0, [width, height, width, height])
     boxes = np.tile(box, (len(followed), 1))
     confidence = TRUST["static_box"] if float(areas(box)) < LARGEST_STATIC_BOX * width * height else 0.0
-    filled = np.zeros(len(followed), np.bool_)
-    return RegionPath(anchor, region, "static_box", [], int(region.sum()), boxes, boxes, filled, confidence)
+    return _path_of_all(region, anchor, "static_box", boxes, np.zeros(len(boxes), np.bool_), confidence)
 
 
 def _whole_frame_path(region: Mask, anchor: int, frames: int) -> RegionPath:
     height, width = region.shape
     boxes = np.tile(np.array([0, 0, width, height], np.float64), (frames, 1))
-    filled = np.zeros(frames, np.bool_)
-    confidence = TRUST["whole_frame"]
-    return RegionPath(anchor, region, "whole_frame", [], int(region.sum()), boxes, boxes, filled, confidence)
+    return _path_of_all(region, anchor, "whole_frame", boxes, np.zeros(frames, np.bool_), TRUST["whole_frame"])
+
+
+def _path_of_all(
+    region: Mask, anchor: int, method: str, boxes: Boxes, filled: NDArray[np.bool_], confidence: float
+) -> RegionPath:
+    """Return a path whose boxes (frames, 4) are those of all of a region, and of no object."""
+    covered = int(region.sum())
+    return RegionPath(anchor, region, method, [], covered, boxes, carried=boxes, filled=filled, confidence=confidence)
 
 
 def _trust(method: str, filled: NDArray[np.bool_]) -> float:

@@ -6,12 +6,9 @@ It reads its settings when it is first imported, so call `configure_ultralytics`
 import importlib.metadata
 import importlib.util
 import os
-import sys
-import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -41,7 +38,7 @@ def configure_ultralytics(run_folder: str | Path) -> None:
 @contextmanager
 def tame_ultralytics() -> Iterator[None]:
     """Import and run ultralytics in here: without torchvision, and without its changes to other libraries."""
-    with keep_image_open(), provide_nms_without_torchvision():
+    with keep_image_open(), answer_for_torchvision():
         yield
 
 
@@ -59,31 +56,21 @@ def keep_image_open() -> Iterator[None]:
 
 
 @contextmanager
-def provide_nms_without_torchvision() -> Iterator[None]:
-    """Let ultralytics run where torchvision is absent; where it is installed, do nothing.
+def answer_for_torchvision() -> Iterator[None]:
+    """Say which torchvision goes with this torch where none is installed: ultralytics asks when it is imported.
 
-    ultralytics reads torchvision's version when imported, and imports it before predicting and validating for the
-    sake of one op, non-maximum suppression, of which it has an implementation of its own. Within this context a
-    stand-in supplies the two. It is taken away afterwards: transformers, seeing it, would try to use the rest.
+    What we use of ultralytics asks for no more: its non-maximum suppression is its own, in `ultralytics.utils.nms`.
+    torchvision as PyPI has it is no way out: built for CUDA, it cannot be imported beside torch for the CPU.
     """
-    if "torchvision" in sys.modules or importlib.util.find_spec("torchvision") is not None:
-        yield
-        return
-    real_version = importlib.metadata.version
-    paired_version = f"0.{int(torch.__version__.split('.')[1]) + 15}.0"  # torch 2.n goes with torchvision 0.(n + 15)
+    installed_version = importlib.metadata.version
 
     def version(distribution_name: str) -> str:
-        return paired_version if distribution_name == "torchvision" else real_version(distribution_name)
+        if distribution_name == "torchvision" and importlib.util.find_spec("torchvision") is None:
+            return f"0.{int(torch.__version__.split('.')[1]) + 15}.0"  # torch 2.n goes with torchvision 0.(n + 15)
+        return installed_version(distribution_name)
 
     importlib.metadata.version = version
-    stand_in: Any = types.ModuleType("torchvision")
-    stand_in.__version__ = paired_version
     try:
-        from ultralytics.utils.nms import TorchNMS
-
-        stand_in.ops = types.SimpleNamespace(nms=TorchNMS.nms)
-        sys.modules["torchvision"] = stand_in
         yield
     finally:
-        importlib.metadata.version = real_version
-        sys.modules.pop("torchvision", None)
+        importlib.metadata.version = installed_version

@@ -40,10 +40,7 @@ class VideoModel(Protocol):
     """Where its weights are, and what it is given goes."""
 
     execution: dict[str, Any]
-    """How the transformer is run, for the record: `mode`, `attention`, fields of `lib.execution.block_runs.Execution`.
-
-    And for generation `batch_guidance`, see `lib.execution.memory_modes`.
-    """
+    """How the transformer is run, for the record: `mode`, and the fields of `lib.execution.block_runs.Execution`."""
 
     @property
     def transformer(self) -> nn.Module:

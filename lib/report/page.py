@@ -16,10 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib.core.files import whole_file
+from lib.core.progress import format_seconds
 from lib.report.media import remove_stale_media
 from lib.report.metric_labels import Metric, format_metric, list_metrics
 from lib.report.results import EditedVideo, Expected, Stage, read_edited_videos
-from lib.report.sections import format_duration, make_section
+from lib.report.sections import make_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -84,7 +85,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
-    environment.filters["duration"] = format_duration
+    environment.filters["duration"] = format_seconds
     environment.filters["metric"] = format_metric
     # Our own style sheet and script go in as they are: escaping would break them.
     environment.globals["verbatim"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))

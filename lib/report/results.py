@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
-from lib.core.failures import FAILED, FINISHED, KILLED, Failure, failure_path, read_failure
+from lib.core.failures import FAILED, FINISHED, KILLED, TAIL_LINES, Failure, failure_path, read_failure
 from lib.core.files import read_json_or_nothing
 
 Status = Literal["done", "failed", "not run"]
 Expected = Sequence[tuple[str, str, str]]
 """Clip, edit and method of each edited video of the batch."""
 
-TAIL_LINES = 15
 TAIL_BYTES = 16_384
 SECONDS = re.compile(rf"^{FINISHED}([\d.]+) s$")
 

@@ -6,22 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from lib.core.files import read_json_or_nothing
+from lib.core.progress import format_seconds
 from lib.report.media import add_media, add_thumbnail
 from lib.report.metric_labels import Metric
 from lib.report.results import EditedVideo, read_losses
 
 MAX_LOSS_POINTS = 400  # more cannot be told apart on the page
 CONTROL_ROWS = {"vae_round_trip": "VAE round trip", "source_copy": "Unedited copy"}
-
-
-def format_duration(seconds: float | None) -> str:
-    """Write seconds as people say them."""
-    if seconds is None:
-        return "–"
-    if seconds < 99.95:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], results: Path, page: Path) -> dict[str, Any]:
@@ -180,7 +171,7 @@ def _list_facts(
         facts.append((f"Joins of windows · {video.method}", details.get("joins", {})))
     stages = {stage.name: stage for video in videos for stage in video.stages}
     measured = {
-        name: f"{format_duration(stage.seconds)}, {_format_memory(stage.max_memory)}"
+        name: f"{format_seconds(stage.seconds)}, {_format_memory(stage.max_memory)}"
         for name, stage in stages.items()
         if stage.seconds is not None
     }

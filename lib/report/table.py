@@ -1,8 +1,7 @@
 """Metrics of a batch as a table for programs: metrics.csv."""
 
+import csv
 from pathlib import Path
-
-import pandas as pd
 
 from lib.core.files import whole_file
 from lib.report.results import Expected, read_metrics
@@ -24,6 +23,8 @@ def write_metrics_table(results: Path, expected: Expected, output: Path) -> None
         for row, values in read_metrics(results / clip / edit / method).items():
             keys = dict(zip(TABLE_KEYS, (clip, edit, method, row), strict=True))
             records.append({**keys, **values.get("mean", {})})
-    table = pd.DataFrame(records) if records else pd.DataFrame(columns=TABLE_KEYS)
-    with whole_file(output) as temporary:
-        table.to_csv(temporary, index=False, encoding="utf-8")
+    columns = dict.fromkeys([*TABLE_KEYS, *(column for record in records for column in record)])
+    with whole_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="") as table:
+        writer = csv.DictWriter(table, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)

@@ -6,9 +6,9 @@ from lib.config.sections import MaskSection, ModelSection
 from lib.core.files import write_json
 from lib.core.provenance import describe
 from lib.execution.devices import prepare_torch
+from lib.masks.clip_motion import measure_flows
 from lib.masks.detector import find_objects
 from lib.masks.object_links import Detection, detections_as_json
-from lib.masks.region_flow import measure_flows
 from lib.stages.job import Files, Job, Params
 from lib.video.flow_file import write_flows
 from lib.video.reading import read_video

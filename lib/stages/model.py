@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 
 import torch
 
-from lib.config.sections import ModelSection
+from lib.config.sections import MemoryMode, ModelSection
 from lib.core.failures import ran_out_of_memory
 from lib.execution.devices import prepare_torch
-from lib.execution.memory_modes import MemoryMode, MemoryUse
+from lib.execution.memory_modes import MemoryUse
 from lib.inputs.checkpoints import resolve_path
 from lib.models.base import VideoModel
 from lib.models.load import load_model

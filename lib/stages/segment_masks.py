@@ -8,12 +8,12 @@ from lib.core.files import read_json, whole_file, write_json
 from lib.core.provenance import describe
 from lib.execution.devices import prepare_torch
 from lib.masks.boxes import FollowRegion
+from lib.masks.clip_motion import PairFlows, measure_flows, region_flows
 from lib.masks.edit_mask import MaskSettings, describe_user_mask, make_edit_mask, why_not
 from lib.masks.facts import Facts
 from lib.masks.followers import make_followers
 from lib.masks.object_links import Detection, detections_from_json, of_classes
 from lib.masks.refusals import refusal
-from lib.masks.region_flow import PairFlows, measure_flows, region_flows
 from lib.masks.sheet import draw_sheet, overlay
 from lib.stages.job import Files, Job, Params
 from lib.video.alignment import read_references, read_user_mask

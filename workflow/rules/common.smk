@@ -16,7 +16,7 @@ from lib.core.errors import InputError, Problem
 from lib.core.failures import write_failure
 from lib.core.project import ROOT
 from lib.core.provenance import STAGE_VERSIONS
-from lib.execution.gpu_claims import has_gpu
+from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
@@ -88,7 +88,7 @@ wildcard_constraints:
 TMPDIR = tempfile.gettempdir()
 
 # The GPUs a job asks for. Profiles of clusters, whose login nodes have none, set their own (set-resources).
-NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "auto" and has_gpu()))
+NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "auto" and count_gpus() > 0))
 
 
 def attempt_of(wildcards, attempt):

@@ -40,7 +40,7 @@ onsuccess:
 onerror:
     end(reported=False)
     # The report rule waits for every edit; when one failed, the page is written from what there is.
-    from lib.stages.report import write_all  # here: pandas would slow every start
+    from lib.stages.report import write_all  # here: what it needs would slow every start
 
     write_all(Path(SETTINGS.results), EXPECTED, PROBLEMS, SETTINGS.report.title)
     show_where()

@@ -13,8 +13,9 @@ from diffusers.pipelines.wan.pipeline_wan_i2v import prompt_clean
 from diffusers.video_processor import VideoProcessor
 from torch import nn
 
+from lib.config.sections import MemoryMode
 from lib.execution.devices import free_memory
-from lib.execution.memory_modes import MemoryMode, MemoryUse, tile_vae
+from lib.execution.memory_modes import MemoryUse, tile_vae
 from lib.models.base import Conditioning
 from lib.models.latent_cells import reduce_to_cells
 from lib.models.wan.family import FAMILY, LORA_LAYERS

@@ -11,11 +11,11 @@ from diffusers import AutoencoderKLWan, WanTransformer3DModel
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPVisionModel, UMT5EncoderModel
 
 from lib.core.units import GIB
-from lib.execution.attention_kernels import PYTORCHS_OWN, fastest_kernel
 from lib.execution.block_runs import Execution, set_up_blocks
-from lib.execution.devices import free_memory, speed_up_convolutions
-from lib.execution.memory_modes import MemoryUse, batch_guidance, choose_execution, estimate_bytes, stream_encoder
-from lib.models.wan.memory import ENCODER_WORK, count_tokens, transformer_needs
+from lib.execution.convolutions import speed_up_convolutions
+from lib.execution.devices import free_memory
+from lib.execution.memory_modes import MemoryUse, choose_execution, estimate_gpu_bytes, stream_encoder
+from lib.models.wan.memory import ENCODER_WORK, transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
 
 
@@ -57,34 +57,13 @@ def load_transformer(
     """
     config = WanTransformer3DModel.load_config(name, subfolder="transformer", local_files_only=not download)
     needs = transformer_needs(config, memory.latents_shape, dtype)
-    free_bytes = free_memory(device)
-    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_bytes)
-    expected = estimate_bytes(execution, needs, memory.training) / GIB
+    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_memory(device))
+    expected = estimate_gpu_bytes(execution, needs, memory.training) / GIB
     print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
     straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
     transformer = _from_folder(WanTransformer3DModel, name, "transformer", dtype, download, **straight)
     placed = place_transformer(transformer.requires_grad_(False), execution, device)
-    attention = choose_attention(placed, memory, dtype, device)
-    print(f"attention kernel: {attention}")
-    how = {"mode": mode, **asdict(execution), "attention": attention}
-    if not memory.training:
-        tokens = count_tokens(config, memory.latents_shape)
-        how["batch_guidance"] = batch_guidance(execution, needs, tokens, free_bytes)
-    return placed, how
-
-
-def choose_attention(
-    transformer: WanTransformer3DModel, memory: MemoryUse, dtype: torch.dtype, device: torch.device
-) -> str:
-    """Let a transformer on a GPU attend with the kernel that is fastest there, and return its name."""
-    if device.type == "cpu":
-        return PYTORCHS_OWN
-    config = transformer.config
-    tokens = count_tokens(config, memory.latents_shape)
-    chosen = fastest_kernel(tokens, config.attention_head_dim, dtype, device, memory.training)
-    if chosen != PYTORCHS_OWN:
-        transformer.set_attention_backend(chosen)
-    return chosen
+    return placed, {"mode": mode, **asdict(execution)}
 
 
 def place_transformer(

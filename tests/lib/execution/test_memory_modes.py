@@ -7,8 +7,8 @@ from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.random_models import random_transformer
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution
-from lib.execution.memory_modes import Needs, batch_guidance, choose_execution, estimate_bytes, stream_encoder, tile_vae
-from lib.models.wan.memory import ENCODER_WORK, VAE_BYTES, count_tokens, transformer_needs
+from lib.execution.memory_modes import Needs, choose_execution, estimate_gpu_bytes, stream_encoder, tile_vae
+from lib.models.wan.memory import ENCODER_WORK, VAE_BYTES, transformer_needs
 
 LATENTS_480P = (1, 16, 13, 60, 104)  # 49 frames of 832x480
 LOW = Execution(True, "inputs", stream_weights=True, offload_inputs=True)
@@ -43,7 +43,7 @@ def test_estimates_are_near_the_measured_peaks_and_not_below(
     execution: Execution, latents: tuple[int, ...], gib: float
 ) -> None:
     """At most a tenth over, or one GiB."""
-    estimate = estimate_bytes(execution, _needs(latents), training=True) / GIB
+    estimate = estimate_gpu_bytes(execution, _needs(latents), training=True) / GIB
     assert gib <= estimate <= max(1.1 * gib, gib + 1.0)
 
 
@@ -68,18 +68,6 @@ def test_weights_in_8_bits_bring_the_resident_modes_to_smaller_cards() -> None:
     """A card of 48 GB then keeps the attention's outputs, and one of 24 generates without streaming."""
     assert choose_execution("auto", "fp8", _needs(), True, int(47.5 * GIB))[1].saved == "attention"
     assert not choose_execution("auto", "fp8", _needs(), False, int(23.5 * GIB))[1].stream_weights
-
-
-def test_guidance_is_batched_where_its_memory_is_to_be_had() -> None:
-    """Not for few tokens or many, where weights are streamed, where the second clip does not fit, or on a CPU."""
-    resident, tokens = Execution(True), count_tokens(WAN_14B, LATENTS_480P)
-    assert batch_guidance(resident, _needs(), tokens, 48 * GIB)
-    assert not batch_guidance(resident, _needs(), 7_800, 48 * GIB)
-    assert not batch_guidance(resident, _needs(LATENTS_81_FRAMES), count_tokens(WAN_14B, LATENTS_81_FRAMES), 80 * GIB)
-    assert estimate_bytes(resident, _needs(), False) < 35 * GIB < estimate_bytes(resident, _needs(), False) + 2.5 * GIB
-    assert not batch_guidance(resident, _needs(), tokens, 35 * GIB)
-    assert not batch_guidance(LOW, _needs(), tokens, 48 * GIB)
-    assert not batch_guidance(resident, _needs(), tokens, None)
 
 
 def test_a_named_mode_is_taken_whether_it_fits_or_not() -> None:

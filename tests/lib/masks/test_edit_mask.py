@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lib.masks.boxes import smooth_path
+from lib.masks.clip_motion import region_flows
 from lib.masks.differences import edit_difference
 from lib.masks.edit_mask import MaskSettings, describe_user_mask, make_edit_mask, union_masks
 from lib.masks.facts import describe_mask
 from lib.masks.object_links import Detection
-from lib.masks.region_flow import region_flows
 from lib.masks.region_paths import METHODS, LinkedObject, RegionPath, choose_objects, path_by_flow
 from lib.masks.shapes import draw_loose
 from lib.masks.sheet import overlay

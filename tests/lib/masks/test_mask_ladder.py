@@ -11,9 +11,9 @@ import pytest
 from lib.core.errors import InputError
 from lib.core.files import write_json
 from lib.masks.boxes import Boxes
+from lib.masks.clip_motion import region_flows
 from lib.masks.edit_mask import make_edit_mask, why_not
 from lib.masks.refusals import refusal, refuse
-from lib.masks.region_flow import region_flows
 from lib.masks.region_paths import METHODS
 from lib.masks.sheet import draw_sheet
 from lib.video.arrays import Mask

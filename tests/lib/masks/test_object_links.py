@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from lib.masks.boxes import interpolate
+from lib.masks.clip_motion import region_flows
 from lib.masks.ground_motion import follow_ground
 from lib.masks.object_links import core_colours, describe_sightings, link_object
 from lib.masks.path_gaps import fill_gaps
-from lib.masks.region_flow import region_flows
 from tests.lib.masks.test_edit_mask import FRAMES, HEIGHT, WIDTH, as_detections, moving_square, painted, texture
 
 RED, BLUE = (210, 40, 40), (40, 60, 210)

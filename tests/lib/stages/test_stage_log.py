@@ -71,7 +71,9 @@ def test_what_libraries_write_past_python_is_in_the_log(tmp_path: Path, capfd: p
     assert capfd.readouterr().err == "back on the console\n"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(12, "12 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0 s"), (12, "12 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
 def test_durations_are_for_people(seconds: float, text: str) -> None:
     """Two units at most."""
     assert format_seconds(seconds) == text

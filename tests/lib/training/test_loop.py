@@ -13,9 +13,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from lib.config.sections import MemoryMode
 from lib.core.errors import InputError, InterruptionError
 from lib.diffusion.flow_matching import add_noise, target_velocity
-from lib.execution.memory_modes import MemoryMode, MemoryUse
+from lib.execution.memory_modes import MemoryUse
 from lib.models.base import Sample, VideoModel
 from lib.models.load import load_model
 from lib.training.fine_tuning import Adapter, train_lora

@@ -1,13 +1,11 @@
 """Clips and edits are read from a sheet, and every mistake in it is told by its row."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
-from lib.inputs.sheet import SCHEMA
+from lib.inputs.sheet import COLUMNS as KNOWN_COLUMNS
 from tests.lib.inputs.clips.example_clips import COLUMNS, ODD_NAMES, ROW, USED, look, only_problem, says
 
 
@@ -77,6 +75,9 @@ def test_a_sheets_files_may_lie_anywhere(sheet: Callable[..., Path], tmp_path: P
         ({"lora_scale": "much"}, "clips.tsv, row 2, lora_scale", "'much'", "a number from 0 to 4"),
         ({"lora_scale": "4.5"}, "clips.tsv, row 2, lora_scale", "'4.5'", "a number from 0 to 4"),
         ({"seed": "3.0"}, "clips.tsv, row 2, seed", "'3.0'", "a whole number"),
+        ({"seed": "-1"}, "clips.tsv, row 2, seed", "'-1'", "a whole number"),
+        ({"seed": "9223372036854775808"}, "clips.tsv, row 2, seed", "'9223372036854775808'", "a whole number"),
+        ({"lora_scale": "nan"}, "clips.tsv, row 2, lora_scale", "'nan'", "a number from 0 to 4"),
         ({"classes": "car,,bus"}, "clips.tsv, row 2, classes", "'car,,bus'", "separated by commas"),
         ({"source": "gone.mp4"}, "gone.mp4", "no such file", "a file that exists"),
         ({"source": "more"}, "more", "a folder", "a file"),
@@ -176,9 +177,34 @@ def test_a_sheet_without_rows_is_told(sheet: Callable[..., Path]) -> None:
     assert says(only_problem(look(sheet())), "clips.tsv", "without rows", "one row for each edit")
 
 
-def test_the_schema_is_valid_and_knows_all_columns() -> None:
-    """The schema is itself checked, and each column says what belongs there."""
-    schema = json.loads(SCHEMA.read_text())
-    Draft202012Validator.check_schema(schema)
-    assert list(schema["properties"]) == COLUMNS
-    assert all(column["description"] for column in schema["properties"].values())
+def test_each_column_says_what_belongs_there() -> None:
+    """In the order of the documentation; a setting's column is a setting of edit.yaml."""
+    assert list(KNOWN_COLUMNS) == COLUMNS
+    assert all(KNOWN_COLUMNS.values())
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_sheet_is_read_as_spreadsheets_write_it(sheet: Callable[..., Path], line_end: str) -> None:
+    """Any line end, cells in quotes with separators, quotes and line breaks in them, short rows, spaces as they are."""
+    path = sheet(ROW, {**ROW, "edit": '"wet, ""cold"""', "prompt": '"a road,\nin rain "'}, name="clips.csv")
+    path.write_bytes(path.read_bytes().replace(b"red.png,,,,,,\n", b"red.png\n").replace(b"\n", line_end.encode()))
+    batch = look(path)
+    assert batch.problems == ()
+    red, wet = batch.clips[0].edits
+    assert (red.name, wet.name, wet.prompt) == ("red", 'wet, "cold"', f"a road,{line_end}in rain ")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        ("clip\tsource\n".encode("utf-16-le"), "it holds zero bytes, as UTF-16 does"),
+        (b"clip\tsource\na\tb\tc\td\n", "row 2 has 4 cells, the first row 2"),
+        (b'clip\tsource\na\t"b\n\nc\td\n', "line 4: unexpected end of data"),
+        (b'clip\tsource\na\t"b"c\n', "line 2: '\\t' expected after '\"'"),
+    ],
+)
+def test_why_a_sheet_is_unreadable_is_told(tmp_path: Path, content: bytes, reason: str) -> None:
+    """With the line where there is one."""
+    (tmp_path / "clips.tsv").write_bytes(content)
+    assert f"a sheet that cannot be read ({reason})" == only_problem(look(tmp_path / "clips.tsv")).found

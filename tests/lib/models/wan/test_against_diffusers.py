@@ -8,7 +8,7 @@ from PIL import Image
 
 from lib.diffusion.conditioning import make_condition_video, make_keep_mask
 from lib.diffusion.denoising import denoise, draw_noise
-from lib.execution.devices import speed_up_convolutions
+from lib.execution.convolutions import speed_up_convolutions
 from lib.models.base import VideoModel
 from lib.video.arrays import to_model_video
 from tests.conftest import TINY_WAN
