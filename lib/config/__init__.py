@@ -1,6 +1,7 @@
 """The settings of a run: sections, methods and model families, each key checked and with its unit.
 
-methods   methods: named presets of what is trained, with which mask, and how an edit is generated
-sections  the sections of config.yaml: one pydantic model each, every key with its unit and default, the paper's
-settings  the settings of a run, whole: read over their base, checked, and refused with what would be right
+documentation  docs/settings.md, written from the models of the settings
+methods        methods: named presets of what is trained, with which mask, and how an edit is generated
+sections       the sections of config.yaml: one pydantic model each, every key with its unit and default, the paper's
+settings       the settings of a run, whole: read over their base, checked, and refused with what would be right
 """
