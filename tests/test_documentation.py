@@ -143,6 +143,19 @@ def test_results_page_names_every_file_that_a_rule_writes() -> None:
                 assert last in text or (stem in text and f"`{ending}`" in text), f"{name}: {path}"
 
 
+def test_every_name_in_lib_that_code_speaks_of_is_there() -> None:
+    """`lib.package.module.name` in docstrings and comments of lib, demo and workflow names what is there."""
+    for path in (path for part in ("lib", "demo", "workflow") for path in (ROOT / part).rglob("*.*")):
+        if path.suffix not in (".py", ".smk", ".yaml", ".md"):
+            continue
+        for dotted in set(re.findall(r"\blib(?:\.[A-Za-z_]\w*)+", path.read_text(encoding="utf-8"))):
+            *parts, last = dotted.split(".")
+            inside = [ROOT.joinpath(*parts[:length]).with_suffix(".py") for length in range(len(parts), 1, -1)]
+            module = next((one for one in inside if one.exists()), None)
+            is_module = ROOT.joinpath(*parts, last).is_dir() or ROOT.joinpath(*parts, f"{last}.py").exists()
+            assert is_module or (module and re.search(rf"\b{last}\b", module.read_text())), f"{path}: {dotted}"
+
+
 def test_the_walk_through_the_code_names_what_is_there() -> None:
     """Each function, rule and key that docs/architecture.md names by a word in backticks is in the code."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """The settings of a run, whole: read over their base, checked, and refused with what would be right.
 
 A run's settings are laid over a base: the preset that the run's model names, or config.yaml (the demo batch) when the
-run names no model of its own. Below both stand the defaults of `lib.config_sections`: the paper's.
+run names no model of its own. Below both stand the defaults of `lib.config.sections`: the paper's.
 """
 
 import json
