@@ -1,7 +1,8 @@
 """Check a LoRA file by its header, before any GPU job; torch-free, since it is asked while a run is planned.
 
-The file is what `lib.training.lora.save_lora` writes, and diffusers' pipelines read: a safetensors file with two factors
-per adapted layer, `transformer.<layer>.lora_A.weight` (rank, in) and `lora_B.weight` (out, rank), and peft's settings.
+The file is what `lib.training.lora.save_lora` writes, and diffusers' pipelines read: a safetensors file with two
+factors per adapted layer, `transformer.<layer>.lora_A.weight` (rank, in) and `lora_B.weight` (out, rank), and peft's
+settings.
 """
 
 import json
