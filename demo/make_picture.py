@@ -16,7 +16,7 @@ from lib.video.arrays import Picture
 from lib.video.images import read_image
 from lib.video.reading import read_mask, read_video
 
-EDITS = ("star-crossing/blue-circle", "turning square/gold-ring", "вечер/purple-to-orange")
+EDITS = ("blue-circle", "gold-ring", "purple-to-orange")  # each of another clip
 LATE, LAST = 9, 16  # frames of the demo's 17
 COLUMNS = (
     "source, frame 0",
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder of the demo batch")
     parser.add_argument("--output", type=Path, default=Path("docs/demo.jpg"), help="JPEG file to write")
     given = parser.parse_args(arguments)
-    picture = draw_picture([row_of(given.results / edit) for edit in EDITS])
+    picture = draw_picture([row_of(folder) for edit in EDITS for folder in given.results.glob(f"*/{edit}")])
     with whole_file(given.output) as path:
         picture.save(path, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
 
