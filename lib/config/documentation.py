@@ -50,6 +50,7 @@ RERUNS = {
     "methods": "what the added ones lack",
     "method_presets": "see below",
     "min_free_disk": "nothing",
+    "container": "nothing",
     "model.name": f"{ENCODE}, `measure_source`",
     "model.family": f"{ENCODE}, `measure_source`",
     "model.dtype": ENCODE,
