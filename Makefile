@@ -15,7 +15,7 @@ PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint evaluate ablation evaluate-masks benchmark benchmark-clip schema benchmark-planning chaos install install-dev clean
+.PHONY: demo test lint evaluate ablation evaluate-masks benchmark benchmark-clip schema picture benchmark-planning chaos install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -63,10 +63,15 @@ chaos: install-dev
 	OMP_NUM_THREADS=1 SLURM_TESTS=required CHAOS_CLIPS=30 CHAOS_SECONDS=300 \
 		$(VENV)/bin/python -m pytest -s tests/workflow/test_slurm_chaos.py
 
-# After a change to lib/config; a test fails until it is done.
+# After a change to a model of lib/config: the JSON schema and docs/settings.md; tests fail until it is done.
 schema: install
 	$(VENV)/bin/python -c 'from lib.config.settings import json_schema; print(json_schema(), end="")' \
 		> workflow/schemas/config.schema.json
+	$(VENV)/bin/python -m lib.config.documentation > docs/settings.md
+
+# The README's picture, from the results of `make demo`.
+picture: install
+	$(VENV)/bin/python -m demo.make_picture --results "$(RESULTS)" --output docs/demo.jpg
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev

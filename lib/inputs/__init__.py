@@ -1,7 +1,7 @@
 """What a user gave, found and checked before any work: clips, names, files, models, LoRAs, disk.
 
 checkpoints  find model folders before any work starts: how to get a missing one, and which are none of their family
-clips        from a folder of clips, or a sheet, to the clips and edits of a run; every input problem is found here
+clips        from a folder of clips, or a sheet, to the clips and edits of a run, and what is wrong with the others
 disk         what a run needs of the disk, and whether there is room; torch-free, since it is asked before any work
 edits        check one edit of a clip: its first frame, references and masks, against the source that they belong to
 folder       which files belong to which clip and edit: the clips folder, as found

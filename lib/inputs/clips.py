@@ -1,4 +1,4 @@
-"""From a folder of clips, or a sheet, to the clips and edits of a run; every input problem is found here."""
+"""From a folder of clips, or a sheet, to the clips and edits of a run, and what is wrong with the others."""
 
 import sys
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Which files belong to which clip and edit: the clips folder, as found.
 
-Only what the layout itself says is judged here; `lib.clips` judges what the files hold.
+Only what the layout itself says is judged here; `lib.inputs.clips` judges what the files hold.
 """
 
 from collections.abc import Iterable

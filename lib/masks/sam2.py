@@ -1,6 +1,6 @@
 """Follow an edited region by its outline: SAM 2, prompted with the region's box in one frame.
 
-As in lib.detector: call `configure_ultralytics` before anything else here.
+As in lib.masks.detector: call `configure_ultralytics` before anything else here.
 """
 
 import pickle

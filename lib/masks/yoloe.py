@@ -1,6 +1,6 @@
 """Follow an edited region by a visual prompt: YOLOE looks in every frame for what the region's box shows in one.
 
-As in lib.detector: call `configure_ultralytics` before anything else here.
+As in lib.masks.detector: call `configure_ultralytics` before anything else here.
 """
 
 from pathlib import Path
