@@ -5,6 +5,7 @@ failures    why a stage failed: one small file beside its log, for retries, the 
 files       files that appear whole or not at all, and how they are named by their content
 locks       locks that end with the processes that hold them, however they end
 marks       what a stage leaves beside its log while it runs
+names       names that people gave, by the ids that stand for them in paths: what is shown where ids are found
 processes   whether a process that a file names is still that process
 progress    how far a long stage is: steps done, loss, and time left, a line every few seconds
 project     where the project itself lies

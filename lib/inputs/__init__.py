@@ -6,9 +6,10 @@ disk         what a run needs of the disk, and whether there is room; torch-free
 edits        check one edit of a clip: its first frame, references and masks, against the source that they belong to
 folder       which files belong to which clip and edit: the clips folder, as found
 given        what a user gave of a clip and of an edit: files by their role, and settings; not yet looked into
+ids          ids of clips and edits: what stands for their names in paths, wildcards, job names and shell words
 layout       where a run's results lie, and which of them an edited video is made from
 lora_files   check a LoRA file by its header, before any GPU job
-names        names of clips and edits: they become folders and wildcards, so not every name will do
+names        what people may call clips and edits, and where their files may lie: nearly anything
 probes       look into the videos and images a user gave: their sizes, or why they cannot be read
 run_checks   what keeps a whole run from starting: models, LoRAs and disk, beside what is wrong with single clips
 sheet        which files belong to which clip and edit: a sheet (.tsv or .csv) with one row for each edit

@@ -1,29 +1,35 @@
 """From a folder of clips, or a sheet, to the clips and edits of a run, and what is wrong with the others."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lib.core.errors import Problem
+from lib.core.names import Names, name_ids
 from lib.core.text import printable
 from lib.inputs.edits import Edit, Inputs, check_edit, index_of, list_indices
 from lib.inputs.folder import read_folder
-from lib.inputs.given import ClipFiles, place_of
-from lib.inputs.names import check_name, find_clashes
+from lib.inputs.given import ClipFiles, EditFiles, place_of
+from lib.inputs.ids import OF_CLIPS, OF_EDITS, make_ids
+from lib.inputs.names import check_name, check_path
 from lib.inputs.probes import inspect_files
 from lib.inputs.sheet import SHEET_SUFFIXES, read_sheet
 from lib.video.probing import VideoInfo
 from lib.video.windows import sample_indices, usable_frames
 
-RESERVED_CLIP_NAMES = frozenset({"report", "logs", "benchmarks", "metrics.csv"})  # beside the clips' in results/
-RESERVED_EDIT_NAMES = frozenset({"encoded", "lora"})  # beside the edits' in results/<clip>/
-
 
 @dataclass(frozen=True)
 class Clip:
-    """One source video, its edits, and the 0-based source frames of it that are edited."""
+    """One source video, its edits, and the 0-based source frames of it that are edited.
 
+    Args:
+        id: stands for the clip in paths, see `lib.inputs.ids`.
+        name: as given, for people.
+    """
+
+    id: str
     name: str
     source: Path
     edits: tuple[Edit, ...]
@@ -33,10 +39,15 @@ class Clip:
 
 @dataclass(frozen=True)
 class Batch:
-    """The clips that can be run, and everything that keeps others from it."""
+    """The clips that can be run, and everything that keeps others from it.
+
+    Args:
+        names: of all clips and edits, those with problems too, fit to be shown: see `lib.core.names`.
+    """
 
     clips: tuple[Clip, ...]
     problems: tuple[Problem, ...]
+    names: Names
 
 
 def find_clips(
@@ -74,7 +85,7 @@ def find_clips(
     else:
         found_there = "another kind of file" if clips.exists() else "no such file or folder"
         expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"
-        return Batch((), (Problem(str(clips), found_there, expected),))
+        return Batch((), (Problem(str(clips), found_there, expected),), {})
     could_be_used = set(use_frames(sys.maxsize))
     videos, images = inspect_files(*_files_of(found, could_be_used), cache)
     return _check_clips(found, problems, Inputs(base, videos, images, use_frames))
@@ -94,29 +105,40 @@ def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], l
 def _check_clips(found: Sequence[ClipFiles], problems: list[Problem], inputs: Inputs) -> Batch:
     clips = []
     problems = [_readable(problem) for problem in problems]
-    clashes = find_clashes([files.name for files in found])
-    for files, clash in zip(found, clashes, strict=True):
-        clip, wrong = _check_clip(files, clash, inputs)
+    names: dict[str, str] = {}
+    ids = make_ids([files.name for files in found], OF_CLIPS)
+    for files, clip_id, is_doubled in zip(found, ids, _doubled(found), strict=True):
+        edit_ids = make_ids([edit.name for edit in files.edits], OF_EDITS)
+        names |= name_ids(clip_id, files.name, dict(zip(edit_ids, (edit.name for edit in files.edits), strict=True)))
+        clip, wrong = _check_clip(files, clip_id, edit_ids, is_doubled, inputs)
         problems += wrong
         if clip is not None:
             clips.append(clip)
-    return Batch(tuple(clips), tuple(problems))
+    return Batch(tuple(clips), tuple(problems), names)
 
 
-def _check_clip(files: ClipFiles, clash: str | None, inputs: Inputs) -> tuple[Clip | None, list[Problem]]:
+def _doubled(found: Sequence[ClipFiles] | Sequence[EditFiles]) -> list[bool]:
+    """For each clip, or edit of a clip, tell whether another has its name."""
+    numbers = Counter(files.name for files in found)
+    return [numbers[files.name] > 1 for files in found]
+
+
+def _check_clip(
+    files: ClipFiles, clip_id: str, edit_ids: Sequence[str], is_doubled: bool, inputs: Inputs
+) -> tuple[Clip | None, list[Problem]]:
     info, wrong = _check_source(files, inputs)
-    wrong = [*files.problems, *check_name(files.name, files.place, clash, RESERVED_CLIP_NAMES), *wrong]
+    wrong = [*files.problems, *check_name(files.name, files.place, is_doubled), *wrong]
     problems = [_readable(problem, files.name) for problem in wrong]
     edits = []
-    for edit_files, edit_clash in zip(files.edits, find_clashes([edit.name for edit in files.edits]), strict=True):
-        edit, wrong_edit = check_edit(edit_files, info, inputs)
-        wrong_edit += check_name(edit_files.name, edit_files.place, edit_clash, RESERVED_EDIT_NAMES)
+    for edit_files, edit_id, edit_is_doubled in zip(files.edits, edit_ids, _doubled(files.edits), strict=True):
+        edit, wrong_edit = check_edit(edit_files, edit_id, info, inputs)
+        wrong_edit += check_name(edit_files.name, edit_files.place, edit_is_doubled)
         problems += [_readable(problem, files.name, edit_files.name) for problem in wrong_edit]
         if edit is not None and not wrong_edit:
             edits.append(edit)
     if wrong or info is None or not edits:
         return None, problems
-    return Clip(files.name, files.sources[0], tuple(edits), info, tuple(inputs.indices(info))), problems
+    return Clip(clip_id, files.name, files.sources[0], tuple(edits), info, tuple(inputs.indices(info))), problems
 
 
 def _check_source(files: ClipFiles, inputs: Inputs) -> tuple[VideoInfo | None, list[Problem]]:
@@ -126,6 +148,9 @@ def _check_source(files: ClipFiles, inputs: Inputs) -> tuple[VideoInfo | None, l
         names = ", ".join(path.name for path in files.sources)
         return None, [Problem(files.place, f"{len(files.sources)} source videos: {names}", "one source video")]
     content, place = inputs.videos[files.sources[0]], place_of(files.sources[0], inputs.base)
+    unusable = check_path(files.sources[0], place)
+    if unusable:
+        return None, unusable
     if isinstance(content, Problem):
         return None, [replace(content, place=place)]
     assert isinstance(content, VideoInfo)
@@ -138,5 +163,5 @@ def _check_source(files: ClipFiles, inputs: Inputs) -> tuple[VideoInfo | None, l
 
 def _readable(problem: Problem, clip: str | None = None, edit: str | None = None) -> Problem:
     """Say whom a problem concerns, and write out control characters, which would garble a terminal."""
-    names = (None if name is None else printable(name) for name in (clip, edit))
-    return Problem(printable(problem.place), printable(problem.found), problem.expected, *names)
+    shown = (None if name is None else printable(name) for name in (clip, edit))
+    return Problem(printable(problem.place), printable(problem.found), problem.expected, *shown)

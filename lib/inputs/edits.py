@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lib.core.errors import Problem
 from lib.inputs.given import EditFiles, place_of
+from lib.inputs.names import check_path
 from lib.inputs.probes import Content, ImageSize
 from lib.video.crops import same_aspect
 from lib.video.probing import VideoInfo
@@ -19,8 +20,13 @@ class Edit:
     """One edit of a clip; references and masks are (0-based source frame index, file), by rising index.
 
     A user's masks come as images or as one video, `mask_video`, whose frames are the source's; or not at all.
+
+    Args:
+        id: stands for the edit in paths, see `lib.inputs.ids`.
+        name: as given, for people.
     """
 
+    id: str
     name: str
     first_frame: Path
     references: tuple[tuple[int, Path], ...]
@@ -51,8 +57,10 @@ class Inputs:
         return self.use_frames(info.num_frames if info else 0)
 
 
-def check_edit(files: EditFiles, info: VideoInfo | None, inputs: Inputs) -> tuple[Edit | None, list[Problem]]:
-    problems = list(files.problems)
+def check_edit(
+    files: EditFiles, edit_id: str, info: VideoInfo | None, inputs: Inputs
+) -> tuple[Edit | None, list[Problem]]:
+    problems = [*files.problems, *_check_paths(files, inputs.base)]
     if len(files.first_frames) > 1:
         names = ", ".join(path.name for path in files.first_frames)
         problems.append(Problem(files.place, f"{len(files.first_frames)} edited first frames: {names}", "one"))
@@ -72,7 +80,13 @@ def check_edit(files: EditFiles, info: VideoInfo | None, inputs: Inputs) -> tupl
     first_frame = files.first_frames[0]
     mask_video = next(iter(files.mask_videos), None)
     own = (settings.prompt, settings.seed, classes, settings.lora_scale)
-    return Edit(files.name, first_frame, references, masks, mask_video, *own), problems
+    return Edit(edit_id, files.name, first_frame, references, masks, mask_video, *own), problems
+
+
+def _check_paths(files: EditFiles, base: Path) -> list[Problem]:
+    """Find the first of an edit's files that Snakemake cannot be given; the others lie in the same folder."""
+    given = [*files.first_frames, *files.references, *(files.masks or ()), *files.mask_videos]
+    return next((problems for path in given if (problems := check_path(path, place_of(path, base)))), [])
 
 
 def _check_picture(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
