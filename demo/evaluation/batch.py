@@ -111,7 +111,7 @@ def run_batch(batch: Batch, settings: Mapping[str, Any], cores: str) -> None:
 def find_failures(batch: Batch) -> dict[tuple[str, str, str], str]:
     """Say why an edited video is missing, or older than a job that failed before it in this run."""
     reasons = {}
-    for video in read_edited_videos(batch.results, batch.expected):
+    for video in read_edited_videos(batch.results, batch.expected, names={}):
         failure = next((stage for stage in reversed(video.stages) if stage.reason), None)
         if failure or not (video.folder / "edited.mkv").exists():
             named = f"{failure.name}: {failure.reason}" if failure else "not run"

@@ -10,5 +10,6 @@ plan          what a run plans and what became of it: which clips come next, and
 processes     the processes of a session on this machine: a driver's Snakemake and the jobs it started
 slurm_jobs    a batch's own jobs in SLURM's queue, found by how their names begin
 slurm_states  what SLURM says of jobs that it preempted or forgot, in words that Snakemake's plugin understands
+slurm_words   what Snakemake's SLURM plugin hands to a shell: a user's words that would not be taken as they stand
 status        how far a batch is, read from its files alone: from any shell, with a driver or without
 """

@@ -41,7 +41,7 @@ def clip_fingerprint(clip: "Clip", results: Path, run: str) -> str:
     for edit in clip.edits:
         given += [edit.first_frame, *[path for _, path in (*edit.references, *edit.masks)]]
         given += [edit.mask_video] if edit.mask_video else []
-    made = sorted(_files_below(str(results / clip.name)))
+    made = sorted(_files_below(str(results / clip.id)))
     return _digest([run, repr(clip), [_state(str(path)) for path in given], made])
 
 

@@ -12,6 +12,7 @@ from lib.batch.finished import clip_fingerprint, read_finished, remember_finishe
 from lib.batch.status import Video, is_done, is_older
 from lib.core.failures import NO_WORD, read_failure, write_failure
 from lib.core.files import read_json_or_nothing, write_json
+from lib.core.names import Names
 
 if TYPE_CHECKING:  # it brings PyAV and Pillow, which a driver can do without
     from lib.inputs.clips import Clip
@@ -22,7 +23,8 @@ class Work:
     """What there is to do in a results folder, over all rounds.
 
     Args:
-        clips: those that can be used, by name.
+        clips: those that can be used, by id.
+        names: what people call clips and edits, see `lib.core.names`.
         expected: all edited videos of the batch.
         problems: with the inputs, each with the fields of `lib.core.errors.Problem`.
         run: of `lib.batch.finished.run_fingerprint`.
@@ -30,6 +32,7 @@ class Work:
 
     results: Path
     clips: "Mapping[str, Clip]"
+    names: Names
     expected: Sequence[Video]
     problems: Sequence[Mapping[str, Any]]
     run: str
@@ -104,6 +107,7 @@ def note_plan(work: Work, chosen: Round, to_do: Sequence[Sequence[str]], anew: b
         "begun": earlier.get("begun", time.time()),
         "only": chosen.only,
         "expected": work.expected,
+        "names": work.names,
         "num_problems": len(work.problems),
         "to_do": [*earlier.get("to_do", []), *to_do],
         "tried": [*chosen.tried, *chosen.chosen],

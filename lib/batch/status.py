@@ -14,6 +14,7 @@ from lib.batch.files import batch_file
 from lib.batch.lock import driver_facts
 from lib.core.failures import Failure
 from lib.core.files import read_json_or_nothing
+from lib.core.names import Names, show_names
 from lib.core.progress import format_seconds
 
 State = Literal["done", "running", "waiting", "failed"]
@@ -34,6 +35,7 @@ class BatchStatus:
         seconds_left: at the rate of this run so far; None if nobody works or nothing is done yet.
         running: the stages at work.
         failures: what failed and is not being tried again, by the name of the stage.
+        names: what people call clips and edits, see `lib.core.names`.
         num_left_out: problems with the inputs, for which clips or edits were left out.
     """
 
@@ -45,6 +47,7 @@ class BatchStatus:
     seconds_left: float | None
     running: list[RunningStage]
     failures: dict[str, Failure]
+    names: Names
     num_left_out: int
 
 
@@ -65,8 +68,8 @@ def read_status(results: Path) -> BatchStatus:
     }
     clips = _clip_states(expected, unfinished, running, failed)
     left = _seconds_left(len(expected) - len(done), len(to_do & done), begun) if driver["lives"] else None
-    num_left_out = plan.get("num_problems", 0)
-    return BatchStatus(results, driver, clips, len(expected), len(done), left, running, failed, num_left_out)
+    told = (running, failed, plan.get("names", {}), plan.get("num_problems", 0))
+    return BatchStatus(results, driver, clips, len(expected), len(done), left, *told)
 
 
 def is_done(results: Path, video: Video, begun: float) -> bool:
@@ -110,16 +113,21 @@ def describe_status(status: BatchStatus) -> str:
     lines.append(f"Clips: {len(status.clips)}: {shown}. Edited videos: {status.num_done} of {status.num_videos}{left}.")
     if status.num_left_out:
         lines.append(f"Left out, for {status.num_left_out} problems with the inputs: see the log or the report.")
-    lines += [f"  {_describe_stage(stage)}" for stage in status.running[:MOST_SHOWN]]
+    lines += [f"  {_describe_stage(stage, status.names)}" for stage in status.running[:MOST_SHOWN]]
     if len(status.running) > MOST_SHOWN:
         lines.append(f"  and {len(status.running) - MOST_SHOWN} more at work")
     return "\n".join([*lines, *_describe_failures(status)])
 
 
-def _describe_stage(stage: RunningStage) -> str:
+def _describe_stage(stage: RunningStage, names: Names) -> str:
     where = f"job {stage.mark.slurm_job} on {stage.mark.host}" if stage.mark.slurm_job else stage.mark.host
     again = f", attempt {stage.mark.attempt}" if stage.mark.attempt > 1 else ""
-    return f"{stage.name}: {stage.progress or 'at work'} (for {format_seconds(stage.seconds)}, {where}{again})"
+    title = _title(stage.name, names)
+    return f"{title}: {stage.progress or 'at work'} (for {format_seconds(stage.seconds)}, {where}{again})"
+
+
+def _title(stage: str, names: Names) -> str:
+    return "/".join(show_names(names, stage.split("/")))
 
 
 def _describe_failures(status: BatchStatus) -> list[str]:
@@ -128,7 +136,8 @@ def _describe_failures(status: BatchStatus) -> list[str]:
         return []
     lines = [f"Failed, {len(failed)} jobs; `./batch retry` runs just these again:"]
     for name, failure in failed[:MOST_SHOWN]:
-        lines += [f"  {name} (attempt {failure.attempt}): {failure.reason}", f"    log: {failure.log}"]
+        lines.append(f"  {_title(name, status.names)} (attempt {failure.attempt}): {failure.reason}")
+        lines.append(f"    log: {failure.log}")
     return lines + [f"  and {len(failed) - MOST_SHOWN} more, see the report"] * (len(failed) > MOST_SHOWN)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 from lib.config.sections import MaskKind, Section
 
 RESERVED_METHOD_NAMES = {"encoded", "lora", "masks", "references"}  # folders beside the methods' in results/
+MAX_METHOD_NAME = 40  # characters, see `lib.inputs.ids.MAX_ID`
 
 
 class MethodSection(Section):

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from lib.config.families import family_of
-from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
+from lib.config.methods import BUILT_IN_METHODS, MAX_METHOD_NAME, RESERVED_METHOD_NAMES, MethodSection
 from lib.config.sections import (
     CaptionSection,
     MaskSection,
@@ -72,10 +72,11 @@ class Config(Section):
     @classmethod
     def _names_make_folders(cls, presets: dict[str, MethodSection]) -> dict[str, MethodSection]:
         for name in presets:
-            if not name.replace("_", "").isalnum() or not name.isascii() or name in RESERVED_METHOD_NAMES:
+            usable = name.isascii() and name.replace("_", "").isalnum() and len(name) <= MAX_METHOD_NAME
+            if not usable or name in RESERVED_METHOD_NAMES:
                 raise ValueError(
-                    f"method name '{name}'; expected letters, digits and underscores, and none of "
-                    f"{', '.join(sorted(RESERVED_METHOD_NAMES))}"
+                    f"method name '{name}'; expected at most {MAX_METHOD_NAME} letters, digits and underscores, and "
+                    f"none of {', '.join(sorted(RESERVED_METHOD_NAMES))}"
                 )
         return presets
 

@@ -1,6 +1,6 @@
 """Names that people gave, by the ids that stand for them in paths: what is shown where only ids are found."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lib.core.text import printable
 
@@ -20,10 +20,8 @@ def name_of(names: Names, clip_id: str, edit_id: str | None = None) -> str:
     return names.get(path, path.rpartition("/")[2])
 
 
-def show_path(names: Names, path: str) -> str:
-    """Return a path below results/ or logs/, such as CLIP/EDIT/STAGE, with names in place of ids."""
-    clip_id, *rest = path.split("/")
-    shown = [name_of(names, clip_id)]
-    if rest:
-        shown.append(name_of(names, clip_id, rest[0]))
-    return "/".join([*shown, *rest[1:]])
+def show_names(names: Names, parts: Iterable[str]) -> list[str]:
+    """Return the parts of a path below results/ or logs/, such as clip, edit and stage, with names in place of ids."""
+    clip_id, *rest = parts
+    # A second part that is no edit, such as a stage of the clip, is never an id that stands for another name.
+    return [name_of(names, clip_id), *[name_of(names, clip_id, part) for part in rest[:1]], *rest[1:]]

@@ -3,6 +3,7 @@
 checkpoints  find model folders before any work starts: how to get a missing one, and which are none of their family
 clips        from a folder of clips, or a sheet, to the clips and edits of a run, and what is wrong with the others
 disk         what a run needs of the disk, and whether there is room; torch-free, since it is asked before any work
+earlier      results of an earlier version, in folders called as clips and edits are: told, and left alone
 edits        check one edit of a clip: its first frame, references and masks, against the source that they belong to
 folder       which files belong to which clip and edit: the clips folder, as found
 given        what a user gave of a clip and of an edit: files by their role, and settings; not yet looked into

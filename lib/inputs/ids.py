@@ -1,9 +1,9 @@
 """Ids of clips and edits: what stands for their names in paths, wildcards, job names and shell words.
 
-People may call a clip anything; an id holds letters, digits, `.`, `_` and `-` alone. A name that is safe already is its
-own id. Any other gets what of it is safe, and a digest of the whole name: `turning square` is `turning-square-07386b5a`.
+People may call a clip anything; an id holds letters, digits, `.`, `_` and `-` alone. A name that is safe already is
+its own id. Any other gets what of it is safe, and a digest of the whole name: `a car` is `a-car-DIGEST`.
 
-An id depends on nothing but its name, so that it is the same in each run. Only where two names would meet in one folder,
+An id depends on its name alone, so that it is the same in each run. Only where two names would meet in one folder,
 also on a file system that ignores case, one of them gives way: not the one in lower case.
 """
 
@@ -17,12 +17,15 @@ from itertools import count
 from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES
 
 MAX_ID = 80
-"""Characters. SLURM's logs of a group lie in a folder named after its rules, clip, edit and method, in 255 bytes."""
+"""Characters. SLURM's logs of a group lie in a folder with clip, edit, method and the rules in its name, such as
+group_finish_CLIP_EDIT_METHOD_evaluate_generate, which has room for 255 bytes."""
 NUM_DIGITS = 8  # of the digest
 SAFE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 UNSAFE = re.compile(r"[^A-Za-z0-9._]+")
 REPEATED = re.compile(r"(.+)\1{19}$")  # snakemake.io.PeriodicityDetector takes such a wildcard for an endless recursion
-DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no file of a Windows disk may be called so
+DEVICES = re.compile(
+    r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
+)  # no file of a Windows disk may be called so
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Layout:
     def mask(self, clip: Clip, edit: Edit, name: str) -> str:
         """Return the mask that a kind is drawn from; a user's own mask has only one shape."""
         is_shape = name in get_args(MaskShape) and not edit.user_masks
-        folder = self.folder(clip.name, edit.name)
+        folder = self.folder(clip.id, edit.id)
         return f"{folder}/masks/{name}.mkv" if is_shape else f"{folder}/edit_mask.mkv"
 
     def mask_facts(self, clip: Clip, edit: Edit, name: str) -> str:
@@ -49,7 +49,7 @@ class Layout:
 
     def encoded(self, clip: Clip, edit: Edit, method: MethodSection) -> str:
         """Return what a method generates an edit from."""
-        return f"{self.folder(clip.name, edit.name)}/encoded/{self.mask_name(method.generate_mask)}.safetensors"
+        return f"{self.folder(clip.id, edit.id)}/encoded/{self.mask_name(method.generate_mask)}.safetensors"
 
     def lora(self, clip: Clip, edit: Edit, method: MethodSection) -> str | None:
         """Return the LoRA that a method generates an edit with: that of stage 2 if it has references, or of stage 1."""
@@ -58,8 +58,8 @@ class Layout:
         own = not method.shared_lora and len(clip.edits) > 1
         name = f"{OWN if own else ''}{self.mask_name(method.train_mask)}"
         if edit.references and method.references:
-            return f"{self.folder(clip.name, edit.name)}/lora/{name}/appearance.safetensors"
-        return self.stage_1_lora(clip.name, edit.name, name)
+            return f"{self.folder(clip.id, edit.id)}/lora/{name}/appearance.safetensors"
+        return self.stage_1_lora(clip.id, edit.id, name)
 
     def stage_1_lora(self, clip: str, edit: str, name: str) -> str:
         """Return the LoRA of stage 1: the edit's own, one of an earlier run, or the clip's."""

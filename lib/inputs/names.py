@@ -19,13 +19,13 @@ def check_name(name: str, place: str, is_doubled: bool) -> list[Problem]:
     if not name.strip():
         return [Problem(place, "a name of blanks", "a name that can be read")]
     if any(unicodedata.category(char) == "Cs" for char in name):
-        return [Problem(place, f"a name that is not UTF-8, {ascii(name)}", "a name in UTF-8, which can be shown")]
+        return [Problem(place, f"a name that is not UTF-8, {ascii(name)}", "a name that can be shown")]
     return [Problem(place, f"a second '{name}', the same name", "each name once")] if is_doubled else []
 
 
 def check_path(path: Path, place: str) -> list[Problem]:
-    """Refuse a file that Snakemake would look for elsewhere: it fills in what stands in braces, even in a found path."""
+    """Refuse a file that Snakemake would look for elsewhere, since it fills in what stands in braces in any path."""
     found = WILDCARD.search(str(path))
     if found is None:
         return []
-    return [Problem(place, f"a path with '{found[0]}', which Snakemake takes for a wildcard", "another folder name")]
+    return [Problem(place, f"'{found[0]}' in a path, which Snakemake takes for a wildcard", "another name")]

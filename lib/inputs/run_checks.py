@@ -29,7 +29,7 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         *wrong_models,
         *check_reused_loras(
             settings.training.decouple_lora,
-            [clip.name for clip in batch.clips],
+            [clip.id for clip in batch.clips],
             sorted(masks),
             targets,
             settings.training.rank,

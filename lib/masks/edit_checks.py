@@ -16,6 +16,7 @@ import numpy as np
 
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing, write_json
+from lib.core.text import printable
 from lib.inputs.clips import Batch, Clip
 from lib.inputs.edits import Edit
 from lib.masks.differences import edit_difference
@@ -49,13 +50,13 @@ def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: 
         _save(cache, found)
     bad = {key: [Problem(**problem) for problem in answer["problems"]] for key, answer in found.items()}
     problems = [problem for key in keys for problem in bad[key]]
-    good = {(clip.name, edit.name) for (clip, edit), key in zip(pairs, keys, strict=True) if not bad[key]}
-    return Batch(tuple(_with_edits(batch.clips, good)), (*batch.problems, *problems))
+    good = {(clip.id, edit.id) for (clip, edit), key in zip(pairs, keys, strict=True) if not bad[key]}
+    return replace(batch, clips=tuple(_with_edits(batch.clips, good)), problems=(*batch.problems, *problems))
 
 
 def _with_edits(clips: Iterable[Clip], good: set[tuple[str, str]]) -> Iterable[Clip]:
     for clip in clips:
-        edits = tuple(edit for edit in clip.edits if (clip.name, edit.name) in good)
+        edits = tuple(edit for edit in clip.edits if (clip.id, edit.id) in good)
         if edits:
             yield replace(clip, edits=edits)
 
@@ -68,7 +69,8 @@ def _look(clip: Clip, edit: Edit, width: int, height: int, threshold: float) -> 
         problems = check(clip, edit, crop, threshold)
     except InputError as error:
         problems = error.problems
-    return {"problems": [asdict(replace(problem, clip=clip.name, edit=edit.name)) for problem in problems]}
+    names = {"clip": printable(clip.name), "edit": printable(edit.name)}
+    return {"problems": [asdict(replace(problem, **names)) for problem in problems]}
 
 
 def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> list[Problem]:

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lib.core.files import whole_file
+from lib.core.names import Names
 from lib.core.progress import format_seconds
 from lib.report.media import remove_stale_media
 from lib.report.metric_labels import Metric, format_metric, list_metrics
@@ -28,6 +29,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def write_report(
     results: Path,
     expected: Expected,
+    names: Names,
     problems: Sequence[Mapping[str, Any]],
     title: str,
     versions: Mapping[str, str],
@@ -36,12 +38,12 @@ def write_report(
     """Write the page and its media; what is missing, failed or cut off is named on the page.
 
     Args:
-        expected: clip, edit and method of each edited video of the batch.
+        expected: clip, edit and method of each edited video of the batch, by id.
         problems: what was wrong with the inputs, each with the fields of `lib.core.errors.Problem`.
         versions: name and version of each piece of software to name at the top.
         output: the page; media go to the folder `media` beside it.
     """
-    videos = read_edited_videos(results, expected)
+    videos = read_edited_videos(results, expected, names)
     metrics = list_metrics(videos)
     by_edit = {key: list(group) for key, group in groupby(sorted(videos, key=_edit_key), key=_edit_key)}
     order = dict.fromkeys(_edit_key(video) for video in videos)

@@ -15,10 +15,11 @@ from typing import Any, Literal
 from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.core.failures import FAILED, FINISHED, KILLED, TAIL_LINES, Failure, failure_path, read_failure
 from lib.core.files import read_json_or_nothing
+from lib.core.names import Names, name_of, show_names
 
 Status = Literal["done", "failed", "not run"]
 Expected = Sequence[tuple[str, str, str]]
-"""Clip, edit and method of each edited video of the batch."""
+"""Clip, edit and method of each edited video of the batch, by id."""
 
 TAIL_BYTES = 16_384
 SECONDS = re.compile(rf"^{FINISHED}([\d.]+) s$")
@@ -30,6 +31,7 @@ class Stage:
 
     Args:
         name: path below logs/ without suffix, such as `car-turn/red-car/align_edit`.
+        title: the same with the names of clip and edit, for people.
         seconds: how long the job took; None unless it finished.
         max_memory: peak resident memory in MiB; None where it was not measured.
         reason: why it did not finish; None if it did.
@@ -39,6 +41,7 @@ class Stage:
     """
 
     name: str
+    title: str
     log: Path
     seconds: float | None
     max_memory: float | None
@@ -53,6 +56,8 @@ class EditedVideo:
     """One clip, edit and method with all that is known of it.
 
     Args:
+        clip, edit: ids.
+        clip_name, edit_name: what people call them.
         rows: metrics by row ("edited" and the control rows), each with "mean" and "per_frame".
         provenance: what made the edited video: settings, seed, versions, hashes, seconds.
         stages: the jobs that led to it, shared ones included, by the time they ended.
@@ -62,6 +67,8 @@ class EditedVideo:
     clip: str
     edit: str
     method: str
+    clip_name: str
+    edit_name: str
     folder: Path
     status: Status
     rows: dict[str, dict[str, Any]]
@@ -89,22 +96,22 @@ def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def read_edited_videos(results: Path, expected: Expected) -> list[EditedVideo]:
+def read_edited_videos(results: Path, expected: Expected, names: Names) -> list[EditedVideo]:
     """Return one entry per expected edited video, in the same order, whatever became of it."""
-    stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}))
+    stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}), names)
     videos = []
     for clip, edit, method in expected:
         stages = [stage for stage in stages_by_clip[clip] if _leads_to(stage, edit, method)]
-        videos.append(_read_edited_video(results, clip, edit, method, stages))
+        videos.append(_read_edited_video(results, clip, edit, method, names, stages))
     return videos
 
 
-def read_stages(results: Path, clips: Sequence[str]) -> dict[str, list[Stage]]:
+def read_stages(results: Path, clips: Sequence[str], names: Names) -> dict[str, list[Stage]]:
     """Return each clip's jobs by the time they ended."""
     logs = results / "logs"
     stages = {}
     for clip in clips:
-        found = [_read_stage(log, results) for log in sorted((logs / clip).rglob("*.log")) if _began(log)]
+        found = [_read_stage(log, results, names) for log in sorted((logs / clip).rglob("*.log")) if _began(log)]
         stages[clip] = sorted(found, key=lambda stage: stage.ended)
     return stages
 
@@ -127,7 +134,9 @@ def read_losses(path: Path) -> tuple[list[int], list[float]]:
     return steps, losses
 
 
-def _read_edited_video(results: Path, clip: str, edit: str, method: str, stages: list[Stage]) -> EditedVideo:
+def _read_edited_video(
+    results: Path, clip: str, edit: str, method: str, names: Names, stages: list[Stage]
+) -> EditedVideo:
     folder = results / clip / edit / method
     rows = read_metrics(folder)
     done = bool(rows) and (folder / "edited.mp4").exists()
@@ -135,7 +144,8 @@ def _read_edited_video(results: Path, clip: str, edit: str, method: str, stages:
     failure = None if done else next((stage for stage in reversed(stages) if stage.reason), None)
     status: Status = "done" if done else "failed" if failure else "not run"
     provenance = read_json_or_nothing(folder / "edited.json")
-    return EditedVideo(clip, edit, method, folder, status, rows, provenance, stages, failure)
+    shown = (name_of(names, clip), name_of(names, clip, edit))
+    return EditedVideo(clip, edit, method, *shown, folder, status, rows, provenance, stages, failure)
 
 
 def _leads_to(stage: Stage, edit: str, method: str) -> bool:
@@ -152,7 +162,7 @@ def _leads_to(stage: Stage, edit: str, method: str) -> bool:
     return not folders or folders[0] in RESERVED_METHOD_NAMES
 
 
-def _read_stage(log: Path, results: Path) -> Stage:
+def _read_stage(log: Path, results: Path, names: Names) -> Stage:
     name = log.relative_to(results / "logs").with_suffix("")
     tail = _read_tail(log)
     last = tail[-1].strip() if tail else ""
@@ -161,6 +171,7 @@ def _read_stage(log: Path, results: Path) -> Stage:
     said = last.removeprefix(FAILED) if last.startswith(FAILED) else failure.reason if failure else KILLED
     return Stage(
         name=name.as_posix(),
+        title="/".join(show_names(names, name.parts)),
         log=log,
         seconds=float(finished[1]) if finished else None,
         max_memory=_read_max_memory(results / "benchmarks" / name.with_name(f"{name.name}.tsv")),

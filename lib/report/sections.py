@@ -29,6 +29,8 @@ def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], resul
     return {
         "clip": clip,
         "edit": edit,
+        "clip_name": videos[0].clip_name,
+        "edit_name": videos[0].edit_name,
         "methods": videos,
         "size": f"{source['width']} × {source['height']}" if source else None,
         "aspect": _aspect(source),
@@ -171,8 +173,8 @@ def _list_facts(
         facts.append((f"Joins of windows · {video.method}", details.get("joins", {})))
     stages = {stage.name: stage for video in videos for stage in video.stages}
     measured = {
-        name: f"{format_seconds(stage.seconds)}, {_format_memory(stage.max_memory)}"
-        for name, stage in stages.items()
+        stage.title: f"{format_seconds(stage.seconds)}, {_format_memory(stage.max_memory)}"
+        for stage in stages.values()
         if stage.seconds is not None
     }
     facts.append(("Time and peak memory of each stage", measured))

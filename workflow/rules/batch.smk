@@ -16,7 +16,8 @@ ROUND_MARK = batch_file(RESULTS, "round")  # the last job of a round makes it, s
 IS_FORCED = not {"-F", "--forceall", "-f", "--force", "-R", "--forcerun"}.isdisjoint(sys.argv)
 LOCKS = []  # held until Snakemake ends
 PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
-WORK = Work(RESULTS, CLIPS, EXPECTED, PROBLEMS, run_fingerprint(SETTINGS.model_dump_json(), ROOT) if HAS_DRIVER else "")
+RUN = run_fingerprint(SETTINGS.model_dump_json(), ROOT) if HAS_DRIVER else ""
+WORK = Work(RESULTS, CLIPS, BATCH.names, EXPECTED, PROBLEMS, RUN)
 
 if HAS_DRIVER:
     ROUND = next_round(WORK, IS_FORCED)
@@ -30,6 +31,8 @@ PLANNED = [names for names in EXPECTED if names[0] in set(ROUND.chosen)]
 
 def begin():
     """Refuse to run beside a driver of ./batch, and note what is to be made."""
+    if workflow.executor_plugin.name == "slurm":
+        refuse_slurm_words()
     if not HAS_DRIVER:  # else the driver that started this holds the lock
         try:
             LOCKS.append(take_lock(RESULTS))
@@ -56,6 +59,8 @@ def show_where():
         print(
             f"{len(BATCH.problems)} input problems: some clips or edits were left out, see the report.", file=sys.stderr
         )
+    if EARLIER:
+        print(describe_earlier(RESULTS, EARLIER), file=sys.stderr)
 
 
 onstart:

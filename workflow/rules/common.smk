@@ -14,10 +14,13 @@ from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import load_config
 from lib.core.errors import InputError, Problem
 from lib.core.failures import write_failure
+from lib.core.names import name_of, show_names
 from lib.core.project import ROOT
 from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
+from lib.inputs.earlier import describe_earlier, find_earlier
+from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
 from lib.masks.edit_checks import check_edits
@@ -54,8 +57,8 @@ BATCH = check_edits(
     threshold=SETTINGS.mask.difference_threshold,
     cache=SEEN / "edits.json",
 )
-CLIPS = {clip.name: clip for clip in BATCH.clips}
-EDITS = {(clip.name, edit.name): edit for clip in BATCH.clips for edit in clip.edits}
+CLIPS = {clip.id: clip for clip in BATCH.clips}
+EDITS = {(clip.id, edit.id): edit for clip in BATCH.clips for edit in clip.edits}
 METHODS = {name: SETTINGS.method(name) for name in SETTINGS.methods}
 EXPECTED = [(clip, edit, method) for clip, edit in EDITS for method in METHODS]
 LAYOUT = Layout(SETTINGS.results, SETTINGS.mask.shape, SETTINGS.training.decouple_lora)
@@ -67,6 +70,9 @@ if workflow.is_main_process:  # a cluster's jobs parse this file too: their inpu
     if BATCH.problems:
         listed = "\n".join(f"  - {problem}" for problem in BATCH.problems)
         print(f"Left out, while the rest goes on ({len(BATCH.problems)} problems):\n{listed}", file=sys.stderr)
+    EARLIER = find_earlier(Path(SETTINGS.results), BATCH.clips)
+    if EARLIER:
+        print(describe_earlier(Path(SETTINGS.results), EARLIER), file=sys.stderr)
 
 
 pathvars:
@@ -76,8 +82,8 @@ pathvars:
 
 
 wildcard_constraints:
-    clip=r"[^/]+",
-    edit=r"[^/]+",
+    clip=SAFE.pattern,
+    edit=SAFE.pattern,
     method=r"[A-Za-z0-9_]+",
     mask="|".join(get_args(MaskKind)),
     shape="|".join(get_args(MaskShape)),
@@ -98,7 +104,7 @@ def attempt_of(wildcards, attempt):
 
 def titled(what):
     """What a job is called in its log and on the console: the rule, and the clip, edit and method by their names."""
-    return lambda wildcards: f"{what}: {', '.join(wildcards)}"
+    return lambda wildcards: f"{what}: {', '.join(show_names(BATCH.names, wildcards))}"
 
 
 def clip_of(wildcards):
@@ -119,8 +125,9 @@ def method_of(wildcards):
 
 def say_lost(clip):
     """End a job on a cluster, which looks anew, where its clip is not what it was when the driver planned it."""
-    found = [str(problem) for problem in BATCH.problems if problem.clip == clip]
-    lost = Problem(SETTINGS.clips, f"no usable clip '{clip}' any more", "it to stay until the run ends")
+    name = name_of(BATCH.names, clip)
+    found = [str(problem) for problem in BATCH.problems if problem.clip == name]
+    lost = Problem(SETTINGS.clips, f"no usable clip '{name}' any more", "it to stay until the run ends")
     reason = "; ".join(found or [str(lost)])
     log = Path(SETTINGS.results, "logs", clip, "extract_frames.log")
     write_failure(log, "input", reason, workflow.execution_settings.attempt, [])

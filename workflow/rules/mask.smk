@@ -84,8 +84,8 @@ rule segment_masks:
             classes=edit_of(wildcards).classes or SETTINGS.mask.classes,
             mask_indices=[index for index, _ in edit_of(wildcards).masks],
             frame_stride=FRAME_STRIDE,
-            clip=wildcards.clip,
-            edit=wildcards.edit,
+            clip=name_of(BATCH.names, wildcards.clip),
+            edit=name_of(BATCH.names, wildcards.clip, wildcards.edit),
         ),
     message:
         "{params.title}"

@@ -25,7 +25,7 @@ rule report:
         title="report",
         version=STAGE_VERSIONS["report"],
         report=SETTINGS.report.only("title"),
-        own=dict(expected=EXPECTED, problems=PROBLEMS),
+        own=dict(expected=EXPECTED, names=BATCH.names, problems=PROBLEMS),
     message:
         "{params.title}"
     script:
@@ -42,5 +42,5 @@ onerror:
     # The report rule waits for every edit; when one failed, the page is written from what there is.
     from lib.stages.report import write_all  # here: what it needs would slow every start
 
-    write_all(Path(SETTINGS.results), EXPECTED, PROBLEMS, SETTINGS.report.title)
+    write_all(Path(SETTINGS.results), EXPECTED, BATCH.names, PROBLEMS, SETTINGS.report.title)
     show_where()

@@ -4,7 +4,8 @@
 
 def shown(path, what):
     """Mark a file for `snakemake --report`: under its clip and edit as people named them, in a row with its method."""
-    edits = lambda wildcards: edit_of(wildcards).name if "edit" in wildcards.keys() else "source"
+    clips = lambda wildcards: name_of(BATCH.names, wildcards.clip)
+    edits = lambda wildcards: name_of(BATCH.names, wildcards.clip, wildcards.get("edit", "source"))
     row = lambda wildcards: {"method": wildcards.get("method", "of all"), "what": what}
     caption = f"../report/{what.replace(' ', '_')}.rst"
-    return report(path, caption, category=lambda wildcards: clip_of(wildcards).name, subcategory=edits, labels=row)
+    return report(path, caption, category=clips, subcategory=edits, labels=row)

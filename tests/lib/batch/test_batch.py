@@ -131,7 +131,7 @@ def test_a_clip_is_finished_until_anything_of_it_changes(tmp_path: Path) -> None
     """Its inputs, its results, its settings: each change, and a file that is gone, makes another fingerprint."""
     clips = ROOT / "demo" / "clips"
     clip = find_clips(clips, num_frames=5, start=0, stride=1).clips[0]
-    made = tmp_path / clip.name / "an edit" / "edited.mp4"
+    made = tmp_path / clip.id / "an edit" / "edited.mp4"
     made.parent.mkdir(parents=True)
     made.write_bytes(b"video")
     prints = [clip_fingerprint(clip, tmp_path, "run")]
@@ -180,11 +180,17 @@ def test_status_of_a_thousand_clips_is_quick_and_counts_right(tmp_path: Path) ->
     write_failure(tmp_path / "logs" / "clip 0420" / "edit" / "encode_edit.edit.log", "input", "no such frame", 1, [])
     write_failure(tmp_path / "logs" / "clip 0001" / "edit" / "encode_edit.edit.log", "input", "of long ago", 1, [])
     write_driver(tmp_path, {"host": "elsewhere", "pid": 1, "started": "today", "ended": "now", "outcome": "finished"})
-    batch_file(tmp_path, "plan.json").write_text(json.dumps({"begun": 0.0, "expected": expected, "to_do": []}))
+    names = {"clip 0420": "вечер", "clip 0420/edit": "красный"}
+    plan = {"begun": 0.0, "expected": expected, "names": names, "to_do": []}
+    batch_file(tmp_path, "plan.json").write_text(json.dumps(plan))
     status = read_status(tmp_path)
     assert [list(status.clips.values()).count(state) for state in ("done", "failed", "waiting")] == [400, 1, 599]
     text = describe_status(status)
-    assert "no such frame" in text and "of long ago" not in text and "./batch retry" in text
+    assert (
+        "вечер/красный/encode_edit.edit (attempt 1): no such frame" in text
+        and "of long ago" not in text
+        and "./batch retry" in text
+    )
     started = time.perf_counter()
     answer = subprocess.run([ROOT / "batch", "status", "--results", tmp_path], capture_output=True, text=True)
     assert answer.returncode == 0 and "400 done, 0 running, 599 waiting, 1 failed" in answer.stdout

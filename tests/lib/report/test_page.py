@@ -13,7 +13,7 @@ import pytest
 from lib.core.failures import write_failure
 from lib.report.page import write_report
 from lib.report.results import KILLED, read_edited_videos
-from lib.report.table import write_metrics_table
+from lib.report.table import TABLE_KEYS, write_metrics_table
 from tests.lib.report.example_batch import (
     CAR,
     DOG,
@@ -41,10 +41,10 @@ def results(batch: Path, tmp_path: Path) -> Path:
     return shutil.copytree(batch, tmp_path / "results")
 
 
-def write(results: Path, expected: list = EXPECTED, problems: list = PROBLEMS) -> str:
+def write(results: Path, expected: list = EXPECTED, problems: list = PROBLEMS, names: dict = {}) -> str:  # noqa: B006 - never changed
     """Write the report and return the page."""
     output = results / "report" / "index.html"
-    write_report(results, expected, problems, "Édits <1>", VERSIONS, output)
+    write_report(results, expected, names, problems, "Édits <1>", VERSIONS, output)
     return output.read_text(encoding="utf-8")
 
 
@@ -56,9 +56,9 @@ def list_addresses(page: str) -> list[str]:
 
 def test_table_has_one_line_per_row(results: Path) -> None:
     """Each finished edited video has its own line and one per control; what is unknown is empty."""
-    write_metrics_table(results, EXPECTED, results / "metrics.csv")
+    write_metrics_table(results, EXPECTED, {}, results / "metrics.csv")
     table = pd.read_csv(results / "metrics.csv")
-    assert list(table.columns) == ["clip", "edit", "method", "row", *METRICS]
+    assert list(table.columns) == [*TABLE_KEYS, *METRICS]
     assert len(table) == 3 * 3
     lines = table.set_index(["clip", "edit", "method", "row"]).sort_index()
     written = json.loads((results / ROAD / "мокрая дорога/mask_lora/metrics.json").read_text())
@@ -67,10 +67,25 @@ def test_table_has_one_line_per_row(results: Path) -> None:
     assert pd.isna(lines.loc[(CAR, "red car", "base", "source_copy"), "motion_cosine"])
 
 
+def test_table_and_page_show_names_where_paths_have_ids(results: Path) -> None:
+    """Ids join rows to files; people read what they wrote, in rows, headings, failures and times."""
+    names = {CAR: "my <car>", f"{CAR}/red car": "красная", DOG: "собака"}
+    write_metrics_table(results, EXPECTED, names, results / "metrics.csv")
+    table = pd.read_csv(results / "metrics.csv").set_index(["clip", "edit"])
+    assert set(table.loc[(CAR, "red car"), "clip_name"]) == {"my <car>"}
+    assert set(table.loc[(CAR, "red car"), "edit_name"]) == {"красная"}
+    assert set(table.loc[(ROAD, "мокрая дорога"), "edit_name"]) == {"мокрая дорога"}
+    page = write(results, names=names)
+    rows = page[page.index('<tbody class="rows">') : page.index("</table>")]
+    assert "my &lt;car&gt;" in rows and "красная" in rows and CAR not in rows and "собака" in rows
+    assert "my \\u003ccar\\u003e/красная/mask_lora/generate" in page
+    assert [folder for folder in (results / "report" / "media").iterdir() if folder.name == CAR]
+
+
 def test_table_of_nothing_has_a_heading(tmp_path: Path) -> None:
     """A batch without a finished edit still gives a table that can be read."""
-    write_metrics_table(tmp_path, EXPECTED, tmp_path / "metrics.csv")
-    assert list(pd.read_csv(tmp_path / "metrics.csv").columns) == ["clip", "edit", "method", "row"]
+    write_metrics_table(tmp_path, EXPECTED, {}, tmp_path / "metrics.csv")
+    assert list(pd.read_csv(tmp_path / "metrics.csv").columns) == TABLE_KEYS
 
 
 def test_table_is_written_to_the_byte(tmp_path: Path) -> None:
@@ -81,21 +96,21 @@ def test_table_is_written_to_the_byte(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text(json.dumps({"rows": {"edited": {"mean": mean}, "source_copy": {}}}))
     expected = [('it\'s "it", а', edit, "base") for edit in means]
-    write_metrics_table(tmp_path, expected, tmp_path / "metrics.csv")
+    write_metrics_table(tmp_path, expected, {}, tmp_path / "metrics.csv")
     name = '"it\'s ""it"", а"'
     lines = [
-        "clip,edit,method,row,a,b,c",
-        f"{name},one,base,edited,0.30000000000000004,,",
-        f"{name},one,base,source_copy,,,",
-        f"{name},two,base,edited,1e-07,2.0,1e+16",
-        f"{name},two,base,source_copy,,,",
+        "clip,edit,method,row,clip_name,edit_name,a,b,c",
+        f"{name},one,base,edited,{name},one,0.30000000000000004,,",
+        f"{name},one,base,source_copy,{name},one,,,",
+        f"{name},two,base,edited,{name},two,1e-07,2.0,1e+16",
+        f"{name},two,base,source_copy,{name},two,,,",
     ]
     assert (tmp_path / "metrics.csv").read_bytes() == "".join(f"{line}\n" for line in lines).encode()
 
 
 def test_every_edit_has_its_state(results: Path) -> None:
     """Done, failed with its reason, killed, and not run are told apart."""
-    videos = read_edited_videos(results, EXPECTED)
+    videos = read_edited_videos(results, EXPECTED, {})
     assert [video.status for video in videos] == ["done", "done", "done", "failed", "failed", "not run"]
     failed, killed = videos[3].failure, videos[4].failure
     assert failed is not None and killed is not None
@@ -110,7 +125,7 @@ def test_latest_failing_stage_is_named(results: Path) -> None:
     name = f"{DOG}/hat & scarf?/mask_lora/generate"
     os.utime(results / "logs" / f"{name}.log", (1, 1))
     write_log(results, f"{DOG}/extract_frames", "failed: no such file")
-    failure = read_edited_videos(results, EXPECTED)[3].failure
+    failure = read_edited_videos(results, EXPECTED, {})[3].failure
     assert failure is not None and failure.name == f"{DOG}/extract_frames"
 
 
@@ -120,7 +135,7 @@ def test_a_group_that_failed_is_told_by_the_job_that_said_why(results: Path) -> 
         (results / "logs" / f"{name}.log").write_text("")
     (results / "logs" / DOG / "hat & scarf?" / "mask_lora" / "generate.log").unlink()
     write_failure(results / "logs" / DOG / "extract_frames.log", "input", "an unreadable video", 1, [])
-    failure = read_edited_videos(results, EXPECTED)[3].failure
+    failure = read_edited_videos(results, EXPECTED, {})[3].failure
     assert failure is not None and failure.name == f"{DOG}/extract_frames"
     assert failure.reason == "an unreadable video"
 
@@ -129,16 +144,16 @@ def test_failure_with_another_mask_is_not_ours(results: Path) -> None:
     """A LoRA that only another method uses does not fail this one."""
     expected = [(DOG, "hat & scarf?", "base_masked"), (DOG, "hat & scarf?", "naive_lora")]
     write_log(results, f"{DOG}/train_lora_decouple.first_frame", "failed: the loss is no longer finite")
-    assert [video.status for video in read_edited_videos(results, expected)] == ["not run", "failed"]
+    assert [video.status for video in read_edited_videos(results, expected, {})] == ["not run", "failed"]
 
 
 def test_failure_of_a_neighbour_is_not_ours(results: Path) -> None:
     """A job of another edit or method does not fail this one; a job of the clip fails all that wait for it."""
     expected = [(CAR, "red car", "mask_lora"), (CAR, "red car", "all_ones"), (CAR, "new", "mask_lora")]
     write_log(results, f"{CAR}/red car/all_ones/generate", "failed: full disk")
-    assert [video.status for video in read_edited_videos(results, expected)] == ["done", "failed", "not run"]
+    assert [video.status for video in read_edited_videos(results, expected, {})] == ["done", "failed", "not run"]
     write_log(results, f"{CAR}/train_lora_decouple.edit", "failed: lost the GPU")
-    videos = read_edited_videos(results, expected)
+    videos = read_edited_videos(results, expected, {})
     assert [video.status for video in videos] == ["done", "failed", "failed"]
 
 
@@ -227,7 +242,7 @@ def test_any_file_may_be_missing_or_cut_off(results: Path, spoil) -> None:
         kept = path.read_bytes()
         spoil(path)
         assert len(page_states(write(results, expected))) == 2, path
-        write_metrics_table(results, expected, results / "metrics.csv")
+        write_metrics_table(results, expected, {}, results / "metrics.csv")
         path.unlink(missing_ok=True)  # what is linked into the report must not be written to
         path.write_bytes(kept)
 

@@ -35,7 +35,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the report of the example batch."""
     results = tmp_path_factory.mktemp("a folder, 100% #1") / "results"
     write_example_batch(results, num_frames=NUM_FRAMES)
-    write_report(results, EXPECTED, PROBLEMS, "Example", VERSIONS, results / "report" / "index.html")
+    write_report(results, EXPECTED, {}, PROBLEMS, "Example", VERSIONS, results / "report" / "index.html")
     return results / "report"
 
 

@@ -12,19 +12,6 @@ from lib.inputs.clips import Batch, find_clips
 
 WIDTH, HEIGHT, NUM_FRAMES = 64, 48, 20
 USED = [2, 5, 8, 11, 14]  # what `look` asks for
-ODD_NAMES = [
-    "two words",
-    "красная машина",
-    "赤い車",
-    "a#b",
-    "50%",
-    "what?",
-    'it\'s "it"',
-    "a,b;c",
-    "x=y&z",
-    "-n",
-    "$HOME",
-]
 COLUMNS = ["clip", "source", "edit", "first_frame", "references", "mask", "prompt", "seed", "lora_scale", "classes"]
 ROW = {"clip": "car", "source": "car.mp4", "edit": "red", "first_frame": "red.png"}
 

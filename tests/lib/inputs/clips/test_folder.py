@@ -10,7 +10,6 @@ from PIL import Image
 from tests.lib.inputs.clips.example_clips import (
     HEIGHT,
     NUM_FRAMES,
-    ODD_NAMES,
     USED,
     WIDTH,
     clip_problem,
@@ -69,15 +68,6 @@ def test_a_sideways_photo_is_measured_upright(clips: Path, add: Callable[..., Pa
     (folder / "first_frame.png").unlink()
     Image.new("RGB", (HEIGHT, WIDTH)).save(folder / "first_frame.jpg", exif=exif)
     assert look(clips).problems == ()
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_odd_names_work(clips: Path, add: Callable[..., Path], name: str) -> None:
-    """Spaces, other scripts and punctuation are fine in the names of clips and edits."""
-    add(name, name)
-    batch = look(clips)
-    assert [(clip.name, clip.edits[0].name) for clip in batch.clips] == [(name, name)]
-    assert batch.problems == ()
 
 
 def test_hidden_files_are_ignored(clips: Path, add: Callable[..., Path]) -> None:

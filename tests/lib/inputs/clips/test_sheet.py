@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.inputs.sheet import COLUMNS as KNOWN_COLUMNS
-from tests.lib.inputs.clips.example_clips import COLUMNS, ODD_NAMES, ROW, USED, look, only_problem, says
+from tests.lib.inputs.clips.example_clips import COLUMNS, ROW, USED, look, only_problem, says
 
 
 @pytest.mark.parametrize("name", ["clips.tsv", "clips.csv"])
@@ -49,9 +49,9 @@ def test_several_classes_are_split(sheet: Callable[..., Path]) -> None:
     assert batch.clips[0].edits[0].classes == ("car", "traffic light")
 
 
-@pytest.mark.parametrize("name", [*ODD_NAMES[:-3], "a'b"])
+@pytest.mark.parametrize("name", ["a'b", "../car", "a\\b", "..", " car", "Logs", "{clip}", "$(touch X)", "x" * 999])
 def test_odd_names_work_in_a_sheet(sheet: Callable[..., Path], name: str) -> None:
-    """A sheet takes the same names as a folder."""
+    """A sheet takes any name, those too that no folder can have."""
     batch = look(sheet({**ROW, "clip": name, "edit": name}))
     assert batch.problems == ()
     assert (batch.clips[0].name, batch.clips[0].edits[0].name) == (name, name)
@@ -88,12 +88,7 @@ def test_a_sheets_files_may_lie_anywhere(sheet: Callable[..., Path], tmp_path: P
         ({"references": "gone/00005.png"}, "gone/00005.png", "no such file", "a file that exists"),
         ({"mask": "gone"}, "gone", "cannot be read as a folder", "a readable folder"),
         ({"mask": "red.png"}, "red.png", "cannot be read as a folder", "a readable folder"),
-        ({"clip": "../car"}, "clips.tsv, row 2", "a name with '/'", "without /"),
-        ({"edit": "../../red"}, "clips.tsv, row 2", "a name with '/'", "without /"),
-        ({"edit": "a\\b"}, "clips.tsv, row 2", "a name with '\\\\'", "without /"),
-        ({"clip": ".."}, "clips.tsv, row 2", "the name '..'", "without a leading dot"),
-        ({"clip": " car"}, "clips.tsv, row 2", "the name ' car'", "outer spaces"),
-        ({"clip": "Logs"}, "clips.tsv, row 2", "the name 'Logs'", "the workflow itself uses"),
+        ({"clip": " "}, "clips.tsv, row 2", "a name of blanks", "a name that can be read"),
     ],
 )
 def test_a_wrong_cell_is_told(
@@ -134,14 +129,17 @@ def test_one_clip_with_two_sources_is_told(sheet: Callable[..., Path]) -> None:
 
 
 def test_duplicates_in_a_sheet_are_told(sheet: Callable[..., Path]) -> None:
-    """The same edit twice, and clips that differ only in case."""
+    """The same edit twice; clips that differ only in case are two."""
     batch = look(sheet(ROW, {**ROW, "edit": "wet"}, ROW, {**ROW, "clip": "bus"}, {**ROW, "clip": "BUS"}))
-    assert [(clip.name, [edit.name for edit in clip.edits]) for clip in batch.clips] == [("car", ["wet"])]
+    assert [(clip.name, [edit.name for edit in clip.edits]) for clip in batch.clips] == [
+        ("car", ["wet"]),
+        ("bus", ["red"]),
+        ("BUS", ["red"]),
+    ]
+    assert [clip.id for clip in batch.clips][:2] == ["car", "bus"] and batch.clips[2].id.startswith("BUS-")
     assert [(problem.place, problem.found) for problem in batch.problems] == [
         ("clips.tsv, row 2", "a second 'red', the same name"),
         ("clips.tsv, row 4", "a second 'red', the same name"),
-        ("clips.tsv, row 5", "a second 'BUS', which differs only in case or accent encoding"),
-        ("clips.tsv, row 6", "a second 'bus', which differs only in case or accent encoding"),
     ]
 
 
