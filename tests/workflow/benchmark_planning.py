@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _measure(project: Path, num_clips: int, only_batch: bool) -> None:
-    clips = [f"clip {index:05d}" for index in range(num_clips)]
+    clips = [f"clip-{index:05d}" for index in range(num_clips)]
     shutil.copytree(CLIP, project / "clips" / clips[0])
     outputs = _outputs_of_one(project)
     for clip in clips[1:]:

@@ -9,12 +9,14 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from lib.core.files import file_hash, read_json
+from lib.inputs.ids import OF_CLIPS, make_ids
 from lib.video.reading import read_mask, read_video
 from tests.conftest import ROOT
 from tests.workflow.project import copy_project, planned_jobs, run_snakemake, write_settings
 
 DEMO = ROOT / "demo" / "clips"
 CLIP, EDITS = "turning square", ("gold-ring", "green-stripes")
+(CLIP_ID,) = make_ids([CLIP], OF_CLIPS)
 METHODS = ["mask_lora", "tight_mask", "own_lora", "locked_composited"]
 
 
@@ -44,7 +46,7 @@ def _hashes(project: Path, pattern: str) -> dict[str, str]:
 
 def test_methods_differ_in_what_they_name_and_share_the_rest(finished: Path) -> None:
     """Eight videos, none like another; a tight mask is smaller; a composite is the source outside the mask."""
-    results = finished / "results" / CLIP
+    results = finished / "results" / CLIP_ID
     videos = {path: read_video(path) for path in sorted(results.rglob("edited.mkv"))}
     assert len({video.tobytes() for video in videos.values()}) == len(METHODS) * len(EDITS)
     source = read_video(results / "source_video.mkv")
@@ -88,7 +90,7 @@ def test_a_lora_of_an_earlier_run_is_taken_up_for_new_edits(finished: Path, tmp_
     reused = {"clips": "clips", "training": {"decouple_lora": pattern}}
     write_settings(project, reused)
     assert not {job for job in planned_jobs(project) if job.startswith("train")}
-    video = f"results/{CLIP}/{EDITS[0]}/mask_lora/edited.mp4"
+    video = f"results/{CLIP_ID}/{EDITS[0]}/mask_lora/edited.mp4"
     answer = run_snakemake(project, "--cores", "2", video)
     assert answer.returncode == 0, answer.stdout
     assert file_hash(project / video) == file_hash(finished / video)
@@ -96,8 +98,8 @@ def test_a_lora_of_an_earlier_run_is_taken_up_for_new_edits(finished: Path, tmp_
     write_settings(project, {**reused, "training": {"decouple_lora": pattern, "rank": 4}})
     refused = run_snakemake(project, "--dry-run")
     assert refused.returncode != 0 and "a LoRA of rank 2; expected rank 4" in refused.stdout
-    lora = finished / "results" / CLIP / "lora" / "edit" / "decouple.safetensors"
-    other = project / "other" / CLIP / "edit.safetensors"
+    lora = finished / "results" / CLIP_ID / "lora" / "edit" / "decouple.safetensors"
+    other = project / "other" / CLIP_ID / "edit.safetensors"
     other.parent.mkdir(parents=True)
     narrow = {name: tensor[:, :7] if "lora_A" in name else tensor for name, tensor in load_file(lora).items()}
     save_file({name: tensor.contiguous() for name, tensor in narrow.items()}, other)
@@ -117,7 +119,7 @@ def test_a_long_clip_is_edited_whole_in_windows(tmp_path: Path) -> None:
     write_settings(project, {"clips": "clips", "video": {"num_frames": 9, "max_windows": 3}})
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout
-    folder = project / "results" / CLIP
+    folder = project / "results" / CLIP_ID
     source, edited = (
         read_video(path) for path in (folder / "source_video.mkv", folder / EDITS[0] / "mask_lora" / "edited.mkv")
     )
@@ -127,4 +129,4 @@ def test_a_long_clip_is_edited_whole_in_windows(tmp_path: Path) -> None:
     assert len(curve) == 3 * 3, "as many steps for each window"
     joins = read_json(folder / EDITS[0] / "mask_lora" / "metrics.json")["joins"]
     assert joins["frames"] == [9, 13] and joins["excess_warp_error_at_joins"] is not None
-    assert "window 3 of 3" in (project / "results/logs" / CLIP / EDITS[0] / "mask_lora/generate.log").read_text()
+    assert "window 3 of 3" in (project / "results/logs" / CLIP_ID / EDITS[0] / "mask_lora/generate.log").read_text()

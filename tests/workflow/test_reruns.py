@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from lib.core.files import file_hash
+from lib.inputs.ids import OF_CLIPS, make_ids
 from tests.conftest import ROOT
 from tests.workflow.project import ENVIRONMENT, copy_project, planned_jobs, run_snakemake, write_settings
 
 EVENING = "вечер"  # the demo clip with a reference, and with a name that is not Latin
 TURNING = "turning square"  # a space, and two edits
+EVENING_ID, TURNING_ID = make_ids([EVENING, TURNING], OF_CLIPS)
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +68,14 @@ def _change(batch: Path, **settings: object) -> None:
 def test_every_result_is_there(finished: Path) -> None:
     """Each edit has its video, metrics and provenance; appearance is trained just where references are."""
     results = finished / "results"
-    for clip, edit in ((EVENING, "purple-to-orange"), (TURNING, "gold-ring"), (TURNING, "green-stripes")):
+    for clip, edit in ((EVENING_ID, "purple-to-orange"), (TURNING_ID, "gold-ring"), (TURNING_ID, "green-stripes")):
         for name in ("edited.mp4", "edited.mkv", "edited.json", "metrics.json", "difference.mp4"):
             assert (results / clip / edit / "mask_lora" / name).stat().st_size > 0
     trained = {path.relative_to(results).as_posix() for path in results.rglob("lora/**/*.safetensors")}
     assert trained == {
-        f"{EVENING}/lora/edit/decouple.safetensors",
-        f"{EVENING}/purple-to-orange/lora/edit/appearance.safetensors",
-        f"{TURNING}/lora/edit/decouple.safetensors",
+        f"{EVENING_ID}/lora/edit/decouple.safetensors",
+        f"{EVENING_ID}/purple-to-orange/lora/edit/appearance.safetensors",
+        f"{TURNING_ID}/lora/edit/decouple.safetensors",
     }
     assert not [path for path in results.rglob("*") if "partial" in path.name]
 
@@ -165,24 +167,24 @@ def test_version_bump_reruns_the_stage_and_what_follows(batch: Path, stage: str,
 def test_lint_and_names(finished: Path) -> None:
     """Logs and benchmarks carry the clip's, the edit's and the rule's names."""
     results = finished / "results"
-    assert (results / "logs" / EVENING / "purple-to-orange" / "mask_lora" / "generate.log").exists()
-    assert (results / "benchmarks" / TURNING / "train_lora_decouple.edit.tsv").exists()
+    assert (results / "logs" / EVENING_ID / "purple-to-orange" / "mask_lora" / "generate.log").exists()
+    assert (results / "benchmarks" / TURNING_ID / "train_lora_decouple.edit.tsv").exists()
     for log in (results / "logs").rglob("*.log"):
         assert log.read_text().splitlines()[-1].startswith("finished in "), log
 
 
 def test_any_stage_runs_alone_from_a_clip_and_a_rule(finished: Path) -> None:
     """Under a debugger or not, in one process, with the job's own inputs and params: the same bytes, elsewhere."""
-    alone = [sys.executable, "-m", "lib.stages.alone", "results", TURNING]
+    alone = [sys.executable, "-m", "lib.stages.alone", "results", TURNING_ID]
     for words, made in (
         (["extract_frames"], "source_video.mkv"),
         (["encode_source"], "encoded/edit.safetensors"),
         (["generate", "--edit", "gold-ring", "--method", "mask_lora"], "gold-ring/mask_lora/edited.mkv"),
     ):
         subprocess.run([*alone, *words, "--into", "elsewhere"], cwd=finished, env=ENVIRONMENT, check=True)
-        expected = file_hash(finished / "results" / TURNING / made)
-        assert file_hash(finished / "elsewhere" / TURNING / made) == expected, made
-    (finished / "results" / TURNING / "motion.mkv").rename(finished / "moved.mkv")
+        expected = file_hash(finished / "results" / TURNING_ID / made)
+        assert file_hash(finished / "elsewhere" / TURNING_ID / made) == expected, made
+    (finished / "results" / TURNING_ID / "motion.mkv").rename(finished / "moved.mkv")
     gone = subprocess.run(
         [*alone, "segment_masks", "--edit", "gold-ring"], cwd=finished, capture_output=True, text=True
     )

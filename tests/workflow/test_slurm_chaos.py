@@ -49,7 +49,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     """One clip many times over, and a corrupt one; whatever a failed test leaves is ended."""
     project = copy_project(tmp_path)
     for number in range(NUM_CLIPS):
-        shutil.copytree(ROOT / "demo" / "clips" / CLIP, project / "clips" / f"clip {number:02d}")
+        shutil.copytree(ROOT / "demo" / "clips" / CLIP, project / "clips" / f"clip-{number:02d}")
     shutil.copytree(ROOT / "demo" / "clips" / CLIP, project / "clips" / CORRUPT)
     write_settings(project, {"clips": "clips"})
     yield project
@@ -148,7 +148,7 @@ def test_whatever_happens_each_clip_is_edited_or_set_aside_with_a_reason(project
     assert not overlaps(prefix)
     made = finals(project)
     for number in range(NUM_CLIPS):
-        clip = f"clip {number:02d}"
+        clip = f"clip-{number:02d}"
         assert {path.partition("/")[2]: content for path, content in made.items() if path.startswith(clip)} == reference
     status, page = read_status(results), (results / "report" / "index.html").read_text()
     assert not _unfinished(results) and status.clips.get(CORRUPT) != "done"
