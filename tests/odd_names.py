@@ -17,7 +17,7 @@ WORDS_FOR_A_SHELL = [
     "~",
 ]
 """Each makes a file INJECTED, or becomes something else, where a shell or SLURM reads it."""
-FOR_SNAKEMAKE = ["20" * 20, "a" * 20, "no" * 40, "{}", "{{ }}", "x" * 255, LONGEST_SAFE, "ж" * 127]
+FOR_SNAKEMAKE = ["20" * 20, "a" * 20, "no" * 40, "{}", "{{ }}", "x" * 255, LONGEST_SAFE, f"{LONGEST_SAFE}5", "ж" * 127]
 """A wildcard that ends in 20 repeats, braces, and the longest."""
 FOR_PEOPLE = [
     "two words",

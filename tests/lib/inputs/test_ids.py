@@ -56,6 +56,11 @@ def test_an_id_depends_on_its_name_alone(reserved: Reserved) -> None:
     assert all(make_ids([name], reserved) == [known[name]] for name in set(names) - meeting)
 
 
+def test_an_id_outlives_a_move_to_another_disk() -> None:
+    """Some write accents in another encoding; alone, both are one name."""
+    assert make_ids(["caf\u00e9"], OF_CLIPS) == make_ids(["cafe\u0301"], OF_CLIPS)
+
+
 @BOTH
 def test_ordinary_names_are_their_own_ids(reserved: Reserved) -> None:
     """Folders see no change; the longest too."""
