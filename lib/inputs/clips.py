@@ -13,7 +13,7 @@ from lib.inputs.edits import Edit, Inputs, check_edit, index_of, list_indices
 from lib.inputs.folder import read_folder
 from lib.inputs.given import ClipFiles, EditFiles, place_of
 from lib.inputs.ids import OF_CLIPS, OF_EDITS, make_ids
-from lib.inputs.names import check_name, check_path
+from lib.inputs.names import check_name, check_paths
 from lib.inputs.probes import inspect_files
 from lib.inputs.sheet import SHEET_SUFFIXES, read_sheet
 from lib.video.probing import VideoInfo
@@ -148,7 +148,7 @@ def _check_source(files: ClipFiles, inputs: Inputs) -> tuple[VideoInfo | None, l
         names = ", ".join(path.name for path in files.sources)
         return None, [Problem(files.place, f"{len(files.sources)} source videos: {names}", "one source video")]
     content, place = inputs.videos[files.sources[0]], place_of(files.sources[0], inputs.base)
-    unusable = check_path(files.sources[0], place)
+    unusable = check_paths(files.sources, inputs.base)
     if unusable:
         return None, unusable
     if isinstance(content, Problem):

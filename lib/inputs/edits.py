@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lib.core.errors import Problem
 from lib.inputs.given import EditFiles, place_of
-from lib.inputs.names import check_path
+from lib.inputs.names import check_paths
 from lib.inputs.probes import Content, ImageSize
 from lib.video.crops import same_aspect
 from lib.video.probing import VideoInfo
@@ -60,7 +60,8 @@ class Inputs:
 def check_edit(
     files: EditFiles, edit_id: str, info: VideoInfo | None, inputs: Inputs
 ) -> tuple[Edit | None, list[Problem]]:
-    problems = [*files.problems, *_check_paths(files, inputs.base)]
+    given = [*files.first_frames, *files.references, *(files.masks or ()), *files.mask_videos]
+    problems = [*files.problems, *check_paths(given, inputs.base)]
     if len(files.first_frames) > 1:
         names = ", ".join(path.name for path in files.first_frames)
         problems.append(Problem(files.place, f"{len(files.first_frames)} edited first frames: {names}", "one"))
@@ -81,12 +82,6 @@ def check_edit(
     mask_video = next(iter(files.mask_videos), None)
     own = (settings.prompt, settings.seed, classes, settings.lora_scale)
     return Edit(edit_id, files.name, first_frame, references, masks, mask_video, *own), problems
-
-
-def _check_paths(files: EditFiles, base: Path) -> list[Problem]:
-    """Find the first of an edit's files that Snakemake cannot be given; the others lie in the same folder."""
-    given = [*files.first_frames, *files.references, *(files.masks or ()), *files.mask_videos]
-    return next((problems for path in given if (problems := check_path(path, place_of(path, base)))), [])
 
 
 def _check_picture(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:

@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from lib.core.errors import Problem
+from lib.inputs.given import place_of
 
 WILDCARD = re.compile(r"\{\s*[.\w]+\s*(,[^}]*)?\}")  # what snakemake.io.WILDCARD_REGEX finds, and little more
 
@@ -23,9 +25,15 @@ def check_name(name: str, place: str, is_doubled: bool) -> list[Problem]:
     return [Problem(place, f"a second '{name}', the same name", "each name once")] if is_doubled else []
 
 
-def check_path(path: Path, place: str) -> list[Problem]:
-    """Refuse a file that Snakemake would look for elsewhere, since it fills in what stands in braces in any path."""
-    found = WILDCARD.search(str(path))
+def check_paths(paths: Sequence[Path], base: Path) -> list[Problem]:
+    """Refuse files that Snakemake would look for elsewhere, since it fills in what stands in braces in any path.
+
+    Args:
+        paths: of a clip's source, or of an edit; the first is told, since the others mostly lie in the same folder.
+        base: the clips folder, or the sheet's.
+    """
+    found = next((match for path in paths if (match := WILDCARD.search(str(path)))), None)
     if found is None:
         return []
+    place = place_of(Path(found.string), base)
     return [Problem(place, f"'{found[0]}' in a path, which Snakemake takes for a wildcard", "another name")]

@@ -23,6 +23,7 @@ SAFE = re.compile(r"[A-Za-z0-9._-]+")
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
     """A project without clips; nothing of it is left in the queue."""
+    (tmp_path / "batch").mkdir()
     project = copy_project(tmp_path / "batch")
     (project / ".venv").symlink_to(sys.prefix)
     write_settings(project, {"clips": "clips", "min_free_disk": 0, "training": {"decouple_steps": 1}})
