@@ -188,7 +188,7 @@ def test_any_stage_runs_alone_from_a_clip_and_a_rule(finished: Path) -> None:
     gone = subprocess.run(
         [*alone, "segment_masks", "--edit", "gold-ring"], cwd=finished, capture_output=True, text=True
     )
-    (finished / "moved.mkv").rename(finished / "results" / TURNING / "motion.mkv")
+    (finished / "moved.mkv").rename(finished / "results" / TURNING_ID / "motion.mkv")
     assert gone.returncode == 1 and "motion.mkv: found no such file" in gone.stderr
     nothing = subprocess.run([*alone, "generate"], cwd=finished, capture_output=True, text=True)
     assert nothing.returncode == 1 and "encode_source.edit" in nothing.stderr
