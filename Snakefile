@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/names.smk"
 include: "workflow/rules/snakemake.smk"
 include: "workflow/rules/choices.smk"
 include: "workflow/rules/software.smk"

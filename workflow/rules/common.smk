@@ -14,12 +14,11 @@ from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import load_config
 from lib.core.errors import InputError, Problem
 from lib.core.failures import write_failure
-from lib.core.names import name_of, show_names
+from lib.core.names import name_of
 from lib.core.project import ROOT
 from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
-from lib.inputs.earlier import describe_earlier, find_earlier
 from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
@@ -70,9 +69,6 @@ if workflow.is_main_process:  # a cluster's jobs parse this file too: their inpu
     if BATCH.problems:
         listed = "\n".join(f"  - {problem}" for problem in BATCH.problems)
         print(f"Left out, while the rest goes on ({len(BATCH.problems)} problems):\n{listed}", file=sys.stderr)
-    EARLIER = find_earlier(Path(SETTINGS.results), BATCH.clips)
-    if EARLIER:
-        print(describe_earlier(Path(SETTINGS.results), EARLIER), file=sys.stderr)
 
 
 pathvars:
@@ -100,11 +96,6 @@ NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "aut
 def attempt_of(wildcards, attempt):
     """Which attempt of this run a job is, from 1: its script must know."""
     return attempt
-
-
-def titled(what):
-    """What a job is called in its log and on the console: the rule, and the clip, edit and method by their names."""
-    return lambda wildcards: f"{what}: {', '.join(show_names(BATCH.names, wildcards))}"
 
 
 def clip_of(wildcards):
