@@ -49,7 +49,7 @@ OF_CLIPS = Reserved(
     "clip",
 )
 OF_EDITS = Reserved(
-    frozenset({"source_video", "source_preview", "objects", "captions", *OF_CLIPS.names, *BUILT_IN_METHODS}),
+    frozenset({"source_video", "source_preview", "objects", "measures", "motion", *OF_CLIPS.names, *BUILT_IN_METHODS}),
     (*OF_CLIPS.suffixes, ".jsonl", ".mkv", ".mp4", ".png", ".safetensors"),
     "edit",
 )
