@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.batch.files import batch_file
-from lib.core.files import read_json_or_nothing, write_json
+from lib.core.files import files_below, read_json_or_nothing, write_json
 from lib.core.provenance import STAGE_VERSIONS
 
 if TYPE_CHECKING:  # it brings PyAV and Pillow, which `./batch status` can do without
@@ -41,7 +41,7 @@ def clip_fingerprint(clip: "Clip", results: Path, run: str) -> str:
     for edit in clip.edits:
         given += [edit.first_frame, *[path for _, path in (*edit.references, *edit.masks)]]
         given += [edit.mask_video] if edit.mask_video else []
-    made = sorted(_files_below(str(results / clip.id)))
+    made = sorted(files_below(str(results / clip.id)))
     return _digest([run, repr(clip), [_state(str(path)) for path in given], made])
 
 
@@ -75,19 +75,3 @@ def _state(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
-
-
-def _files_below(folder: str) -> list[tuple[str, int, int]]:
-    """List path, size and time of change (nanoseconds) of all files below a folder."""
-    found = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    found += _files_below(entry.path)
-                else:
-                    status = entry.stat(follow_symlinks=False)
-                    found.append((entry.path, status.st_size, status.st_mtime_ns))
-    except FileNotFoundError:
-        return []
-    return found

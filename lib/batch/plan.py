@@ -45,19 +45,24 @@ class Round:
     Args:
         chosen: the clips of this round.
         tried: those of earlier rounds of this run.
-        num_left: clips for later rounds.
+        later: clips for later rounds.
         only: the clips of this run, where it is of those alone of which something had failed.
     """
 
     chosen: list[str]
     tried: list[str]
-    num_left: int
+    later: list[str]
     only: list[str] | None
+
+    @property
+    def num_left(self) -> int:
+        """Number of clips for later rounds."""
+        return len(self.later)
 
     @property
     def is_last(self) -> bool:
         """Whether the report comes now."""
-        return self.num_left == 0
+        return not self.later
 
 
 def choose_round(
@@ -75,7 +80,7 @@ def choose_round(
     left_out = {*finished, *tried}
     wanted = set(clips if only is None else only)
     waiting = [clip for clip in clips if clip in wanted and clip not in left_out]
-    return Round(waiting[:slice_size], list(tried), max(0, len(waiting) - slice_size), only)
+    return Round(waiting[:slice_size], list(tried), waiting[slice_size:], only)
 
 
 def next_round(work: Work, forced: bool) -> Round:

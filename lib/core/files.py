@@ -95,3 +95,19 @@ def file_hash(path: str | Path) -> str:
     """Return the SHA-256 of a file's content as 64 hexadecimal digits."""
     with Path(path).open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def files_below(folder: str) -> list[tuple[str, int, int]]:
+    """List path, size (bytes) and time of change (nanoseconds) of all files below a folder, which need not exist."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    found += files_below(entry.path)
+                else:
+                    status = entry.stat(follow_symlinks=False)
+                    found.append((entry.path, status.st_size, status.st_mtime_ns))
+    except FileNotFoundError:
+        return []
+    return found

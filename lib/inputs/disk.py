@@ -2,32 +2,51 @@
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from lib.config.families import LoraLayers, LoraTargets
+from lib.config.families import LoraLayers, LoraTargets, family_of
+from lib.config.settings import Config
 from lib.core.errors import Problem
+from lib.core.files import files_below
 from lib.core.units import GIB
+from lib.inputs.checkpoints import checkpoint_file, read_lora_targets
+from lib.inputs.clips import Clip
+from lib.inputs.layout import Layout
 
 FLOAT_BYTES = 4
-CLIP_VIDEOS, EDIT_VIDEOS, METHOD_VIDEOS = 1.3, 0.5, 1.5
+CLIP_VIDEOS, EDIT_VIDEOS, METHOD_VIDEOS = 2.2, 0.5, 1.5
 """Videos kept per clip, edit and method, in units of one uncompressed RGB video (FFV1 keeps about two thirds)."""
 
 
-def estimate_results_bytes(
-    num_clips: int, num_edits: int, num_methods: int, video_size: tuple[int, int, int], lora_bytes: int
-) -> int:
-    """Estimate the size of a run's results, on the safe side.
+def bytes_to_come(settings: Config, layout: Layout, now: Sequence[Clip], later: Sequence[Clip]) -> int:
+    """Estimate the bytes that the rest of a run adds to the disk, on the safe side, clip by clip.
 
     Args:
-        num_clips, num_edits, num_methods: of the batch; each edit is made with each method.
-        video_size: (frames, height, width) of the edited videos.
+        now: clips of this round; what is there of them is not counted again.
+        later: clips of later rounds, as if nothing was there of them.
+    """
+    name = settings.model.name
+    is_there = checkpoint_file(name, "transformer/config.json") is not None
+    targets = read_lora_targets(name, family_of(settings.model.family)) if is_there else None
+    lora = estimate_lora_bytes(targets, settings.training.rank, settings.training.layers)
+    whole = {clip.id: estimate_clip_bytes(clip, settings, lora) for clip in (*now, *later)}
+    there = {clip.id: sum(size for _, size, _ in files_below(layout.folder(clip.id))) for clip in now}
+    return sum(max(0, needed - there.get(clip, 0)) for clip, needed in whole.items())
+
+
+def estimate_clip_bytes(clip: Clip, settings: Config, lora_bytes: int) -> int:
+    """Estimate the size of a clip's results.
+
+    Args:
+        clip: each of its edits is made with each method; its own number of frames counts.
+        settings: of the run: methods and size of the frames.
         lora_bytes: size of one LoRA file.
     """
-    frames, height, width = video_size
-    video = frames * height * width * 3
-    videos = video * (num_clips * CLIP_VIDEOS + num_edits * (EDIT_VIDEOS + num_methods * METHOD_VIDEOS))
-    return int(videos + lora_bytes * num_methods * (num_clips + num_edits))
+    num_edits, num_methods = len(clip.edits), len(settings.methods)
+    video = len(clip.indices) * settings.video.height * settings.video.width * 3
+    num_videos = CLIP_VIDEOS + num_edits * (EDIT_VIDEOS + num_methods * METHOD_VIDEOS)
+    return int(video * num_videos + lora_bytes * num_methods * (1 + num_edits))
 
 
 def estimate_lora_bytes(targets: LoraTargets | None, rank: int, layers: Collection[LoraLayers]) -> int:
@@ -44,7 +63,7 @@ def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> list[Pr
 
     Args:
         folder: where results go; need not exist yet.
-        needed_bytes: of the run; see `estimate_results_bytes`.
+        needed_bytes: that are still to come; see `bytes_to_come`.
         min_free_disk: GiB that must stay free.
     """
     existing = folder.absolute()

@@ -1,13 +1,10 @@
-"""What keeps a whole run from starting: models, LoRAs and disk, beside what is wrong with single clips."""
+"""What keeps a whole run from starting: models and LoRAs, beside what is wrong with single clips."""
 
-from pathlib import Path
-
-from lib.config.families import LoraTargets, family_of
+from lib.config.families import family_of
 from lib.config.settings import Config
 from lib.core.errors import Problem
 from lib.inputs.checkpoints import check_models, read_lora_targets
 from lib.inputs.clips import Batch
-from lib.inputs.disk import check_disk, estimate_lora_bytes, estimate_results_bytes
 from lib.inputs.layout import Layout
 from lib.inputs.lora_files import check_reused_loras
 
@@ -34,17 +31,4 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
             targets,
             settings.training.rank,
         ),
-        *check_disk(Path(settings.results), _needed_bytes(settings, batch, targets), settings.min_free_disk),
     ]
-
-
-def _needed_bytes(settings: Config, batch: Batch, targets: LoraTargets | None) -> int:
-    """Estimate the size of the results."""
-    longest = max((len(clip.indices) for clip in batch.clips), default=0)
-    return estimate_results_bytes(
-        len(batch.clips),
-        sum(len(clip.edits) for clip in batch.clips),
-        len(settings.methods),
-        (longest, settings.video.height, settings.video.width),
-        estimate_lora_bytes(targets, settings.training.rank, settings.training.layers),
-    )

@@ -9,6 +9,7 @@ from lib.batch.finished import run_fingerprint
 from lib.batch.lock import take_lock, this_process, write_driver
 from lib.batch.plan import Round, Work, next_round, note_failures, note_finished, note_plan, report_is_due
 from lib.batch.processes import MARK
+from lib.inputs.disk import bytes_to_come, check_disk
 
 RESULTS = Path(SETTINGS.results)
 HAS_DRIVER = MARK in os.environ and workflow.is_main_process
@@ -25,8 +26,15 @@ if HAS_DRIVER:
     note_plan(WORK, ROUND, [], anew=False)
     HAS_REPORT = report_is_due(WORK, ROUND)
 else:
-    ROUND, HAS_REPORT = Round(list(CLIPS), [], 0, None), True
+    ROUND, HAS_REPORT = Round(list(CLIPS), [], [], None), True
 PLANNED = [names for names in EXPECTED if names[0] in set(ROUND.chosen)]
+
+if workflow.is_main_process:  # what is there already, and clips that are finished, ask for no room again
+    needed = bytes_to_come(
+        SETTINGS, LAYOUT, [CLIPS[clip] for clip in ROUND.chosen], [CLIPS[clip] for clip in ROUND.later]
+    )
+    if too_little := check_disk(RESULTS, needed, SETTINGS.min_free_disk):
+        refuse(too_little)
 
 
 def begin():

@@ -1,0 +1,49 @@
+"""Room on the disk is asked for per clip, and only for what is not there yet."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lib.config.settings import load_config
+from lib.core.units import GIB
+from lib.inputs.clips import Clip, find_clips
+from lib.inputs.disk import bytes_to_come, estimate_clip_bytes
+from lib.inputs.layout import Layout
+from tests.conftest import ROOT
+
+REAL = {"model": {"name": "wan2.1-i2v-14b-480p"}}  # 49 frames of 832x480
+LORA = 307_000_000  # bytes, of rank 16 at 14B
+
+
+@pytest.fixture
+def clip() -> Clip:
+    """A clip of one edit and 49 frames."""
+    found = find_clips(ROOT / "demo" / "clips", num_frames=17, start=0, stride=1).clips
+    one = next(clip for clip in found if len(clip.edits) == 1)
+    return replace(one, indices=tuple(range(49)))
+
+
+def test_one_long_clip_counts_for_itself_alone(clip: Clip) -> None:
+    """Of a thousand clips one is ten times as long: it asks for ten times one clip's videos, not for a thousand's."""
+    settings = load_config(REAL, ROOT)
+    short = estimate_clip_bytes(clip, settings, LORA)
+    long = estimate_clip_bytes(replace(clip, indices=tuple(range(481))), settings, LORA)
+    assert 0.5 * GIB < short < 1.2 * GIB
+    assert short < long < 10 * short
+
+
+def test_what_is_there_asks_for_no_room_again(clip: Clip, tmp_path: Path) -> None:
+    """A resume on a disk that holds just what is left must start."""
+    settings = load_config({"results": str(tmp_path)}, ROOT)
+    layout = Layout(str(tmp_path), settings.mask.shape, None)
+    other = replace(clip, id="other")
+    whole = bytes_to_come(settings, layout, [clip, other], [])
+    assert bytes_to_come(settings, layout, [clip], [other]) == whole
+    part = tmp_path / clip.id / "lora" / "edit" / "decouple.safetensors"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(bytes(whole // 10))
+    assert bytes_to_come(settings, layout, [clip, other], []) == whole - whole // 10
+    part.write_bytes(bytes(whole))
+    assert bytes_to_come(settings, layout, [clip, other], []) == whole // 2, "one clip's rest is not another's room"
+    assert bytes_to_come(settings, layout, [other], []) == whole // 2, "a clip that is finished is not asked for"
