@@ -22,7 +22,7 @@ from lib.training.lora import attach_lora
 from lib.training.loss_curve import LossCurve
 from lib.training.state import state_writer
 from tests.conftest import TINY_WAN
-from tests.lib.training.test_loop import ADAPTER, OBJECTIVE, OPTIMIZER, sample_of
+from tests.lib.training.example_training import ADAPTER, OBJECTIVE, OPTIMIZER, sample_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="only a GPU computes beside the host")
 
