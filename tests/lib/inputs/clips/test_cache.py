@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,6 +105,7 @@ def test_an_unwritable_cache_does_no_harm(clips: Path, add: Callable[..., Path])
 
 LOOK_AND_TELL = """
 import sys
+import time
 from pathlib import Path
 from lib.inputs.clips import find_clips
 clips, cache, seen = Path(sys.argv[1]), Path(sys.argv[2]), []
