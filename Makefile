@@ -9,20 +9,26 @@ METHODS ?= mask_lora naive_lora base
 ABLATION = mask_lora unlocked naive_lora base base_masked all_ones all_zeros tight_mask noisy_mask composited \
 	locked_composited
 EVALUATION ?= evaluation
+TEST_PROCESSES ?= 2
 CONFIGFILE ?=
 BENCHMARK ?=
+PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES)
 PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test lint evaluate ablation evaluate-masks benchmark benchmark-clip schema picture benchmark-planning chaos install install-dev clean
+.PHONY: demo test test-slow lint evaluate ablation evaluate-masks benchmark benchmark-clip schema picture benchmark-planning chaos install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
 	@echo "Open $$(realpath "$(RESULTS)/report/index.html")"
 
 test: install-dev lint
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest
+	$(PYTEST) -m "not slow"
+
+# What changes seldom: the trainings behind the demo's models, and real footage where it lies beside the checkout.
+test-slow: install-dev
+	$(PYTEST) -m slow
 
 lint: install-dev
 	$(VENV)/bin/ruff check .

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from lib.models.base import VideoModel
 from lib.models.load import load_model
@@ -13,7 +15,32 @@ from tests.browser import start_browser
 from tests.slurm_cluster import cluster, why_not
 
 ROOT = Path(__file__).resolve().parent.parent
+TURN = {"workflow": 0, "demo": 1}  # of the folders below tests/: the longest first
 TINY_WAN = ROOT / "demo" / "models" / "wan2.1-i2v-tiny"
+
+
+class ByFile(LoadScopeScheduling):
+    """With `-n`, a file's tests run in one process, since they share what is slow to make; so do those of the SLURM.
+
+    pytest-xdist's own groups come out of the tests' names, which pytest 9 no longer lets it change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "slurm" if _needs_slurm(nodeid) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Share tests out to processes."""
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with SLURM's tests, which mostly wait, then whole runs: what is short fills the gaps at the end."""
+    items.sort(key=lambda item: (not _needs_slurm(item.nodeid), TURN.get(item.nodeid.split("/")[1], 2)))
+
+
+def _needs_slurm(nodeid: str) -> bool:
+    return nodeid.startswith("tests/workflow/test_slurm")
 
 
 @pytest.fixture(scope="session", autouse=True)

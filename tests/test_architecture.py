@@ -123,7 +123,13 @@ def test_environments_hold_what_their_scripts_import() -> None:
 
 
 def test_every_rule_has_its_conda_environment() -> None:
-    """The conda directives point at files that exist."""
+    """Each rule that runs a script names one environment file, which exists; no script is without such a rule."""
+    scripts = set()
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        for environment in re.findall(r'"(\S+\.yaml)"', path.read_text()):
-            assert (path.parent / environment).exists(), f"{path.name}: {environment}"
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            named = re.findall(r'script:\s+"(\S+)"', rule)
+            if named:
+                (environment,) = re.findall(r'conda:\s+"(\S+)"', rule)
+                assert (path.parent / environment).exists(), f"{path.name}: {environment}"
+                scripts.add(Path(named[0]).name)
+    assert scripts == {path.name for path in (ROOT / "workflow" / "scripts").glob("*.py")}

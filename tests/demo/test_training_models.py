@@ -34,6 +34,8 @@ from demo.world.rendering import pack_scenes, render_packed
 from lib.diffusion.conditioning import make_condition_video, make_keep_mask
 from lib.models.load import load_model
 
+pytestmark = pytest.mark.slow
+
 WAN_FOLDER = Path(__file__).parents[2] / "demo/models/wan2.1-i2v-tiny"
 
 

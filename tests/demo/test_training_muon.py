@@ -1,9 +1,12 @@
 """The batched Muon takes the steps of PyTorch's."""
 
+import pytest
 import torch
 
 from demo.training.muon import BatchedMuon
 from demo.training.steps import set_learning_rate
+
+pytestmark = pytest.mark.slow
 
 SHAPES = ((6, 4), (4, 6), (6, 4), (5, 5))
 

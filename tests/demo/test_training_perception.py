@@ -21,6 +21,8 @@ from demo.world.truth import figure_boxes
 from lib.diffusion.captions import caption_frame
 from lib.masks.detector import load_detector
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 1e-9  # one step: the loops look at the clock after each
 
 

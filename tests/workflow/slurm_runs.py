@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -29,7 +28,6 @@ IN_HASTE = (
     *("--set-threads", "report=1"),
 )
 """Beside the profile: how often its driver looks at the queue, and one thread a job."""
-FINAL = ("*/*/*/edited.mp4", "*/lora/*/*.safetensors", "*/*/lora/*/*.safetensors")
 NOT_WHOLE = ("logs", "benchmarks")  # are written line by line, and meant to be
 
 
@@ -128,17 +126,6 @@ def run_batch(project: Path, *words: str, code: int | None = 0) -> None:
     assert code in (None, answer.returncode), _words(project)
 
 
-def finals(project: Path) -> dict[str, str]:
-    """Return what a batch is for, by path: hashes of videos and LoRAs, and the metrics themselves."""
-    results = project / "results"
-    found = {path: hashlib.sha256(path.read_bytes()).hexdigest() for part in FINAL for path in results.glob(part)}
-    for path in results.glob("*/*/*/metrics.json"):
-        known = json.loads(path.read_text())
-        found[path] = json.dumps({key: value for key, value in known.items() if key != "provenance"})
-    visible = {path: content for path, content in found.items() if not path.name.startswith(".")}
-    return {str(path.relative_to(results)): content for path, content in visible.items()}
-
-
 @contextmanager
 def watched(results: Path) -> Iterator[None]:
     """Open each file the moment it appears under its final name: it must be whole, and never change afterwards."""
@@ -200,12 +187,3 @@ def _incomplete(path: Path) -> str:
     except Exception as error:
         return repr(error)
     return ""
-
-
-def copy_without(project: Path, folder: Path, *patterns: str) -> Path:
-    """Copy a finished batch, but for some of its results."""
-    shutil.copytree(project, folder, symlinks=True)
-    for pattern in patterns:
-        for path in (folder / "results").glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return folder

@@ -14,11 +14,10 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT
+from tests.workflow.finished_runs import CLIP, EDIT, LORA, untrained_clip
 from tests.workflow.project import copy_project, run_snakemake, write_settings
 
-CLIP, EDIT = "star-crossing", "blue-circle"
 GOOD = ROOT / "demo" / "clips" / CLIP
-LORA = f"results/{CLIP}/lora/edit/decouple.safetensors"
 CAPTIONS = f"results/{CLIP}/{EDIT}/caption.json"
 
 
@@ -31,6 +30,16 @@ def project(tmp_path: Path) -> Iterator[Path]:
     write_settings(tmp_path, {"clips": "clips"})
     yield tmp_path
     batch(tmp_path, "stop")
+
+
+@pytest.fixture
+def untrained(two_clips: Path, tmp_path: Path) -> Iterator[Path]:
+    """The same with all done up to the training."""
+    project = untrained_clip(two_clips, tmp_path / "batch")
+    write_settings(project, {"clips": "clips"})
+    (project / ".venv").symlink_to(sys.prefix)
+    yield project
+    batch(project, "stop")
 
 
 def batch(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -78,9 +87,10 @@ def processes_of(project: Path) -> list[psutil.Process]:
     return found
 
 
-def test_a_batch_is_stopped_killed_and_resumed_with_one_driver_at_a_time(project: Path) -> None:
+def test_a_batch_is_stopped_killed_and_resumed_with_one_driver_at_a_time(untrained: Path) -> None:
     """A second start and a bare Snakemake are refused; stop saves the training's step; kill -9 leaves an orphan that
     the next start ends before it goes on; nothing of the batch is left at the end."""
+    project = untrained
     write_settings(project, {"clips": "clips", "training": {"decouple_steps": 100_000}})
     log = project / "results" / "logs" / CLIP / "train_lora_decouple.edit.log"
     answer = batch(project, "start", "--configfile", "my.yaml", "--", "--cores", "2", LORA)
@@ -117,9 +127,10 @@ def test_a_batch_is_stopped_killed_and_resumed_with_one_driver_at_a_time(project
     wait_for(lambda: not processes_of(project), project)
 
 
-def test_a_bad_clip_fails_alone_in_its_slice_and_is_retried_alone(project: Path) -> None:
+def test_a_bad_clip_fails_alone_in_its_slice_and_is_retried_alone(untrained: Path) -> None:
     """A clip that is damaged after it was looked at: the other, in a later slice, is made; status, report and retry
     know the bad one; a finished batch is left alone until something changes."""
+    project = untrained
     bad = project / "clips" / "bad"
     shutil.copytree(GOOD, bad)
     assert run_snakemake(project, "--dry-run", "--quiet", "all").returncode == 0  # the inputs are known to be whole

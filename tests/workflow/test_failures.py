@@ -13,37 +13,33 @@ from PIL import Image
 
 from lib.video.probing import probe_video
 from lib.video.reading import read_frames
-from tests.conftest import ROOT
-from tests.workflow.project import copy_project, planned_jobs, run_snakemake, snakemake_command, write_settings
-
-DEMO = ROOT / "demo" / "clips"
+from tests.workflow.finished_runs import CLIP, EDIT, LOG, OTHER_CLIP, copy_without, untrained_clip
+from tests.workflow.project import planned_jobs, run_snakemake, snakemake_command, write_settings
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with the clip star-crossing."""
-    copy_project(tmp_path)
-    shutil.copytree(DEMO / "star-crossing", tmp_path / "clips" / "star-crossing")
-    write_settings(tmp_path, {"clips": "clips"})
-    return tmp_path
+def project(two_clips: Path, tmp_path: Path) -> Path:
+    """A batch of one clip, done up to its training."""
+    return untrained_clip(two_clips, tmp_path / "batch")
 
 
-def test_an_edit_of_nothing_is_told_before_any_job_and_made_once_it_is_mended(project: Path) -> None:
+def test_an_edit_of_nothing_is_told_before_any_job_and_made_once_it_is_mended(two_clips: Path, tmp_path: Path) -> None:
     """An unedited first frame: the run says so at once and in the report, makes the rest, and later just this one."""
-    bad = project / "clips" / "unedited"
-    shutil.copytree(DEMO / "portrait-drop", bad)
+    undone = ("*/*/mask_lora", "report", "metrics.csv", OTHER_CLIP, f"logs/{OTHER_CLIP}", f"benchmarks/{OTHER_CLIP}")
+    project = copy_without(two_clips, tmp_path / "batch", *undone)
+    bad = project / "clips" / OTHER_CLIP
     first_frame = bad / "edits" / "white-cross" / "first_frame.png"
     edited = first_frame.read_bytes()
     Image.fromarray(read_frames(bad / "source.mp4", [0])[0][0]).save(first_frame)
 
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout
-    told = "clip 'unedited', edit 'white-cross': first_frame.png: found no difference from source frame 0"
+    told = f"clip '{OTHER_CLIP}', edit 'white-cross': first_frame.png: found no difference from source frame 0"
     assert told in answer.stdout and answer.stdout.index(told) < answer.stdout.index("Job stats")
     results = project / "results"
-    assert (results / "star-crossing" / "blue-circle" / "mask_lora" / "edited.mp4").exists()
+    assert (results / CLIP / EDIT / "mask_lora" / "edited.mp4").exists()
     assert "no difference from source frame 0" in (results / "report" / "index.html").read_text(encoding="utf-8")
-    assert not (results / "unedited").exists()
+    assert not (results / OTHER_CLIP).exists()
 
     first_frame.write_bytes(edited)
     jobs = planned_jobs(project)
@@ -52,8 +48,8 @@ def test_an_edit_of_nothing_is_told_before_any_job_and_made_once_it_is_mended(pr
 
 def test_one_hopeless_edit_never_stops_the_other_of_its_clip(project: Path) -> None:
     """Two edits of one clip, the mask of one held back for a look: the other is made, and the report says why not."""
-    edits = project / "clips" / "star-crossing" / "edits"
-    shutil.copytree(edits / "blue-circle", edits / "sure")
+    edits = project / "clips" / CLIP / "edits"
+    shutil.copytree(edits / EDIT, edits / "sure")
     (edits / "sure" / "mask").mkdir()
     size = probe_video(edits.parent / "source.mp4")
     for index in range(5):
@@ -64,9 +60,9 @@ def test_one_hopeless_edit_never_stops_the_other_of_its_clip(project: Path) -> N
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode != 0
     results = project / "results"
-    assert (results / "star-crossing" / "sure" / "mask_lora" / "edited.mp4").exists()
-    assert not (results / "star-crossing" / "blue-circle" / "mask_lora").exists()
-    log = results / "logs" / "star-crossing" / "blue-circle" / "encode_edit.edit.log"
+    assert (results / CLIP / "sure" / "mask_lora" / "edited.mp4").exists()
+    assert not (results / CLIP / EDIT / "mask_lora").exists()
+    log = results / "logs" / CLIP / EDIT / "encode_edit.edit.log"
     assert str(log.relative_to(project)) in answer.stdout, "the error message must lead to the log"
     assert "held back for a look" in log.read_text().splitlines()[-1]
     page = (results / "report" / "index.html").read_text(encoding="utf-8")
@@ -75,7 +71,7 @@ def test_one_hopeless_edit_never_stops_the_other_of_its_clip(project: Path) -> N
     write_settings(project, {"clips": "clips", "mask": {**doubted, "below_confidence": "flag"}})
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout
-    assert (results / "star-crossing" / "blue-circle" / "mask_lora" / "edited.mp4").exists()
+    assert (results / CLIP / EDIT / "mask_lora" / "edited.mp4").exists()
     page = (results / "report" / "index.html").read_text(encoding="utf-8")
     assert "Look at 1 mask" in page and "held back" not in page
 
@@ -114,8 +110,8 @@ def test_killed_run_leaves_no_half_file_and_resumes(project: Path) -> None:
     command = snakemake_command("--cores", "2")
     with (project / "driver.log").open("w") as log:
         driver = subprocess.Popen(command, cwd=project, stdout=log, stderr=log, start_new_session=True)
-    lora = project / "results" / "star-crossing" / "lora" / "edit"
-    training_log = project / "results" / "logs" / "star-crossing" / "train_lora_decouple.edit.log"
+    lora = project / "results" / CLIP / "lora" / "edit"
+    training_log = project / LOG
     deadline = time.monotonic() + 300
     while not (training_log.exists() and "step 1/5000, loss " in training_log.read_text()):
         assert driver.poll() is None and time.monotonic() < deadline, (project / "driver.log").read_text()
@@ -128,6 +124,6 @@ def test_killed_run_leaves_no_half_file_and_resumes(project: Path) -> None:
     assert run_snakemake(project, "--unlock").returncode == 0
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout
-    assert "extract frames" not in answer.stdout, "what was whole is not made again"
+    assert "extract frames" not in answer.stdout and "encode" not in answer.stdout, "what was whole is not made again"
     assert (lora / "decouple.safetensors").exists()
     assert planned_jobs(project) == {}

@@ -4,36 +4,25 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lib.core.files import file_hash
-from lib.inputs.ids import OF_CLIPS, make_ids
 from tests.conftest import ROOT
-from tests.workflow.project import ENVIRONMENT, copy_project, planned_jobs, run_snakemake, write_settings
-
-EVENING = "вечер"  # the demo clip with a reference, and with a name that is not Latin
-TURNING = "turning square"  # a space, and two edits
-EVENING_ID, TURNING_ID = make_ids([EVENING, TURNING], OF_CLIPS)
+from tests.workflow.finished_runs import NUM_FRAMES, TURNING, TURNING_ID, copy_without
+from tests.workflow.project import ENVIRONMENT, planned_jobs, run_snakemake, write_settings
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with spaces in its path whose small batch of two clips and three edits has been run to its end."""
-    project = copy_project(tmp_path_factory.mktemp("a project"))
-    for clip in (EVENING, TURNING):
-        shutil.copytree(ROOT / "demo" / "clips" / clip, project / "clips" / clip)
-    shutil.rmtree(project / "clips" / EVENING / "edits" / "purple-without-reference")
-    write_settings(project, {"clips": "clips", "video": {"num_frames": 13}})
-    answer = run_snakemake(project, "--cores", "2")
-    assert answer.returncode == 0, answer.stdout
-    assert "Report: " in answer.stdout
-    return project
+def finished(three_edits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the batch, for this module to change and put back; with spaces in its path."""
+    return copy_without(three_edits, tmp_path_factory.mktemp("a project") / "batch")
 
 
 @pytest.fixture
-def batch(finished: Path) -> Path:
+def batch(finished: Path) -> Iterator[Path]:
     """The finished batch with its settings, clips and code put back as they were after the test."""
     kept = {path: path.read_bytes() for path in [finished / "my.yaml", *(finished / "lib").rglob("*.py")]}
     clips = {path: path.read_bytes() for path in (finished / "clips").rglob("edit.yaml")}
@@ -61,23 +50,8 @@ AFTER_MASKS = {
 
 
 def _change(batch: Path, **settings: object) -> None:
-    settings["video"] = {"num_frames": 13, **settings.get("video", {})}
+    settings["video"] = {"num_frames": NUM_FRAMES, **settings.get("video", {})}
     write_settings(batch, {"clips": "clips", **settings})
-
-
-def test_every_result_is_there(finished: Path) -> None:
-    """Each edit has its video, metrics and provenance; appearance is trained just where references are."""
-    results = finished / "results"
-    for clip, edit in ((EVENING_ID, "purple-to-orange"), (TURNING_ID, "gold-ring"), (TURNING_ID, "green-stripes")):
-        for name in ("edited.mp4", "edited.mkv", "edited.json", "metrics.json", "difference.mp4"):
-            assert (results / clip / edit / "mask_lora" / name).stat().st_size > 0
-    trained = {path.relative_to(results).as_posix() for path in results.rglob("lora/**/*.safetensors")}
-    assert trained == {
-        f"{EVENING_ID}/lora/edit/decouple.safetensors",
-        f"{EVENING_ID}/purple-to-orange/lora/edit/appearance.safetensors",
-        f"{TURNING_ID}/lora/edit/decouple.safetensors",
-    }
-    assert not [path for path in results.rglob("*") if "partial" in path.name]
 
 
 def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
@@ -162,15 +136,6 @@ def test_version_bump_reruns_the_stage_and_what_follows(batch: Path, stage: str,
     assert count == 1
     path.write_text(changed)
     assert planned_jobs(batch) == rerun
-
-
-def test_lint_and_names(finished: Path) -> None:
-    """Logs and benchmarks carry the clip's, the edit's and the rule's names."""
-    results = finished / "results"
-    assert (results / "logs" / EVENING_ID / "purple-to-orange" / "mask_lora" / "generate.log").exists()
-    assert (results / "benchmarks" / TURNING_ID / "train_lora_decouple.edit.tsv").exists()
-    for log in (results / "logs").rglob("*.log"):
-        assert log.read_text().splitlines()[-1].startswith("finished in "), log
 
 
 def test_any_stage_runs_alone_from_a_clip_and_a_rule(finished: Path) -> None:

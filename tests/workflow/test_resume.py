@@ -1,7 +1,6 @@
-"""A training told to stop, then killed, then left alone ends with the very LoRA and video of an unbroken run."""
+"""The proof that a batch can be repeated to the byte: a training that is stopped, then killed, then left alone."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -10,29 +9,16 @@ from pathlib import Path
 
 import psutil
 
-from lib.core.files import file_hash
-from tests.conftest import ROOT
-from tests.workflow.project import copy_project, run_snakemake, snakemake_command, write_settings
+from tests.workflow.finished_runs import CLIP, EDIT, EVERYTHING, LOG, LORA, NUM_STEPS, STATE, copy_without, finals
+from tests.workflow.project import run_snakemake, snakemake_command
 
-CLIP, EDIT, NUM_STEPS = "star-crossing", "blue-circle", 150
-LORA = Path("results") / CLIP / "lora" / "edit" / "decouple.safetensors"
-STATE = LORA.with_name(".decouple.state.safetensors")
-LOG = Path("results") / "logs" / CLIP / "train_lora_decouple.edit.log"
-VIDEO = Path("results") / CLIP / EDIT / "mask_lora" / "edited.mp4"
-
-
-def _project(folder: Path) -> Path:
-    folder.mkdir()
-    copy_project(folder)
-    shutil.copytree(ROOT / "demo" / "clips" / CLIP, folder / "clips" / CLIP)
-    write_settings(folder, {"clips": "clips", "training": {"decouple_steps": NUM_STEPS}})
-    return folder
+METRICS = f"results/{CLIP}/{EDIT}/mask_lora/metrics.json"
 
 
 def _start(project: Path) -> subprocess.Popen[bytes]:
     """Start the run in a session of its own."""
     with (project / "driver.log").open("w") as log:
-        command = snakemake_command("--cores", "2", "--retries", "0", str(VIDEO))
+        command = snakemake_command("--cores", "2", "--retries", "0", METRICS)
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, cwd=project, stdout=log, stderr=log, start_new_session=True, env=environment)
 
@@ -49,29 +35,27 @@ def _trainings(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return [child for child in children if any("train_lora.py" in part for part in child.cmdline())]
 
 
-def test_stopped_then_killed_then_finished_to_the_same_bytes(tmp_path: Path) -> None:
-    """SIGTERM after the first save, kill -9 of everything after that, and a third start that ends it."""
-    unbroken, broken = _project(tmp_path / "unbroken"), _project(tmp_path / "broken")
-    answer = run_snakemake(unbroken, "--cores", "2", str(VIDEO))
-    assert answer.returncode == 0, answer.stdout
-
-    driver = _start(broken)
-    _wait(driver, broken, (broken / STATE).exists)
+def test_stopped_then_killed_then_finished_to_the_same_bytes(two_clips: Path, tmp_path: Path) -> None:
+    """From nothing; SIGTERM after the first save, kill -9 of everything after that, and a third start that ends it."""
+    project = copy_without(two_clips, tmp_path / "batch", *EVERYTHING)
+    driver = _start(project)
+    _wait(driver, project, (project / STATE).exists)
     _trainings(driver)[-1].send_signal(signal.SIGTERM)
     assert driver.wait() != 0
-    assert f"of {NUM_STEPS}; a new run goes on from there" in (broken / LOG).read_text().splitlines()[-1]
-    assert (broken / STATE).exists() and not (broken / LORA).exists()
+    assert f"of {NUM_STEPS}; a new run goes on from there" in (project / LOG).read_text().splitlines()[-1]
+    assert (project / STATE).exists() and not (project / LORA).exists()
 
-    driver = _start(broken)
-    _wait(driver, broken, lambda: (broken / LOG).exists() and "goes on after step" in (broken / LOG).read_text())
+    driver = _start(project)
+    _wait(driver, project, lambda: (project / LOG).exists() and "goes on after step" in (project / LOG).read_text())
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
-    assert not (broken / LORA).exists()
+    assert not (project / LORA).exists()
 
-    assert run_snakemake(broken, "--unlock").returncode == 0
-    answer = run_snakemake(broken, "--cores", "2", str(VIDEO))
+    assert run_snakemake(project, "--unlock").returncode == 0
+    answer = run_snakemake(project, "--cores", "2", METRICS)
     assert answer.returncode == 0, answer.stdout
-    assert "goes on after step" in (broken / LOG).read_text()
-    assert not (broken / STATE).exists()
-    for path in (LORA, VIDEO):
-        assert file_hash(broken / path) == file_hash(unbroken / path), path
+    assert "goes on after step" in (project / LOG).read_text()
+    assert not (project / STATE).exists()
+    made = finals(project)
+    assert made == {path: content for path, content in finals(two_clips).items() if path.startswith(f"{CLIP}/")}
+    assert {Path(path).suffix for path in made} == {".safetensors", ".mp4", ".json"}

@@ -1,4 +1,4 @@
-"""What is encoded once for training and generation, and the captions that go with it."""
+"""What is encoded once for training and generation."""
 
 from pathlib import Path
 
@@ -6,13 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from lib.core.provenance import STAGE_VERSIONS, describe
-from lib.diffusion.captions import caption_frame, clean_caption, load_captioner, make_prompt
 from lib.diffusion.encoding import encode_edit, encode_source, largest_batch, load_encoded, load_samples, save_encoded
 from lib.models.base import VideoModel
 from lib.video.arrays import to_model_video
-from tests.conftest import ROOT
-from tests.lib.video.test_video_io import smooth_video
+from tests.lib.video.example_videos import smooth_video
 
 FRAMES, HEIGHT, WIDTH = 9, 48, 64
 
@@ -157,29 +154,3 @@ def test_placed_reference_stands_after_the_first_frame_at_its_own_time(
     save_encoded(encoded, tmp_path / "edit.safetensors")
     again = load_encoded(tmp_path / "edit.safetensors", torch.device("cpu"))["reference_00006"]
     assert all(torch.equal(again[name], group[name]) for name in group) and again.keys() == group.keys()
-
-
-def test_florence_captions_a_frame_without_special_tokens() -> None:
-    """The native class describes a frame in words, the same each time."""
-    model, processor = load_captioner(str(ROOT / "demo/models/florence-2-tiny"), torch.device("cpu"), download=False)
-    frame = smooth_video(1, 96, 160)[0]
-    captions = [caption_frame(model, processor, frame, "<DETAILED_CAPTION>", 3, 32) for _ in range(2)]
-    assert captions[0] == captions[1] and captions[0]
-    assert "<" not in captions[0]
-
-
-def test_prompt_has_the_trigger_word_and_no_preamble() -> None:
-    """As the authors build it: "p3rs0n," and the caption without "The image shows"."""
-    assert clean_caption("</s><s>The image shows a red star.</s><pad>") == "a red star."
-    assert make_prompt("p3rs0n", "a red star.") == "p3rs0n, a red star."
-    assert make_prompt("", "a red star.") == "a red star."
-
-
-def test_provenance_names_versions_settings_and_hashes(tmp_path: Path) -> None:
-    """Folders are hashed file by file; every stage has a version."""
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "a").write_bytes(b"abc")
-    made = describe("generate", {"seed": 3}, [tmp_path / "folder"], [])
-    assert made["settings"] == {"seed": 3} and made["stage_version"] == STAGE_VERSIONS["generate"]
-    assert made["inputs"][str(tmp_path / "folder" / "a")].startswith("ba7816bf")
-    assert made["versions"]["torch"] == torch.__version__

@@ -15,7 +15,7 @@ from lib.models.load import load_model
 from lib.training.lora import attach_lora, load_lora, save_lora
 from lib.video.arrays import to_decoded_video, to_model_video
 from tests.conftest import TINY_WAN
-from tests.lib.video.test_video_io import smooth_video
+from tests.lib.video.example_videos import smooth_video
 
 FRAMES, HEIGHT, WIDTH = 9, 48, 64
 WHOLE = [(0, FRAMES)]

@@ -22,7 +22,7 @@ from lib.training.lora import attach_lora
 from lib.training.loss_curve import LossCurve
 from lib.training.state import state_writer
 from tests.conftest import TINY_WAN
-from tests.lib.training.test_loop import ADAPTER, OBJECTIVE, OPTIMIZER, sample_of
+from tests.lib.training.example_training import ADAPTER, OBJECTIVE, OPTIMIZER, sample_of
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="only a GPU computes beside the host")
 
@@ -73,7 +73,7 @@ def test_training_never_waits_for_the_gpu(
         took = time.perf_counter() - started
     seconds = [json.loads(row)["seconds"] for row in state.curve]
     assert len(seconds) == len(schedule) and min(seconds) > 0
-    assert 0.9 * took < sum(seconds) < 1.1 * took, "the GPU's clock and the host's"
+    assert sum(seconds) < 1.01 * took, "the steps follow one another on the GPU's clock, within what the host counted"
     torch.cuda.set_sync_debug_mode("default")
     written = load_file(tmp_path / "state")
     assert all(torch.equal(written[f"parameter.{index}"], each.cpu()) for index, each in enumerate(kept))

@@ -15,7 +15,7 @@ from lib.video.images import read_image
 from lib.video.probing import VideoInfo
 from lib.video.reading import read_frames
 from lib.video.sound import read_sound
-from tests.lib.video.test_video_io import smooth_video, write_with
+from tests.lib.video.example_videos import smooth_video, write_with
 
 NUM_VIDEOS, NUM_IMAGES = 4000, 4000
 SEED = 20261127

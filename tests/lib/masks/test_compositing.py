@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lib.masks.compositing import composite, correct_edited, match_colours
-from tests.lib.video.test_video_io import smooth_video
+from tests.lib.video.example_videos import smooth_video
 
 HEIGHT, WIDTH = 96, 160
 

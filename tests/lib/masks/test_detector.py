@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import pickle
 import sys
 from dataclasses import replace
@@ -24,6 +23,7 @@ from lib.core.files import read_json, write_json
 from lib.masks.detector import detect_objects, load_detector
 from lib.masks.object_links import Detection, detections_as_json, detections_from_json, of_classes
 from lib.masks.ultralytics_setup import configure_ultralytics, tame_ultralytics
+from tests.lib.masks.hostile_weights import RunsCode
 
 DETECTOR_FOLDER = Path(__file__).parents[3] / "demo/models/yolo11-tiny"
 CPU = torch.device("cpu")
@@ -125,16 +125,6 @@ def test_checkpoint_of_ultralytics_loads(detector: Any, tmp_path: Path) -> None:
     weights = loaded.model.state_dict()
     assert loaded.names == detector.names
     assert all(torch.equal(weights[name].float(), tensor.float()) for name, tensor in stored.items())
-
-
-class RunsCode:
-    """An object whose unpickling would create a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return (os.mkdir, (str(self.path),))
 
 
 @pytest.mark.usefixtures("detector")

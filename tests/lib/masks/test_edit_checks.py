@@ -11,7 +11,7 @@ from lib.inputs.clips import Batch, find_clips
 from lib.masks.edit_checks import check_edits
 from lib.video.reading import read_frames
 from lib.video.writing import write_viewable
-from tests.lib.video.test_video_io import smooth_video
+from tests.lib.video.example_videos import smooth_video
 
 WIDE, TALL = 96, 48  # pixels of the source; the model's frames are 64x48, so that 16 are cut off on each side
 

@@ -1,15 +1,17 @@
 """One object is linked through a clip: across gaps, swaps and cuts in its detections, and out of the picture."""
 
-import cv2
 import numpy as np
 import pytest
 
-from lib.masks.boxes import interpolate
-from lib.masks.clip_motion import region_flows
-from lib.masks.ground_motion import follow_ground
 from lib.masks.object_links import core_colours, describe_sightings, link_object
-from lib.masks.path_gaps import fill_gaps
-from tests.lib.masks.test_edit_mask import FRAMES, HEIGHT, WIDTH, as_detections, moving_square, painted, texture
+from tests.lib.masks.example_edits import (
+    FRAMES,
+    HEIGHT,
+    WIDTH,
+    as_detections,
+    painted,
+    texture,
+)
 
 RED, BLUE = (210, 40, 40), (40, 60, 210)
 
@@ -68,49 +70,6 @@ def test_colours_are_those_of_the_middle() -> None:
     other = core_colours(video[0], blue[0])
     assert inside.sum() == pytest.approx(1)
     assert np.sqrt(inside * wider).sum() > 0.95 > 0.5 > np.sqrt(inside * other).sum()
-
-
-def test_short_gaps_are_interpolated_and_long_ones_are_not() -> None:
-    """Ten missing frames are bridged linearly; with eleven each side is held by the motion there, here none."""
-    boxes = np.full((14, 4), np.nan)
-    boxes[0], boxes[11] = [40, 40, 60, 60], [62, 40, 82, 60]
-    assert interpolate(boxes)[5].tolist() == [50, 40, 70, 60]
-    boxes[11], boxes[12] = np.nan, [62, 40, 82, 60]
-    assert np.isnan(interpolate(boxes)[5]).all()
-    flows = region_flows(np.repeat(texture(HEIGHT, WIDTH, 0)[None], 14, axis=0))
-    filled, was_filled = fill_gaps(boxes, flows, HEIGHT, WIDTH)
-    assert np.abs(filled[3] - boxes[0]).max() < 1 and np.abs(filled[9] - boxes[12]).max() < 1
-    assert was_filled.tolist() == [index not in (0, 12) for index in range(14)]
-
-
-def test_what_goes_out_of_the_picture_goes_on_until_it_is_out() -> None:
-    """At its speed, by the edge that is still inside; a whole object at the border has merely been missed."""
-    flows = region_flows(np.repeat(texture(HEIGHT, WIDTH, 0)[None], 8, axis=0))
-    leaving = np.full((8, 4), np.nan)
-    leaving[:3] = [[96, 40, 136, 80], [110, 40, 150, 80], [124, 40, 160, 80]]
-    filled, _ = fill_gaps(leaving, flows, HEIGHT, WIDTH)
-    assert [round(left) for left in filled[3:5, 0]] == [138, 152] and np.isnan(filled[5:]).all()
-    staying = np.full((8, 4), np.nan)
-    staying[:3] = [120, 40, 160, 80]
-    assert np.abs(fill_gaps(staying, flows, HEIGHT, WIDTH)[0][7] - staying[0]).max() < 1
-
-
-def test_what_stands_on_the_ground_follows_the_camera() -> None:
-    """A place is kept while a square passes over it and the camera pans; a moving square is no such place."""
-    wide = texture(HEIGHT, WIDTH + 40, 3)
-    video = np.stack([wide[:, 3 * t : 3 * t + WIDTH] for t in range(FRAMES)])
-    for index in range(3, 6):
-        video[index] = painted(video[index], (70 + 12 * index - 60, 40, 110 + 12 * index - 60, 80), RED)
-    flows, shot = region_flows(video), slice(0, FRAMES)
-    region = np.zeros((HEIGHT, WIDTH), np.bool_)
-    region[45:75, 80:110] = True
-    boxes = follow_ground(video, 0, region, shot, flows)
-    assert boxes is not None
-    assert np.abs(boxes - [[80 - 3 * t, 45, 110 - 3 * t, 75] for t in range(FRAMES)]).max() < 3
-    moving, places = moving_square(step=6)
-    region = cv2.rectangle(np.zeros((HEIGHT, WIDTH), np.uint8), (22, 42), (47, 67), 1, -1) > 0
-    assert places[0].tolist() == [20, 40, 50, 70]
-    assert follow_ground(moving, 0, region, shot, region_flows(moving)) is None
 
 
 def test_an_object_does_not_go_on_as_another_like_it() -> None:

@@ -6,7 +6,7 @@ from lib.masks.boxes import Boxes
 from lib.masks.clip_motion import region_flows
 from lib.masks.region_flow import drift_by_flow, follow_by_flow
 from lib.video.arrays import DecodedVideo, Mask
-from tests.lib.masks.test_edit_mask import HEIGHT, WIDTH, texture
+from tests.lib.masks.example_edits import HEIGHT, WIDTH, texture
 
 NUM_FRAMES, SIDE, TOP = 15, 30, 40
 BAR = 26  # pixels; the width of what passes in front

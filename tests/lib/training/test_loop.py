@@ -1,8 +1,6 @@
 """The training loop learns, repeats, and mixes samples as told."""
 
 import json
-import signal
-import time
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -11,45 +9,20 @@ from typing import Any, get_args
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from lib.config.sections import MemoryMode
-from lib.core.errors import InputError, InterruptionError
+from lib.core.errors import InputError
 from lib.diffusion.flow_matching import add_noise, target_velocity
 from lib.execution.memory_modes import MemoryUse
 from lib.models.base import Sample, VideoModel
 from lib.models.load import load_model
-from lib.training.fine_tuning import Adapter, train_lora
-from lib.training.loop import Objective, Optimizer, start_training, train
+from lib.training.fine_tuning import train_lora
+from lib.training.loop import start_training, train
 from lib.training.lora import attach_lora
-from lib.training.schedule import make_schedule
 from lib.training.state import state_path
 from tests.conftest import TINY_WAN
-
-OPTIMIZER = Optimizer(learning_rate=2e-3, decay_share=0.0, beta1=0.9, beta2=0.99, weight_decay=0.01, gradient_clip=1.0)
-LAYERS = ("self_attention", "cross_attention", "feed_forward")
-ADAPTER = Adapter(rank=8, alpha=8.0, layers=LAYERS)
-OBJECTIVE = Objective(sigma_shift=1.0, region_weight=1.0)
-TRAINING = "a fingerprint"
-
-
-def sample_of(model: VideoModel, seed: int) -> Sample:
-    """Draw a small sample that the model takes."""
-    generator = torch.Generator().manual_seed(seed)
-    config = model.transformer.config
-    latents = torch.randn(1, 16, 3, 8, 8, generator=generator)
-    conditioning = {
-        "prompt_embeds": torch.randn(1, 6, config.text_dim, generator=generator),
-        "image_embeds": torch.randn(1, 5, config.image_dim, generator=generator),
-        "packed_mask": torch.ones(1, 4, 3, 8, 8),
-        "condition_latents": latents.clone(),
-    }
-    return Sample(latents, conditioning)
-
-
-def files_of(lora: Path, curve: Path, start_from: Path | None = None, training: str = TRAINING) -> dict[str, Any]:
-    """What a training is told beside its model and samples."""
-    return {"seed": 7, "start_from": start_from, "lora_path": lora, "curve_path": curve, "training": training}
+from tests.lib.training.example_training import ADAPTER, LAYERS, OBJECTIVE, OPTIMIZER, files_of, sample_of
 
 
 def _losses(model: VideoModel, folder: Path, num_steps: int) -> list[float]:
@@ -94,43 +67,6 @@ def test_second_stage_continues_the_first(tiny_wan: VideoModel, tmp_path: Path) 
     weights = load_file(stage_1)
     assert weights.keys() == load_file(stage_2).keys()
     assert all(torch.equal(load_file(stage_2)[name], weight) for name, weight in weights.items())
-
-
-@pytest.mark.parametrize(("num_references", "source_share"), [(1, 0.1), (3, 0.1), (2, 0.5), (2, 0.0)])
-def test_schedule_mixes_source_and_references(num_references: int, source_share: float) -> None:
-    """The share of source steps is as asked, and references take even turns."""
-    schedule = make_schedule(100, (1, 0, num_references), 0.0, 1 - source_share)
-    counts = [schedule.count((index,)) for index in range(num_references + 1)]
-    assert sum(counts) == 100
-    assert counts[0] == round(100 * source_share)
-    assert max(counts[1:]) - min(counts[1:]) <= 1
-
-
-def test_schedule_mixes_copies_with_the_source_in_both_stages() -> None:
-    """Copies take their share of what references leave; sample 0 is the source, 1 to 3 are copies, 4 a reference."""
-    assert make_schedule(8, (1, 3, 0), 0.5) == _singles(0, 1, 0, 2, 0, 3, 0, 1)
-    assert make_schedule(8, (1, 3, 1), 0.5, 0.5) == _singles(0, 4, 1, 4, 0, 4, 2, 4)
-
-
-def test_windows_of_a_long_clip_take_turns() -> None:
-    """Samples 0 to 2 are windows, 3 and 4 copies, 5 a reference: each kind has its share, and turns within it."""
-    assert make_schedule(6, (3, 0, 0), 0.0) == _singles(0, 1, 2, 0, 1, 2)
-    assert make_schedule(8, (3, 2, 1), 0.5, 0.5) == _singles(0, 5, 3, 5, 1, 5, 4, 5)
-
-
-def test_stage_one_repeats_the_source() -> None:
-    """Without copies and references every step is on the source clip, whatever their share would be."""
-    assert make_schedule(5, (1, 0, 0), 0.5, 0.5) == [(0,)] * 5
-
-
-def test_references_of_a_step_go_on_where_the_last_step_ended() -> None:
-    """Three references, four draws: all take even turns. One reference: the same at four noise levels."""
-    assert make_schedule(4, (1, 0, 3), 0.0, 0.75, 4) == [(0,), (1, 2, 3, 1), (2, 3, 1, 2), (3, 1, 2, 3)]
-    assert make_schedule(2, (1, 0, 1), 0.0, 0.5, 4) == [(0,), (1, 1, 1, 1)]
-
-
-def _singles(*samples: int) -> list[tuple[int, ...]]:
-    return [(sample,) for sample in samples]
 
 
 def test_rate_falls_over_the_last_steps_only() -> None:
@@ -254,109 +190,6 @@ def test_a_heavier_region_counts_more_in_the_loss(tiny_wan: VideoModel, tmp_path
     inside = 3 * first[1.0] - 2 * outside
     assert first[3.0] == pytest.approx((3 * inside + 2 * outside) / 5, rel=1e-4)
     assert abs(inside / outside - 1) > 1e-3, "else the weights could not be told apart"
-
-
-class _StopsAt(list[Sample]):
-    """Samples of which the one of a certain step comes with a signal."""
-
-    countdown = 0
-
-    def __getitem__(self, index: Any) -> Any:
-        self.countdown -= 1
-        if self.countdown == 0:
-            signal.raise_signal(signal.SIGTERM)
-        return super().__getitem__(index)
-
-
-def _train(folder: Path, stop_at: int | None = None, training: str = TRAINING) -> bytes:
-    """Train eight steps on two samples, or stop after some; return the LoRA's bytes."""
-    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
-    samples = _StopsAt([sample_of(model, 1), sample_of(model, 2)])
-    samples.countdown = stop_at or 0
-    files = files_of(folder / "lora.safetensors", folder / "curve.jsonl", training=training)
-    optimizer = replace(OPTIMIZER, decay_share=0.5)
-    train_lora(model, samples, [(0,), (1,)] * 4, ADAPTER, optimizer, OBJECTIVE, **files)
-    return (folder / "lora.safetensors").read_bytes()
-
-
-def _curve(folder: Path) -> list[tuple[int, float]]:
-    rows = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
-    return [(row["step"], row["loss"]) for row in rows]
-
-
-def test_a_stopped_training_ends_with_the_bits_of_an_unbroken_one(tmp_path: Path) -> None:
-    """SIGTERM after step 3, and again after step 5: no LoRA is left, and the third start ends like an unbroken run."""
-    stopped, unbroken = tmp_path / "stopped", tmp_path / "unbroken"
-    whole = _train(unbroken)
-    with pytest.raises(InterruptionError, match="stopped by SIGTERM after step 3 of 8"):
-        _train(stopped, stop_at=3)
-    assert [path.name for path in stopped.iterdir()] == [".lora.state.safetensors"]
-    with pytest.raises(InterruptionError, match="after step 5 of 8"):
-        _train(stopped, stop_at=2)
-    assert _train(stopped) == whole
-    assert _curve(stopped) == _curve(unbroken)
-    assert sorted(path.name for path in stopped.iterdir()) == ["curve.jsonl", "lora.safetensors"]
-
-
-@pytest.mark.parametrize("damage", ["other training", "cut off"])
-def test_a_state_that_does_not_fit_is_not_taken_up(
-    tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A state of other settings, or half a file: training starts anew, says so, and ends as if there were none."""
-    whole = _train(tmp_path / "unbroken")
-    folder = tmp_path / "stopped"
-    with pytest.raises(InterruptionError):
-        _train(folder, stop_at=3, training="other settings" if damage == "other training" else TRAINING)
-    state = folder / ".lora.state.safetensors"
-    if damage == "cut off":
-        state.write_bytes(state.read_bytes()[:1000])
-    assert _train(folder) == whole
-    assert "not taken up" in capsys.readouterr().out
-
-
-def test_the_state_is_kept_every_so_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill that no handler sees loses the steps since the last save alone; a save holds no later step's numbers."""
-    monkeypatch.setattr("lib.training.fine_tuning.STEPS_BETWEEN_SAVES", 3)
-    monkeypatch.setattr("lib.training.state.save_file", _save_late)
-    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
-    sample = sample_of(model, 1)
-    broken = Sample(sample.latents * float("nan"), sample.conditioning)  # ends the run as abruptly as a kill
-    files = files_of(tmp_path / "lora.safetensors", tmp_path / "curve.jsonl")
-    with pytest.raises(InputError, match="at step 5"):
-        train_lora(model, [sample, broken], [(0,)] * 4 + [(1,)], ADAPTER, OPTIMIZER, OBJECTIVE, **files)
-    with safe_open(tmp_path / ".lora.state.safetensors", framework="pt") as opened:
-        curve = json.loads(opened.metadata()["state"])["curve"]
-        weights = {name: opened.get_tensor(name) for name in opened.keys() if name.startswith("parameter")}  # noqa: SIM118
-    assert [json.loads(line)["step"] for line in curve] == [1, 2, 3]
-    expected = _parameters_after(3)
-    assert all(torch.equal(weights[f"parameter.{index}"], wanted) for index, wanted in enumerate(expected))
-
-
-def _save_late(*arguments: Any, **options: Any) -> None:
-    """Write when the next steps are done."""
-    time.sleep(0.5)
-    save_file(*arguments, **options)
-
-
-def _parameters_after(num_steps: int) -> list[torch.Tensor]:
-    """Train as the test above does, but no further."""
-    model = load_model(TINY_WAN, {"transformer"}, device=torch.device("cpu"), dtype=torch.float32)
-    targets = model.lora_target_modules(LAYERS)
-    parameters = attach_lora(model.transformer, targets, ADAPTER.rank, ADAPTER.alpha, 7)
-    state = start_training(parameters, OPTIMIZER, 7)
-    for _ in train(model, state, [sample_of(model, 1)], [(0,)] * num_steps, OPTIMIZER, OBJECTIVE):
-        pass
-    return [parameter.detach() for parameter in parameters]
-
-
-def test_a_state_that_cannot_be_written_fails_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """States are written beside the training, but an error in that is not lost."""
-    monkeypatch.setattr("lib.training.fine_tuning.STEPS_BETWEEN_SAVES", 2)
-    folder = tmp_path / "lora"
-    folder.mkdir()
-    (folder / ".lora.state.safetensors").mkdir()  # what is in its place cannot be replaced by a file
-    with pytest.raises(IsADirectoryError):
-        _train(folder)
 
 
 def test_a_gradient_that_is_no_number_stops_with_its_loss_still_finite(

@@ -15,7 +15,7 @@ from lib.video.orientation import orientation_of_matrix, upright
 from lib.video.probing import probe_video
 from lib.video.reading import read_frames
 from lib.video.tone import HLG, PQ, to_standard_range
-from tests.lib.video.test_video_io import smooth_video
+from tests.lib.video.example_videos import smooth_video
 
 ONE = 1 << 16  # of a display matrix' fixed point
 

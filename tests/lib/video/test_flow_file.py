@@ -6,7 +6,7 @@ import numpy as np
 
 from lib.video.flow import flow_to_previous
 from lib.video.flow_file import read_flows, rounded, write_flows
-from tests.lib.video.test_video_io import smooth_video
+from tests.lib.video.example_videos import smooth_video
 
 
 def test_rounded_flows_survive_their_file_bit_for_bit(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from PIL import Image, ImageCms
 
 from lib.core.errors import InputError
 from lib.inputs.probes import ImageSize, probe_image
-from lib.video.images import read_image
-from tests.lib.video.test_video_io import smooth_video
+from lib.video.images import read_image, write_image
+from tests.lib.video.example_videos import smooth_video
 
 
 @pytest.mark.parametrize("name", ["grey.png", "grey.tif"])
@@ -100,3 +100,16 @@ def _exif(orientation: int | bytes) -> bytes:
     else:
         entry, more = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0), b""
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 1) + entry + b"\0\0\0\0" + more
+
+
+def test_user_images_are_read_upright_without_alpha(tmp_path: Path) -> None:
+    """EXIF orientation is applied, transparency laid over black, grey made RGB."""
+    picture = smooth_video(1)[0]
+    write_image(tmp_path / "plain.png", picture)
+    assert np.array_equal(read_image(tmp_path / "plain.png"), picture)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn a quarter to the right
+    Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "turned.png"), np.rot90(picture, -1))
+    Image.fromarray(np.full((4, 4, 2), 128, np.uint8), "LA").save(tmp_path / "alpha.png")
+    assert np.abs(read_image(tmp_path / "alpha.png").astype(int) - 64).max() <= 1

@@ -11,8 +11,8 @@ import pytest
 from lib.video.reading import read_frames
 from lib.video.sound import read_sound
 from lib.video.times import rising
+from tests.lib.video.example_videos import smooth_video
 from tests.lib.video.test_as_shown import remux, write
-from tests.lib.video.test_video_io import smooth_video
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""Overlapping windows over a long clip."""
+"""Which frames are used, and overlapping windows over a long clip."""
 
 import pytest
 
-from lib.video.windows import plan_windows, usable_frames
+from lib.video.windows import plan_windows, sample_indices, usable_frames
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,9 @@ def test_as_many_frames_are_used_as_windows_reach() -> None:
     assert usable_frames(30, 49, 5, 1, 4) == 49, "a clip that is too short is told of elsewhere"
     assert usable_frames(100, 49, 5, 9, 4) == 97
     assert usable_frames(1000, 49, 5, 3, 4) == 49 + 2 * 44
+
+
+def test_frames_are_consecutive_unless_a_stride_is_asked() -> None:
+    """The whole clip is never squeezed into the model's length."""
+    assert sample_indices(start=3, stride=1, num_frames=5) == [3, 4, 5, 6, 7]
+    assert sample_indices(start=0, stride=3, num_frames=5) == [0, 3, 6, 9, 12]

@@ -7,7 +7,7 @@ import torch
 from lib.diffusion.conditioning import make_condition_video, make_keep_mask
 from lib.models.base import Conditioning, VideoModel
 from lib.video.arrays import to_model_video
-from tests.lib.video.test_video_io import smooth_video
+from tests.lib.video.example_videos import smooth_video
 
 SIGMA = torch.tensor([0.7])
 

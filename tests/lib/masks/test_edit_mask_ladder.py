@@ -1,4 +1,4 @@
-"""The ladder of methods, scene cuts, mask shapes, and what people are shown."""
+"""The ladder of methods: which is asked, which is believed, and what a scene cut does to each."""
 
 import re
 from collections.abc import Callable
@@ -11,49 +11,23 @@ import pytest
 from lib.core.errors import InputError
 from lib.core.files import write_json
 from lib.masks.boxes import Boxes
-from lib.masks.clip_motion import region_flows
 from lib.masks.edit_mask import make_edit_mask, why_not
 from lib.masks.refusals import refusal, refuse
 from lib.masks.region_paths import METHODS
-from lib.masks.sheet import draw_sheet
 from lib.video.arrays import Mask
-from lib.video.cuts import find_cuts, shot_of
-from tests.lib.masks.test_edit_mask import (
-    HEIGHT,
+from tests.lib.masks.example_edits import (
     SETTINGS,
-    WIDTH,
     as_detections,
+    cut_video,
     holds,
     moving_square,
     painted,
-    texture,
 )
-
-
-def cut_video(at: int) -> np.ndarray:
-    """Return a moving square that gives way to another place at a frame."""
-    video, _ = moving_square()
-    video[at:] = np.clip(texture(HEIGHT, WIDTH, 9).astype(int) * [0.4, 0.9, 1.4] + 20, 0, 255).astype(np.uint8)
-    return video
 
 
 def returning(boxes: Boxes) -> Callable[[int, Mask], Boxes]:
     """Return a prompted tracker that finds these boxes."""
     return lambda _anchor, _region: boxes.copy()
-
-
-def test_a_cut_is_found_and_motion_is_none() -> None:
-    """Another place is a cut; a square that moves is not."""
-    video, _ = moving_square()
-    assert find_cuts(video, region_flows(video).backward) == []
-    video = cut_video(5)
-    assert find_cuts(video, region_flows(video).backward) == [5]
-    assert find_cuts(video[:1], []) == []
-
-
-def test_shots_end_at_cuts() -> None:
-    """A shot runs from one cut to the next."""
-    assert [shot_of(frame, [3, 6], 9) for frame in (0, 2, 3, 8)] == [slice(0, 3), slice(0, 3), slice(3, 6), slice(6, 9)]
 
 
 def test_a_mask_ends_at_a_cut_and_says_so() -> None:
@@ -119,23 +93,6 @@ def test_what_the_flow_loses_is_held_by_one_box() -> None:
     assert facts["method"] == "static_box"
 
 
-def test_tight_and_noisy_masks_keep_the_outline() -> None:
-    """Tight follows the edit's outline; noisy adds some cells along it, the same ones each time; box holds both."""
-    video, boxes = moving_square()
-    edited, detections = painted(video[0], boxes[0]), as_detections(boxes)
-    masks = {
-        shape: make_edit_mask(video, edited, {}, detections, replace(SETTINGS, shape=shape))[0]
-        for shape in ("loose_box", "tight", "noisy", "whole_frame")
-    }
-    for plane, box in zip(masks["tight"], boxes, strict=True):
-        assert holds(plane, box + [2, 2, -2, -2]) and plane.sum() <= 36 * 36
-    assert (masks["tight"] & ~masks["noisy"]).sum() == 0 and masks["noisy"].sum() > 1.05 * masks["tight"].sum()
-    assert (masks["noisy"] & ~masks["loose_box"]).sum() == 0
-    assert masks["whole_frame"].all()
-    again = make_edit_mask(video, edited, {}, detections, replace(SETTINGS, shape="noisy"))[0]
-    assert (again == masks["noisy"]).all()
-
-
 def test_a_doubtful_mask_can_hold_its_edit_back(tmp_path: Path) -> None:
     """The reason names the confidence, clip and edit, and stands in the mask's facts; a good mask has none."""
     video, boxes = moving_square()
@@ -152,15 +109,3 @@ def test_a_doubtful_mask_can_hold_its_edit_back(tmp_path: Path) -> None:
     refuse([tmp_path / "held.json", tmp_path / "good.json"])
     with pytest.raises(InputError, match=r"clip 'car', edit 'red': edit_mask: .*held back"):
         refuse([tmp_path / "held.json"])
-
-
-def test_the_sheet_shows_edit_and_mask_with_their_judgement() -> None:
-    """Tinted tiles below the text; a longer warning makes the sheet higher, not wider."""
-    video, boxes = moving_square()
-    pictures = {0: painted(video[0], boxes[0])}
-    mask, facts = make_edit_mask(video, pictures[0], {}, [], SETTINGS)
-    sheet = draw_sheet(video, pictures, 6.0, mask, facts)
-    longer = draw_sheet(video, pictures, 6.0, mask, {**facts, "warnings": ["word " * 200]})
-    assert sheet.dtype == np.uint8 and sheet.shape[1] == longer.shape[1] and sheet.shape[0] < longer.shape[0]
-    reddish = (sheet[..., 0].astype(int) - sheet[..., 1]) > 100
-    assert reddish.sum() > 1000

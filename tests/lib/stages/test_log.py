@@ -1,17 +1,14 @@
 """Logs: what a person reads, and what the report relies on."""
 
 import os
-import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from lib.core.errors import InputError, Problem
 from lib.core.failures import read_failure, retry_is_useless
-from lib.core.progress import Progress, format_seconds
 from lib.stages.log import stage_log
 from tests.conftest import ROOT
 
@@ -40,28 +37,6 @@ def test_failed_stage_gives_reason_traceback_and_where_to_look(
     assert "Traceback" not in console
 
 
-def test_progress_shows_steps_loss_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
-    """First and last step are always shown; steps between only every few seconds."""
-    progress = Progress("step", 100)
-    for step in range(1, 101):
-        progress.show(step, loss=0.5)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("step 1/100, loss 0.5000, ") and lines[0].endswith(" left")
-    assert re.fullmatch(r"step 100/100, loss 0.5000, \S+ s each, 0 s left", lines[-1])
-    assert len(lines) == 2
-
-
-def test_a_slow_first_step_is_not_expected_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    """It compiles; the time left is told by the steps after it."""
-    progress = Progress("step", 3)
-    time.sleep(1.0)
-    for step in (1, 2, 3):
-        progress.show(step)
-    first, last = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"step 1/3, 1(\.\d)? s each, 2 s left", first)
-    assert float(re.fullmatch(r"step 3/3, (\S+) s each, 0 s left", last)[1]) < 0.1  # type: ignore[index]
-
-
 def test_what_libraries_write_past_python_is_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """C code and early-bound loggers write to the process's own stderr; the console stays clean."""
     with stage_log(tmp_path / "stage.log", "generate: clip, edit"):
@@ -69,14 +44,6 @@ def test_what_libraries_write_past_python_is_in_the_log(tmp_path: Path, capfd: p
     assert "a warning from C" in (tmp_path / "stage.log").read_text()
     os.write(2, b"back on the console\n")
     assert capfd.readouterr().err == "back on the console\n"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0 s"), (12, "12 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
-)
-def test_durations_are_for_people(seconds: float, text: str) -> None:
-    """Two units at most."""
-    assert format_seconds(seconds) == text
 
 
 def test_a_failure_of_an_earlier_run_cancels_no_retry(tmp_path: Path) -> None:
