@@ -44,7 +44,7 @@ class VideoModel(Protocol):
 
     @property
     def transformer(self) -> nn.Module:
-        """The frozen denoiser that receives the LoRA."""
+        """The frozen denoiser that receives the LoRA, by diffusers' PeftAdapterMixin."""
         ...
 
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
