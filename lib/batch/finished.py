@@ -37,12 +37,8 @@ def run_fingerprint(settings: str, root: Path) -> str:
 
 def clip_fingerprint(clip: "Clip", results: Path, run: str) -> str:
     """Name the state of a clip: the run, what was given, and every file that was made of it."""
-    given = [clip.source]
-    for edit in clip.edits:
-        given += [edit.first_frame, *[path for _, path in (*edit.references, *edit.masks)]]
-        given += [edit.mask_video] if edit.mask_video else []
     made = sorted(files_below(str(results / clip.id)))
-    return _digest([run, repr(clip), [_state(str(path)) for path in given], made])
+    return _digest([run, repr(clip), [_state(str(path)) for path in clip.files], made])
 
 
 def report_fingerprint(expected: Any, problems: Any, results: Path, run: str) -> str:

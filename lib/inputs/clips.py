@@ -36,6 +36,11 @@ class Clip:
     info: VideoInfo
     indices: tuple[int, ...]
 
+    @property
+    def files(self) -> list[Path]:
+        """All that was given of the clip and its edits."""
+        return [self.source, *[path for edit in self.edits for path in edit.files]]
+
 
 @dataclass(frozen=True)
 class Batch:

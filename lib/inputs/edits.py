@@ -42,6 +42,11 @@ class Edit:
         """The user's own masks: images, or one video; none where they are to be made."""
         return [self.mask_video] if self.mask_video else [path for _, path in self.masks]
 
+    @property
+    def files(self) -> list[Path]:
+        """All that was given of the edit."""
+        return [self.first_frame, *[path for _, path in self.references], *self.user_masks]
+
 
 @dataclass(frozen=True)
 class Inputs:

@@ -130,7 +130,7 @@ def _what_stays(crop: Crop) -> str:
 
 def _key(clip: Clip, edit: Edit, settings: Sequence[Any]) -> str:
     """Name a look by all that it depends on: files by their size and time of change."""
-    paths = [clip.source, edit.first_frame, *[path for _, path in edit.references], *edit.user_masks]
+    paths = [clip.source, *edit.files]
     states = [(os.fspath(path), status.st_size, status.st_mtime_ns) for path in paths for status in [path.stat()]]
     content = [*settings, clip.indices, [index for index, _ in edit.references], states]
     return hashlib.sha256(json.dumps(content, default=str).encode("utf-8", "surrogatepass")).hexdigest()

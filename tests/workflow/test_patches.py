@@ -18,6 +18,8 @@ print("parse_uri is cached:", hasattr(snakemake.sourcecache.parse_uri, "cache_in
 print("timer:", snakemake.scheduling.job_scheduler.JobScheduler._schedule_reevalutation.__name__)
 print("local job:", snakemake.executors.local.Executor.run_job.__name__)
 print("states from:", query_job_status.__module__)
+print("jobs wait for:", snakemake.jobs.Job.get_wait_for_files.__name__)
+print("groups wait for:", snakemake.jobs.GroupJob.get_wait_for_files.__name__)
 print("groups have a rule:", hasattr(snakemake.jobs.GroupJob, "rule"))
 """
 
@@ -37,8 +39,14 @@ def test_the_installed_versions_are_those_that_the_patches_were_tested_with(proj
     """After an upgrade: read each patch beside the new source, run the SLURM tests, then widen or drop it."""
     answer = run_snakemake(project, "--dry-run", "--quiet")
     assert answer.returncode == 0 and "is left as it is" not in answer.stdout, answer.stdout
-    for line in ("parse_uri is cached: True", "timer: look_again", "local job: run_or_fail"):
+    for line in (
+        "parse_uri is cached: True",
+        "timer: look_again",
+        "local job: run_or_fail",
+        "jobs wait for: job_waits",
+    ):
         assert line in answer.stdout
+    assert "groups wait for: group_waits" in answer.stdout
     assert "states from: snakemake_executor_plugin_slurm" not in answer.stdout
     assert "groups have a rule: True" in answer.stdout
 
@@ -53,9 +61,14 @@ def test_other_versions_are_left_as_they_are_and_the_user_is_told(project: Path)
     answer = run_snakemake(project, "--cores", "1", "results/star-crossing/blue-circle/first_frame.png")
     assert answer.returncode == 0, answer.stdout
     said = [line for line in answer.stdout.splitlines() if "is left as it is (tested: 1.0 to below 1.1): " in line]
-    assert len(said) == len(set(said)) == 5
+    assert len(said) == len(set(said)) == 6
     assert {line.split(" is left")[0] for line in said} == {f"{package} {version(package)}" for package in PACKAGES}
-    for line in ("parse_uri is cached: False", "timer: _schedule_reevalutation", "local job: run_job"):
+    for line in (
+        "parse_uri is cached: False",
+        "timer: _schedule_reevalutation",
+        "local job: run_job",
+        "jobs wait for: get_wait",
+    ):
         assert line in answer.stdout
     assert "states from: snakemake_executor_plugin_slurm" in answer.stdout
     assert "groups have a rule: False" in answer.stdout

@@ -24,6 +24,8 @@ def refuse_slurm_words():
         "--config": workflow.config_settings.config,
         "--directory": str(workflow.overwrite_workdir or ""),
     }
+    if not HIDES_PATHS:
+        words["files of clips"] = [str(path) for clip in BATCH.clips for path in clip.files]
     problems = check_slurm_words(words, workflow.workdir_init)
     if problems:
         refuse(problems)

@@ -16,6 +16,7 @@ from snakemake.exceptions import WorkflowError, print_exception
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from lib.batch.slurm_states import correct_states
+from lib.batch.slurm_words import NOT_FOR_A_SHELL
 from lib.core.failures import write_failure
 
 SLURM_PLUGIN = "snakemake-executor-plugin-slurm"
@@ -84,6 +85,24 @@ def run_or_fail(executor, job, run_job=snakemake.executors.local.Executor.run_jo
 # Snakemake ends the whole run, keep-going or not, when an input has vanished since it was planned.
 if may_patch("snakemake", "an input that vanishes in mid-run ends the whole run, not its clip alone"):
     snakemake.executors.local.Executor.run_job = run_or_fail
+
+
+def job_waits(job, skip_input_files=False, wait_for=snakemake.jobs.Job.get_wait_for_files):
+    """Name the files that a cluster's job waits for, but for those that a shell would read: they are a user's own."""
+    return [path for path in wait_for(job, skip_input_files) if not NOT_FOR_A_SHELL.search(path)]
+
+
+def group_waits(group, wait_for=snakemake.jobs.GroupJob.get_wait_for_files):
+    """The same for a group of jobs."""
+    return [path for path in wait_for(group) if not NOT_FOR_A_SHELL.search(path)]
+
+
+# Snakemake names all inputs of a job in the command line that submits it, in which a shell reads `$(...)`, backticks
+# and quotes: a clip's folder could run commands. They were there when the run began, so that nothing waits for them.
+HIDES_PATHS = may_patch("snakemake", "on SLURM a clip is refused if a shell would read the path of a file of its")
+if HIDES_PATHS:
+    snakemake.jobs.Job.get_wait_for_files = job_waits
+    snakemake.jobs.GroupJob.get_wait_for_files = group_waits
 
 
 def with_true_states(query):
