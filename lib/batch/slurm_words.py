@@ -1,6 +1,5 @@
 """What Snakemake's SLURM plugin hands to a shell: a user's words that a shell would not take as they stand."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,9 +7,9 @@ from lib.core.errors import Problem
 from lib.core.text import printable
 
 # The plugin (2.8) puts each word between quotes, and all of them between the double quotes of one shell command, in
-# which `$` and backticks still count; the job runs it once more.
-NOT_FOR_A_SHELL = re.compile(r"""['"`$\\]|[\x00-\x1f\x7f]""")
-NOT_FOR_LOGS = re.compile(rf"{NOT_FOR_A_SHELL.pattern}|%")  # SLURM writes numbers and names in place of %j and the like
+# which `$` and backticks still count; the job runs it once more. What cannot be printed is written as a Python escape.
+NOT_FOR_A_SHELL = "'\"`$\\"
+NOT_FOR_LOGS = f"{NOT_FOR_A_SHELL}%"  # SLURM writes numbers and names in place of %j and the like
 
 
 def check_slurm_words(words: Mapping[str, Any], folder: str) -> list[Problem]:
@@ -24,6 +23,11 @@ def check_slurm_words(words: Mapping[str, Any], folder: str) -> list[Problem]:
     return [problem for problem in [*problems, _problem("working directory", folder, NOT_FOR_LOGS)] if problem]
 
 
+def is_plain(text: str, unusable: str = NOT_FOR_A_SHELL) -> bool:
+    """Tell whether a shell takes a word as it stands."""
+    return text.isprintable() and not any(char in unusable for char in text)
+
+
 def _texts(word: Any) -> Iterator[str]:
     if isinstance(word, Mapping):
         for key, value in word.items():
@@ -35,9 +39,9 @@ def _texts(word: Any) -> Iterator[str]:
         yield str(word)
 
 
-def _problem(place: str, text: str, unusable: re.Pattern[str]) -> Problem | None:
-    found = printable(" ".join(sorted(set(unusable.findall(text)))))
-    if not found:
+def _problem(place: str, text: str, unusable: str) -> Problem | None:
+    if is_plain(text, unusable):
         return None
+    found = printable(" ".join(sorted({char for char in text if not is_plain(char, unusable)})))
     expected = f"one without {found}: SLURM's jobs are submitted through a shell, which would not take it as it stands"
     return Problem(place, f"'{printable(text)}'", expected)

@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError, print_exception
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from lib.batch.slurm_states import correct_states
-from lib.batch.slurm_words import NOT_FOR_A_SHELL
+from lib.batch.slurm_words import is_plain
 from lib.core.failures import write_failure
 
 SLURM_PLUGIN = "snakemake-executor-plugin-slurm"
@@ -89,12 +89,12 @@ if may_patch("snakemake", "an input that vanishes in mid-run ends the whole run,
 
 def job_waits(job, skip_input_files=False, wait_for=snakemake.jobs.Job.get_wait_for_files):
     """Name the files that a cluster's job waits for, but for those that a shell would read: they are a user's own."""
-    return [path for path in wait_for(job, skip_input_files) if not NOT_FOR_A_SHELL.search(path)]
+    return [path for path in wait_for(job, skip_input_files) if is_plain(path)]
 
 
 def group_waits(group, wait_for=snakemake.jobs.GroupJob.get_wait_for_files):
     """The same for a group of jobs."""
-    return [path for path in wait_for(group) if not NOT_FOR_A_SHELL.search(path)]
+    return [path for path in wait_for(group) if is_plain(path)]
 
 
 # Snakemake names all inputs of a job in the command line that submits it, in which a shell reads `$(...)`, backticks

@@ -12,7 +12,9 @@ def test_ordinary_paths_pass() -> None:
     assert check_slurm_words(WORDS, "/home/me/a project [2]") == []
 
 
-@pytest.mark.parametrize("word", ["a$(touch X)", "$HOME", "a`id`", "it's", 'the "best"', "a\\b", "new\nline"])
+@pytest.mark.parametrize(
+    "word", ["a$(touch X)", "$HOME", "a`id`", "it's", 'the "best"', "a\\b", "new\nline", "no\u00a0break"]
+)
 def test_what_a_shell_reads_is_refused_wherever_it_stands(word: str) -> None:
     """In a path, a setting however deep, or the working directory."""
     deep = {"--config": {"report": {"titles": ["good", word]}}}
