@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from tests.workflow.project import copy_project, write_settings
 from tests.workflow.slurm_runs import clear, finish, run_batch, start_on_slurm, submissions
 
 pytestmark = pytest.mark.usefixtures("slurm")
-WORST = ["$(touch INJECTED)", "a`touch INJECTED`b", "'\"$(touch INJECTED)\"'", "100%j %A", "20" * 20, LONGEST_SAFE]
-"""Clips that are edited to the end; of all other names a job prepares clip and edit, which takes seconds."""
+WORST = {"'\"$(touch INJECTED)\"'": "a`touch INJECTED`b", "100%j %A": "20" * 20, LONGEST_SAFE: "e" * 255}
+"""Clips and edits that are made to the end; of all others a job prepares clip and edit, which takes seconds."""
 SAFE = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -34,10 +35,9 @@ def project(tmp_path: Path) -> Iterator[Path]:
 
 def test_every_odd_name_is_submitted_and_made(project: Path) -> None:
     """Half of the names are clips', the other half edits'; one clip and edit have the longest ids there are."""
-    names = [*WORST, *(name for name in ODD_NAMES if name not in WORST)]
-    half = len(names) // 2
-    for clip, edit in zip(names[:half], names[half:], strict=False):
-        add_clip(project, clip, ["e" * 255 if clip == LONGEST_SAFE else edit])
+    names = [name for name in ODD_NAMES if name not in {*WORST, *WORST.values()}]
+    for clip, edit in [*WORST.items(), *zip_longest(names[::2], names[1::2], fillvalue="edit")]:
+        add_clip(project, clip, [edit])
     pairs = pairs_of(project)
     wanted = {f"{clip.id}/{edit.id}": clip.name in WORST for clip, edit in pairs.values()}
     targets = [
