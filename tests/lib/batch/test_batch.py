@@ -202,7 +202,9 @@ def test_status_of_a_thousand_clips_counts_right_and_opens_few_files(tmp_path: P
         and "of long ago" not in text
         and "./batch retry" in text
     )
-    answer = subprocess.run([ROOT / "batch", "status", "--results", tmp_path], capture_output=True, text=True)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [ROOT / "batch", "status", "--results", tmp_path]
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert answer.returncode == 0 and "400 done, 0 running, 599 waiting, 1 failed" in answer.stdout
     told = subprocess.run([sys.executable, "-c", READ_AND_TELL, tmp_path], cwd=ROOT, capture_output=True, text=True)
     *loaded, num_opened = told.stdout.split()
