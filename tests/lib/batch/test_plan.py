@@ -1,0 +1,42 @@
+"""Which clips a round plans, and when a clip is finished."""
+
+import os
+from pathlib import Path
+
+from lib.batch.finished import clip_fingerprint, read_finished, remember_finished
+from lib.batch.plan import choose_round
+from lib.inputs.clips import find_clips
+from tests.conftest import ROOT
+
+
+def test_rounds_take_every_clip_once_in_slices() -> None:
+    """What is finished or was tried is left out; a clip that appears in mid-run is taken up; the last round reports."""
+    first = choose_round(list("abcdef"), ["b"], [], None, 2)
+    assert (first.chosen, first.num_left, first.is_last) == (["a", "c"], 3, False)
+    second = choose_round(list("abcdef"), ["b"], first.chosen, None, 2)
+    assert second.chosen == ["d", "e"]
+    last = choose_round(["0", *"abcdef"], ["b", "d"], [*first.chosen, *second.chosen], None, 2)
+    assert (last.chosen, last.is_last) == (["0", "f"], True)
+    assert choose_round(list("abc"), [], [], ["c", "gone"], 2).chosen == ["c"]
+
+
+def test_a_clip_is_finished_until_anything_of_it_changes(tmp_path: Path) -> None:
+    """Its inputs, its results, its settings: each change, and a file that is gone, makes another fingerprint."""
+    clips = ROOT / "demo" / "clips"
+    clip = find_clips(clips, num_frames=5, start=0, stride=1).clips[0]
+    made = tmp_path / clip.id / "an edit" / "edited.mp4"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"video")
+    prints = [clip_fingerprint(clip, tmp_path, "run")]
+    assert prints == [clip_fingerprint(clip, tmp_path, "run")]
+    prints.append(clip_fingerprint(clip, tmp_path, "other settings"))
+    os.utime(made, (1, 1))
+    prints.append(clip_fingerprint(clip, tmp_path, "run"))
+    made.unlink()
+    prints.append(clip_fingerprint(clip, tmp_path, "run"))
+    other = find_clips(clips, num_frames=9, start=0, stride=1).clips[0]
+    prints.append(clip_fingerprint(other, tmp_path, "run"))
+    assert len(set(prints)) == len(prints)
+    remember_finished(tmp_path, {"a": "1", "b": "2"}, [])
+    remember_finished(tmp_path, {"c": "3"}, ["a"])
+    assert read_finished(tmp_path) == {"b": "2", "c": "3"}
