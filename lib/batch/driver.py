@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,7 @@ from lib.batch.lock import SECONDS_BETWEEN_BEATS, beat, this_process, write_driv
 from lib.batch.processes import MARK, end_jobs, end_session
 from lib.batch.slurm_jobs import SlurmJob, ask_for_jobs, live_jobs, wait_for_jobs
 from lib.core.errors import InputError, Problem
+from lib.core.failures import NO_SPACE
 from lib.core.files import read_json_or_nothing
 from lib.core.project import ROOT
 
@@ -171,15 +173,26 @@ def run_snakemake(settings: Settings, facts: dict[str, Any], lock: int, stops: l
     while child.poll() is None:
         time.sleep(SECONDS_BETWEEN_LOOKS)
         _look_for_stop(results, stops)
-        if shutil.disk_usage(results).free < LEAST_FREE:
+        beats = time.monotonic() - spoke > SECONDS_BETWEEN_BEATS
+        if shutil.disk_usage(results).free < LEAST_FREE or (beats and not _has_room(results)):
             batch_file(results, BALLAST).unlink(missing_ok=True)  # room for the report and the last words
             stops.append(f"a full disk: make room for {results}, then `./batch resume`")
         if stops:
             _stop(child, settings)
-        if time.monotonic() - spoke > SECONDS_BETWEEN_BEATS:
+        if beats:
             beat(results)
             spoke = time.monotonic()
     return child.returncode
+
+
+def _has_room(results: Path) -> bool:
+    """Tell whether a file can still be made: under a quota the disk says that it is free, and every job fails."""
+    try:
+        with tempfile.TemporaryFile(dir=batch_file(results, BALLAST).parent) as probe:
+            os.posix_fallocate(probe.fileno(), 0, LEAST_FREE)
+    except OSError as error:
+        return error.errno not in NO_SPACE
+    return True
 
 
 def _stop(child: subprocess.Popen[bytes], settings: Settings) -> None:

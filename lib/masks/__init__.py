@@ -4,6 +4,7 @@ boxes              boxes of a region over the frames of a video: geometry, gaps 
 clip_motion        the motion of a clip, by which regions are followed: measured once for all its edits
 compositing        outside its mask an edited picture should be the source: put back, or colours matched
 detector           detect objects with ultralytics YOLO, without unpickling foreign code
+detector_classes   which classes a detector knows, asked before any work
 differences        which pixels an edit changed: the edited picture against the source frame it was made from
 edit_checks        look at what each edit changes before any job: one that changes nothing is told at once
 edit_mask          from what an edit changed in a few frames to the region of every frame that may change

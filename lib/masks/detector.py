@@ -14,13 +14,14 @@ from safetensors.torch import load_file
 
 from lib.core.errors import InputError, Problem
 from lib.inputs.checkpoints import resolve_path
+from lib.masks.detector_classes import METADATA
 from lib.masks.object_links import Detection
 from lib.masks.ultralytics_setup import configure_ultralytics, tame_ultralytics
 from lib.video.arrays import DecodedVideo
 
 STRIDE = 32  # pixels; YOLO's input sizes are multiples of it
 # A detector folder: the architecture, its weights, and what the network itself does not hold.
-ARCHITECTURE, WEIGHTS, METADATA = "model.yaml", "model.safetensors", "metadata.json"
+ARCHITECTURE, WEIGHTS = "model.yaml", "model.safetensors"  # of a detector folder, beside METADATA
 
 
 def find_objects(

@@ -22,6 +22,7 @@ from lib.inputs.clips import find_clips
 from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
+from lib.masks.detector_classes import check_classes
 from lib.masks.edit_checks import check_edits
 
 
@@ -64,6 +65,8 @@ LAYOUT = Layout(SETTINGS.results, SETTINGS.mask.shape, SETTINGS.training.decoupl
 
 if workflow.is_main_process:  # a cluster's jobs parse this file too: their inputs are checked already
     blocking = check_run(SETTINGS, BATCH, LAYOUT)
+    if not blocking:  # the detector is there
+        blocking = check_classes(SETTINGS.mask.classes, SETTINGS.mask.detector, SEEN / "classes.json")
     if blocking or not CLIPS:
         refuse([*BATCH.problems, *blocking])
     if BATCH.problems:
