@@ -22,17 +22,18 @@ if TYPE_CHECKING:  # it brings PyAV and Pillow, which `./batch status` can do wi
 FINISHED = "finished.json"
 
 
-def run_fingerprint(settings: str, root: Path) -> str:
+def run_fingerprint(settings: str, models: Any, root: Path) -> str:
     """Name all that a batch's clips share and that may change what is made of them.
 
     Args:
         settings: of the run, as text.
+        models: what the files of its models hold, as plain values.
         root: the folder that holds workflow/.
     """
     rules = {
         path.name: path.read_text(encoding="utf-8") for path in sorted((root / "workflow" / "rules").glob("*.smk"))
     }
-    return _digest([settings, STAGE_VERSIONS, rules])
+    return _digest([settings, models, STAGE_VERSIONS, rules])
 
 
 def clip_fingerprint(clip: "Clip", results: Path, run: str) -> str:

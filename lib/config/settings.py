@@ -118,6 +118,15 @@ class Config(Section):
         """Return the method of that name, the run's own before the built-in one."""
         return self.method_presets.get(name) or MethodSection.model_validate(BUILT_IN_METHODS[name])
 
+    def model_names(self) -> dict[str, str | None]:
+        """Return the models that the run names, by the key that names each; None: that one is not used."""
+        return {
+            "model.name": self.model.name,
+            "caption.model": self.caption.model,
+            "metrics.clip_model": self.metrics.clip_model,
+            **{f"mask.{key}": name for key, name in self.mask.only("detector", "yoloe", "sam2").items()},
+        }
+
 
 def load_config(given: Mapping[str, Any], root: Path) -> Config:
     """Lay the given settings over their base and check all of them.

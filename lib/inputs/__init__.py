@@ -10,6 +10,7 @@ given        what a user gave of a clip and of an edit: files by their role, and
 ids          ids of clips and edits: what stands for their names in paths, wildcards, job names and shell words
 layout       where a run's results lie, and which of them an edited video is made from
 lora_files   check a LoRA file by its header, before any GPU job
+model_files  what the files of a run's models hold, so that new weights under an old name are noticed
 names        what people may call clips and edits, and where their files may lie: nearly anything
 probes       look into the videos and images a user gave: their sizes, or why they cannot be read
 run_checks   what keeps a whole run from starting: models, LoRAs and disk, beside what is wrong with single clips

@@ -32,9 +32,15 @@ class Files(BaseModel):
 
 
 class Params(BaseModel):
-    """Params of a rule by their names there; of a section of the settings, the keys that the rule names alone."""
+    """Params of a rule by their names there; of a section of the settings, the keys that the rule names alone.
+
+    Attributes:
+        models: what the files of its models hold, see `lib.inputs.model_files`. No stage looks at it: other weights
+            under the same name run the job again and are told in its provenance.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    models: dict[str, str] = {}
 
     @field_validator("*", mode="before")
     @classmethod

@@ -101,6 +101,39 @@ def test_own_seed_of_one_edit_regenerates_that_edit(batch: Path) -> None:
     assert planned_jobs(batch) == REGENERATED
 
 
+@pytest.fixture
+def own_models(batch: Path) -> Iterator[Path]:
+    """The batch's models as a copy of its own, which a test may change."""
+    models = batch / "demo" / "models"
+    shared = models.readlink()
+    models.unlink()
+    shutil.copytree(shared, models)
+    yield models
+    shutil.rmtree(models)
+    models.symlink_to(shared)
+
+
+@pytest.mark.parametrize(
+    ("weights", "rerun"),
+    [
+        ("wan2.1-i2v-tiny/transformer/diffusion_pytorch_model.safetensors",
+         {"train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3, "evaluate": 3, "report": 1}),
+        ("clip-tiny/model.safetensors", {"measure_source": 2, "evaluate": 3, "report": 1}),
+        ("yolo11-tiny/model.safetensors", {"detect_objects": 2, "segment_masks": 3, **AFTER_MASKS}),
+    ],
+    ids=["transformer", "CLIP", "detector"],
+)  # fmt: skip
+def test_new_weights_under_an_old_name_rerun_what_reads_them(
+    batch: Path, own_models: Path, weights: str, rerun: dict[str, int]
+) -> None:
+    """One bit of one weight; a copy of all models, with its own times of change, is still the same."""
+    assert planned_jobs(batch) == {}
+    content = bytearray((own_models / weights).read_bytes())
+    content[-1] ^= 1
+    (own_models / weights).write_bytes(content)
+    assert planned_jobs(batch) == rerun
+
+
 def test_added_clip_runs_alone(batch: Path) -> None:
     """One more clip is twelve jobs of its own, and the report."""
     shutil.copytree(ROOT / "demo" / "clips" / "star-crossing", batch / "clips" / "added")

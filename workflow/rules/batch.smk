@@ -17,7 +17,7 @@ ROUND_MARK = batch_file(RESULTS, "round")  # the last job of a round makes it, s
 IS_FORCED = not {"-F", "--forceall", "-f", "--force", "-R", "--forcerun"}.isdisjoint(sys.argv)
 LOCKS = []  # held until Snakemake ends
 PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
-RUN = run_fingerprint(SETTINGS.model_dump_json(), ROOT) if HAS_DRIVER else ""
+RUN = run_fingerprint(SETTINGS.model_dump_json(), MODEL_FILES.parts, ROOT) if HAS_DRIVER else ""
 WORK = Work(RESULTS, CLIPS, BATCH.names, EXPECTED, PROBLEMS, RUN)
 
 if HAS_DRIVER:

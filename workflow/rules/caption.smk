@@ -23,6 +23,7 @@ rule caption_source:
         version=STAGE_VERSIONS["caption"],
         caption=SETTINGS.caption.only("model", "task", "num_beams", "max_new_tokens", "trigger_word"),
         model=SETTINGS.model.only("device", "download"),
+        models=MODEL_FILES.of("caption.model"),
     message:
         "{params.title}"
     script:
@@ -43,3 +44,4 @@ use rule caption_source as caption_edit with:
         version=STAGE_VERSIONS["caption"],
         caption=SETTINGS.caption.only("model", "task", "num_beams", "max_new_tokens", "trigger_word"),
         model=SETTINGS.model.only("device", "download"),
+        models=MODEL_FILES.of("caption.model"),

@@ -21,6 +21,7 @@ from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
 from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, Layout
+from lib.inputs.model_files import identify_models
 from lib.inputs.run_checks import check_run
 from lib.masks.detector_classes import check_classes
 from lib.masks.edit_checks import check_edits
@@ -72,6 +73,11 @@ if workflow.is_main_process:  # a cluster's jobs parse this file too: their inpu
     if BATCH.problems:
         listed = "\n".join(f"  - {problem}" for problem in BATCH.problems)
         print(f"Left out, while the rest goes on ({len(BATCH.problems)} problems):\n{listed}", file=sys.stderr)
+
+try:
+    MODEL_FILES = identify_models(SETTINGS.model_names(), SEEN.parent / "models.json", SETTINGS.model.download)
+except InputError as error:
+    refuse(error.problems)
 
 
 pathvars:

@@ -27,6 +27,7 @@ rule measure_source:
         title=titled("measure source"),
         version=STAGE_VERSIONS["measure_source"],
         model=VAE,
+        models=MODEL_FILES.of("model.name", only=["vae"]) | MODEL_FILES.of("metrics.clip_model"),
         metrics=SETTINGS.metrics.only("clip_model"),
     message:
         "{params.title}"
@@ -65,6 +66,7 @@ rule evaluate:
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),
         model=VAE,
+        models=MODEL_FILES.of("model.name", only=["vae"]) | MODEL_FILES.of("metrics.clip_model"),
         own=lambda wildcards: dict(windows=windows_of(wildcards)),
     message:
         "{params.title}"

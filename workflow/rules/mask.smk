@@ -43,6 +43,7 @@ rule detect_objects:
         version=STAGE_VERSIONS["detect_objects"],
         mask=DETECTION,
         model=SETTINGS.model.only("device"),
+        models=MODEL_FILES.of("mask.detector") if DETECTION["detector"] else {},
     message:
         "{params.title}"
     script:
@@ -80,6 +81,7 @@ rule segment_masks:
         mask=lambda wildcards: {**SEGMENTATION, "shape": wildcards.get("shape", SETTINGS.mask.shape)},
         video=SETTINGS.video.only("crf"),
         model=SETTINGS.model.only("device"),
+        models=MODEL_FILES.of("mask.yoloe", "mask.sam2"),
         own=lambda wildcards: dict(
             classes=edit_of(wildcards).classes or SETTINGS.mask.classes,
             mask_indices=[index for index, _ in edit_of(wildcards).masks],

@@ -39,6 +39,7 @@ rule train_lora_decouple:
         title=titled("train LoRA, decouple"),
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
+        models=MODEL_FILES.of("model.name", only=["transformer"]),
         training={**TRAINING, "learning_rate": SETTINGS.training.learning_rate},
         own=lambda wildcards: dict(
             # A longer clip has more to learn: as many steps for each of its windows.
@@ -84,6 +85,7 @@ use rule train_lora_decouple as train_lora_appearance with:
         title=titled("train LoRA, appearance"),
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
+        models=MODEL_FILES.of("model.name", only=["transformer"]),
         training={
             **TRAINING,
             "learning_rate": SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate,
