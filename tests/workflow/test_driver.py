@@ -7,7 +7,16 @@ from tests.workflow.project import copy_project, run_snakemake, write_settings
 NUM_JOBS = 60
 RULES = f"""
 
+rule count_before:
+    output:
+        "before.txt",
+    shell:
+        "ls /proc/$PPID/task | wc -l > {{output}}"
+
+
 rule many:
+    input:
+        "before.txt",
     output:
         "many/{{n}}.txt",
     shell:
@@ -32,4 +41,5 @@ def test_the_driver_keeps_no_thread_for_each_job_that_ended(tmp_path: Path) -> N
     write_settings(project, {"clips": str(Path(__file__).parents[2] / "demo" / "clips")})
     answer = run_snakemake(project, "--cores", "4", "threads.txt")
     assert answer.returncode == 0, answer.stdout
-    assert int((project / "threads.txt").read_text()) < NUM_JOBS / 4
+    before, after = (int((project / f"{name}.txt").read_text()) for name in ("before", "threads"))
+    assert after - before < NUM_JOBS / 4
