@@ -114,6 +114,7 @@ RERUNS = {
     "sampling.shift": "`generate`",
     "sampling.negative_prompt": "`encode_edit`",
     "sampling.image_context": "`encode_edit`",
+    "training.reference_context": "`encode_edit`, of edits with references",
     "sampling.lora_scale": "`generate`",
     "sampling.lock_latents": "`generate`",
     "sampling.cache_threshold": "`generate`",

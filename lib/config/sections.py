@@ -186,6 +186,12 @@ class TrainingSection(Section):
         description="what stage 2 shows of a reference; still: that frame alone, as in the paper; placed: after the"
         " edited first frame and at its own time, so that the LoRA learns when the look comes",
     )
+    reference_context: Literal["generation", "own"] = Field(
+        "generation",
+        description="what the model's image encoder is shown beside a still reference; generation: what generation is"
+        " shown (sampling.image_context); own: the source frame that the reference was edited from, as in the paper's"
+        " code",
+    )
     reference_draws: Annotated[int, Field(ge=1, le=1024)] = Field(
         1,
         description="references, in turn, that one step of stage 2 sees in one batch, each at a noise level of its own;"

@@ -79,6 +79,7 @@ def encode_edit(
     mask_kind: str,
     reference_sample: str = "still",
     image_context: str = "edited",
+    reference_context: str = "generation",
     window: int | None = None,
 ) -> Encoded:
     """Encode what an edit is generated from, and one sample of stage 2 for each reference.
@@ -93,6 +94,8 @@ def encode_edit(
         reference_sample: `still`, a clip of one frame, or `placed`, which also tells when the reference is seen;
             after the first window all are still, as each window begins its time anew.
         image_context: `edited` or `source`: whose frame 0 the image encoder is shown.
+        reference_context: what it is shown beside a still reference. `generation`: the same; `own`: the source frame
+            at the reference's position, as the paper's authors do.
         window: frames of the first window; None: all.
     """
     video, length = to_model_video(source_video), window or len(source_video)
@@ -111,7 +114,8 @@ def encode_edit(
         else:
             still_mask = make_reference_keep_mask(mask_kind, edit_mask[position])
             source_frame = video[:, :, position : position + 1]
-            sample = _encode_still(model, context, picture, source_frame, still_mask, prompt)
+            shown = source_frame if reference_context == "own" else context
+            sample = _encode_still(model, shown, picture, source_frame, still_mask, prompt)
         encoded[f"{REFERENCE}_{position:05d}"] = sample
     return encoded
 

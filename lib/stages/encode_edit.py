@@ -41,7 +41,8 @@ class EncodeEdit(Params):
 
     model: name, family, dtype, device, download and memory; mask: correct_edited; sampling: negative_prompt and
     image_context; caption: trigger_word.
-    mask_kind, reference_sample, window: see `lib.diffusion.encoding.encode_edit`. own_prompt: the user's.
+    mask_kind, reference_sample, reference_context, window: see `lib.diffusion.encoding.encode_edit`.
+    own_prompt: the user's.
     """
 
     model: ModelSection
@@ -50,6 +51,7 @@ class EncodeEdit(Params):
     caption: CaptionSection
     mask_kind: str
     reference_sample: Literal["still", "placed"] | None
+    reference_context: Literal["generation", "own"] | None
     window: int
     own_prompt: str | None
 
@@ -75,6 +77,7 @@ def encode_edit(inputs: Inputs, outputs: Outputs, params: EncodeEdit, job: Job) 
         mask_kind=params.mask_kind,
         reference_sample=params.reference_sample or "still",
         image_context=params.sampling.image_context,
+        reference_context=params.reference_context or "generation",
         window=params.window,
     )
     encoding.save_encoded(encoded, outputs.encoded)

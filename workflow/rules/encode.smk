@@ -88,6 +88,7 @@ rule encode_edit:
         own=lambda wildcards: dict(
             mask_kind=wildcards.mask,
             reference_sample=SETTINGS.training.reference_sample if edit_of(wildcards).references else None,
+            reference_context=SETTINGS.training.reference_context if edit_of(wildcards).references else None,
             window=windows_of(wildcards)[0][1],
             own_prompt=edit_of(wildcards).prompt,
         ),

@@ -32,6 +32,9 @@ def load_encoders(
     local = not download
     tokenizer = AutoTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
     image_processor = AutoImageProcessor.from_pretrained(name, subfolder="image_processor", local_files_only=local)
+    if getattr(image_processor, "do_center_crop", False) and "shortest_edge" in dict(image_processor.size):
+        # Wan's own code shows its image encoder the whole frame, squeezed to a square.
+        print(f"{name}'s image processor cuts the sides off: the image encoder sees the middle of a frame alone")
     text_encoder = _from_folder(UMT5EncoderModel, name, "text_encoder", dtype, download)
     weights = text_encoder.num_parameters() * dtype.itemsize
     if stream_encoder(memory.mode, weights + ENCODER_WORK, free_memory(device)):

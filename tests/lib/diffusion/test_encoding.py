@@ -102,6 +102,21 @@ def test_the_image_context_may_be_the_sources(tiny_wan: VideoModel, edit_mask: n
     assert all(torch.equal(edited[name], plain[name]) for name in edited if name != "image_embeds")
 
 
+def test_a_still_reference_may_be_shown_beside_its_own_source_frame(
+    tiny_wan: VideoModel, edit_mask: np.ndarray
+) -> None:
+    """`own` is the paper's code: the frame that was edited, and not frame 0; generation is encoded as before."""
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    how = (tiny_wan, source, 255 - source[0], {3: 255 - source[3]}, edit_mask, "a cat", "", "edit", "still")
+    same, own = (encode_edit(*how, reference_context=context) for context in ("generation", "own"))
+    of_frame_3 = encode_source(tiny_wan, source[3:4], edit_mask[3:4], "a dog", "edit")["source"]
+    assert torch.equal(own["reference_00003"]["image_embeds"], of_frame_3["image_embeds"])
+    assert torch.equal(same["reference_00003"]["image_embeds"], same["generation"]["image_embeds"])
+    for name in ("latents", "condition_latents", "prompt_embeds", "packed_mask"):
+        assert torch.equal(own["reference_00003"][name], same["reference_00003"][name]), name
+    assert all(torch.equal(own["generation"][name], tensor) for name, tensor in same["generation"].items())
+
+
 def test_generation_sees_the_edited_frame_and_training_the_source(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
     """Stage 1 is shown the source's frame 0, generation the edited one, each with its own prompt."""
     source = encode_source(tiny_wan, smooth_video(FRAMES, HEIGHT, WIDTH), edit_mask, "a dog", "edit")["source"]
