@@ -31,7 +31,10 @@ def extract_frames(
     crop = plan_crop(info.height, info.width, width, height)
     video, source_times = read_frames(source, indices, lambda picture: apply_crop(picture, crop))
     interval = stride / info.fps
-    sound = read_sound(source, source_times[0], source_times[-1] + interval)
+    sound_notes: list[str] = []
+    sound = read_sound(source, source_times[0], source_times[-1] + interval, sound_notes.append)
+    for note in sound_notes:
+        print(note)
     facts = {
         "fps": info.fps / stride,
         "indices": indices,
@@ -40,5 +43,6 @@ def extract_frames(
         "height": crop.height,
         "crop": asdict(crop),
         "source": asdict(info),
+        **({"sound": "; ".join(sound_notes)} if sound_notes else {}),  # the report shows it
     }
     return video, sound, facts

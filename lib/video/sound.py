@@ -1,6 +1,6 @@
 """The sound of a clip: cut to the edited frames, and written beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,23 +24,30 @@ class Sound:
     rate: int
 
 
-def read_sound(path: str | Path, start: float = 0.0, end: float | None = None) -> Sound | None:
+def read_sound(
+    path: str | Path, start: float = 0.0, end: float | None = None, tell: Callable[[str], object] = print
+) -> Sound | None:
     """Decode the first audio stream between two times in seconds since the first frame that is shown.
 
     Silence fills what the stream lacks, or what of it cannot be decoded, so that the sound is as long as asked; without
     an end, it is as long as the stream. A sound that changes its channels or rate goes on as it began.
 
+    Args:
+        path: of a video.
+        start, end: in seconds.
+        tell: takes a line on what was left out.
+
     Returns:
-        The sound; None without a stream that can be decoded. What was left out of it is printed.
+        The sound; None without a stream that can be decoded.
     """
     try:
-        return _read_sound(path, start, end)
+        return _read_sound(path, start, end, tell)
     except (av.FFmpegError, OSError, ValueError) as error:  # a video is worth more than its sound
-        print(f"its sound cannot be read ({error}): the video goes without")
+        tell(f"its sound cannot be read ({error}): the video goes without")
         return None
 
 
-def _read_sound(path: str | Path, start: float, end: float | None) -> Sound | None:
+def _read_sound(path: str | Path, start: float, end: float | None, tell: Callable[[str], object]) -> Sound | None:
     with open_video(path) as (container, video):
         if not container.streams.audio or container.streams.audio[0].codec_context is None:
             return None
@@ -51,7 +58,7 @@ def _read_sound(path: str | Path, start: float, end: float | None) -> Sound | No
         rate = stream.rate
         samples = np.zeros((min(2, stream.channels), max(0, round((end - start) * rate))), np.float32)
         position: int | None = None
-        for time, values in _pieces(container, stream, _layout(samples), rate):
+        for time, values in _pieces(_decodable(container, stream, tell), _layout(samples), rate):
             follows = position if position is not None else 0
             stated = follows if time is None else round((time - origin - start) * rate)
             # Containers round times to milliseconds: samples follow on without clicks unless there is a real gap.
@@ -75,10 +82,10 @@ def _first_time(path: str | Path, video: Any) -> float:
     return float((video.start_time or 0) * video.time_base)
 
 
-def _pieces(container: Any, stream: Any, layout: str, rate: int) -> Iterator[tuple[float | None, NDArray[np.float32]]]:
-    """Decode a stream to samples (channels, number) of one layout and rate, each piece with its time in seconds."""
+def _pieces(frames: Iterable[Any], layout: str, rate: int) -> Iterator[tuple[float | None, NDArray[np.float32]]]:
+    """Turn audio frames into samples (channels, number) of one layout and rate, each piece with its time in seconds."""
     resampler, form = None, None
-    for frame in _decodable(container, stream):
+    for frame in frames:
         its_form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if its_form != form:  # at the beginning, and where one programme follows another
             resampler, form = av.AudioResampler(format="fltp", layout=layout, rate=rate), its_form
@@ -89,16 +96,16 @@ def _pieces(container: Any, stream: Any, layout: str, rate: int) -> Iterator[tup
             time = None  # the rest follows on
 
 
-def _decodable(container: Any, stream: Any) -> Iterator[Any]:
+def _decodable(container: Any, stream: Any, tell: Callable[[str], object]) -> Iterator[Any]:
     """Decode packet by packet: one that is damaged leaves a gap, and no more."""
-    num_damaged = 0
+    is_told = False
     for packet in container.demux(stream):
         try:
             yield from packet.decode()
         except av.FFmpegError:
-            num_damaged += 1
-    if num_damaged:
-        print(f"{num_damaged} packets of its sound cannot be decoded: silence stands there")
+            if not is_told:
+                tell("parts of its sound cannot be decoded: silence stands there")
+            is_told = True
 
 
 def add_sound_stream(container: Any, sound: Sound, codec: str) -> Any:
