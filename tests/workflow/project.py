@@ -20,6 +20,7 @@ SMALL = {
     "caption": {"max_new_tokens": 4, "num_beams": 1},
     "training": {"decouple_steps": 3, "appearance_steps": 3, "rank": 2, "recoloured_copies": 1},
     "sampling": {"num_steps": 2},
+    "model": {"device": "cpu"},  # the GPUs of the tests' SLURM are pretended, and one that was granted must work
 }
 """Settings that make every stage real but short."""
 

@@ -27,8 +27,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "batch").mkdir()
     project = copy_project(tmp_path / "batch")
     (project / ".venv").symlink_to(sys.prefix)
-    short = {"training": {"decouple_steps": 1}, "model": {"device": "cpu"}}  # the GPUs of the cluster are pretended
-    write_settings(project, {"clips": "clips", "min_free_disk": 0, **short})
+    write_settings(project, {"clips": "clips", "min_free_disk": 0, "training": {"decouple_steps": 1}})
     yield project
     clear(project)
 
