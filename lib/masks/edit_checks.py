@@ -22,11 +22,12 @@ from lib.inputs.edits import Edit
 from lib.masks.differences import edit_difference
 from lib.video.arrays import Mask
 from lib.video.crops import Crop, apply_crop, plan_crop
-from lib.video.images import read_image
+from lib.video.images import read_image, transparent_share
 from lib.video.reading import read_frames
 
 NUM_THREADS = 8  # FFmpeg, Pillow and OpenCV release the interpreter's lock while they work
-LOOK = "1"  # raise it when a look comes to see something else in the same files
+MOST_TRANSPARENT = 0.001  # share of the pixels
+LOOK = "2"  # raise it when a look comes to see something else in the same files
 
 
 def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: Path | None) -> Batch:
@@ -66,11 +67,25 @@ def _look(clip: Clip, edit: Edit, width: int, height: int, threshold: float) -> 
     crop = plan_crop(clip.info.height, clip.info.width, width, height)
     check = _check_user_masks if edit.user_masks else _check_pictures
     try:
-        problems = check(clip, edit, crop, threshold)
+        problems = _check_opaque(edit) or check(clip, edit, crop, threshold)
     except InputError as error:
         problems = error.problems
+    except Exception as error:  # whatever a library raises at a damaged file: it costs its edit, and not the batch
+        found = f"pictures that cannot be read ({type(error).__name__}: {error})"
+        problems = [Problem(edit.first_frame.name, found, "whole images and masks: save them anew")]
     names = {"clip": printable(clip.name), "edit": printable(edit.name)}
     return {"problems": [asdict(replace(problem, **names)) for problem in problems]}
+
+
+def _check_opaque(edit: Edit) -> list[Problem]:
+    """Find pictures with holes, which would turn black."""
+    paths = [edit.first_frame, *[path for _, path in edit.references]]
+    expected = "an opaque picture: the edit flattened onto its source frame"
+    return [
+        Problem(path.name, f"a picture that is transparent in {share:.1%} of its pixels", expected)
+        for path in paths
+        if (share := transparent_share(path)) > MOST_TRANSPARENT
+    ]
 
 
 def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> list[Problem]:

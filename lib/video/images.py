@@ -16,6 +16,7 @@ IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 WHOLE_IMAGE = "a whole PNG, JPEG, WebP, BMP or TIFF image"
 ORIENTATION = 0x0112  # EXIF tag
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # whole numbers of more than 8 bits
+OPAQUE = 250  # of 255; editors leave a trace less than all
 COLOUR_MODES = ("RGB", "RGBA", "RGBX", "CMYK", "LAB", "L", "LA")  # of which a colour profile may speak
 
 
@@ -38,6 +39,14 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
         orientation = orientation_of(opened)
         picture = np.array(_as_rgb(path, opened))
     return upright(picture, orientation)
+
+
+def transparent_share(path: str | Path) -> float:
+    """Return the share of an image's pixels, 0 to 1, through which something else would show."""
+    with Image.open(path, formats=IMAGE_FORMATS) as opened:
+        if not opened.has_transparency_data:
+            return 0.0
+        return float((np.asarray(opened.convert("RGBA"))[..., 3] < OPAQUE).mean())
 
 
 def _as_rgb(path: str | Path, image: Image.Image) -> Image.Image:

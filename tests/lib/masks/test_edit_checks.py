@@ -1,5 +1,7 @@
 """Edits that would change nothing are told before any job, alone; a second look at the same files is none."""
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,25 @@ def write_masks(folder: Path, value: int, columns: slice) -> None:
         Image.fromarray(plane).save(folder / "mask" / f"{index:05d}.png")
 
 
+def cut_hole(folder: Path, alpha: int) -> None:
+    """Give the first frame an alpha channel, with a hole of 16x16 pixels."""
+    picture = Image.open(folder / "first_frame.png").convert("RGBA")
+    picture.paste((0, 0, 0, alpha), (0, 0, 16, 16))
+    picture.save(folder / "first_frame.png")
+
+
+def spoil_data(folder: Path) -> None:
+    """Put data that is no picture in a PNG, with a checksum that fits: a look at checksums does not see it."""
+    path = folder / "first_frame.png"
+    content = path.read_bytes()
+    at = content.index(b"IDAT")
+    size = int.from_bytes(content[at - 4 : at], "big")
+    data = b"\xff" * size
+    path.write_bytes(
+        content[: at + 4] + data + struct.pack(">I", zlib.crc32(b"IDAT" + data)) + content[at + 8 + size :]
+    )
+
+
 MIDDLE, EDGE = slice(40, 60), slice(0, 12)
 
 
@@ -63,8 +84,10 @@ MIDDLE, EDGE = slice(40, 60), slice(0, 12)
         (lambda clips: add_edit(clips, "bad", EDGE), "changes only where the crop to 64x48", "33% are cut off at left"),
         (lambda clips: write_masks(add_edit(clips, "bad", MIDDLE), 1, MIDDLE), "brightest value is 1", "white (255)"),
         (lambda clips: write_masks(add_edit(clips, "bad", MIDDLE), 255, EDGE), "white only where the crop", "33%"),
+        (lambda clips: cut_hole(add_edit(clips, "bad", MIDDLE), 0), "transparent in 5.6% of its pixels", "flattened"),
+        (lambda clips: spoil_data(add_edit(clips, "bad", MIDDLE)), "pictures that cannot be read", "save them anew"),
     ],
-    ids=["unedited", "cut off", "masks of ones", "mask cut off"],
+    ids=["unedited", "cut off", "masks of ones", "mask cut off", "transparent", "damaged"],
 )
 def test_an_edit_of_nothing_is_told_and_leaves_its_sibling(
     clips: Path, spoil: Callable[[Path], object], found: str, expected: str
@@ -76,6 +99,12 @@ def test_an_edit_of_nothing_is_told_and_leaves_its_sibling(
     assert (problem.clip, problem.edit) == ("car", "bad")
     assert found in problem.found and expected in problem.expected
     assert [edit.name for edit in batch.clips[0].edits] == ["good"]
+
+
+def test_an_alpha_channel_without_holes_is_fine(clips: Path) -> None:
+    """As editors save it; so are traces of transparency that nobody sees."""
+    cut_hole(clips / "car" / "edits" / "good", 253)
+    assert not look(clips).problems
 
 
 def test_a_later_change_is_enough(clips: Path) -> None:
