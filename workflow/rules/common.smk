@@ -21,7 +21,6 @@ from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
 from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, Layout
-from lib.inputs.model_files import identify_models
 from lib.inputs.run_checks import check_run
 from lib.masks.detector_classes import check_classes
 from lib.masks.edit_checks import check_edits
@@ -65,19 +64,15 @@ EXPECTED = [(clip, edit, method) for clip, edit in EDITS for method in METHODS]
 LAYOUT = Layout(SETTINGS.results, SETTINGS.mask.shape, SETTINGS.training.decouple_lora)
 
 if workflow.is_main_process:  # a cluster's jobs parse this file too: their inputs are checked already
-    blocking = check_run(SETTINGS, BATCH, LAYOUT)
-    if not blocking:  # the detector is there
-        blocking = check_classes(SETTINGS.mask.classes, SETTINGS.mask.detector, SEEN / "classes.json")
+    # A detector that is not there, which check_run says, cannot be asked for its classes.
+    blocking = check_run(SETTINGS, BATCH, LAYOUT) or check_classes(
+        SETTINGS.mask.classes, SETTINGS.mask.detector, SEEN / "classes.json"
+    )
     if blocking or not CLIPS:
         refuse([*BATCH.problems, *blocking])
     if BATCH.problems:
         listed = "\n".join(f"  - {problem}" for problem in BATCH.problems)
         print(f"Left out, while the rest goes on ({len(BATCH.problems)} problems):\n{listed}", file=sys.stderr)
-
-try:
-    MODEL_FILES = identify_models(SETTINGS.model_names(), SEEN.parent / "models.json", SETTINGS.model.download)
-except InputError as error:
-    refuse(error.problems)
 
 
 pathvars:
