@@ -3,6 +3,7 @@
 errors      what a user did wrong, said so that it can be mended without reading code
 failures    why a stage failed: one small file beside its log, for retries, the status and the report
 files       files that appear whole or not at all, and how they are named by their content
+garbage     free what looking at thousands of files leaves behind
 locks       locks that end with the processes that hold them, however they end
 marks       what a stage leaves beside its log while it runs
 names       names that people gave, by the ids that stand for them in paths: what is shown where ids are found

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lib.core.errors import InputError, Problem
 from lib.core.files import write_json
+from lib.core.garbage import collecting
 from lib.core.progress import format_seconds
 from lib.video.images import IMAGE_FORMATS, WHOLE_IMAGE, orientation_of
 from lib.video.orientation import is_sideways
@@ -108,7 +109,8 @@ def _look_at(
     unknown = [path for path, entry in seen.items() if entry is None]
     # Threads, not processes: FFmpeg and Pillow release the interpreter's lock while they work.
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        found = dict(zip(unknown, pool.map(lambda path: _look_into(path, probe), unknown), strict=True))
+        looks = pool.map(lambda path: _look_into(path, probe), unknown)
+        found = dict(zip(unknown, collecting(looks, 2000), strict=True))
     return {path: entry or found[path] for path, entry in seen.items()}
 
 

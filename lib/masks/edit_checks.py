@@ -16,6 +16,7 @@ import numpy as np
 
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing, write_json
+from lib.core.garbage import collecting
 from lib.core.text import printable
 from lib.inputs.clips import Batch, Clip
 from lib.inputs.edits import Edit
@@ -46,7 +47,7 @@ def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: 
         looks = pool.map(
             lambda pair, key: known.get(key) or _look(pair[0], pair[1], width, height, threshold), pairs, keys
         )
-        found = dict(zip(keys, looks, strict=True))
+        found = dict(zip(keys, collecting(looks, 500), strict=True))
     if cache is not None and found != known:
         _save(cache, found)
     bad = {key: [Problem(**problem) for problem in answer["problems"]] for key, answer in found.items()}
