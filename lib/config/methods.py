@@ -19,6 +19,9 @@ class MethodSection(Section):
     shared_lora: bool = Field(
         True, description="one stage-1 LoRA for all edits of a clip, with the union of their masks; or one for each"
     )
+    clip_lora: bool = Field(
+        True, description="a LoRA trained on the clip; or that of training.shared as it is: the clip trains nothing"
+    )
     lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(None, description="as in sampling, before edit.yaml")
     lock_latents: bool | None = Field(None, description="as in sampling")
     composite: bool | None = Field(None, description="as in sampling")
@@ -43,6 +46,7 @@ BUILT_IN_METHODS: dict[str, dict[str, Any]] = {
     "unlocked": UNLOCKED,
     "stage_1_only": {"references": False},
     "own_lora": {"shared_lora": False},
+    "shared_lora_only": {"clip_lora": False, "references": False},
     "locked": {"lock_latents": True, "composite": False},
     "composited": {"lock_latents": False, "composite": True},
     "locked_composited": {"lock_latents": True, "composite": True},

@@ -222,6 +222,59 @@ class TrainingSection(Section):
         description="LoRA of an earlier run to take for stage 1 instead of training one, a path with {clip} and {mask}"
         " in it, such as results/{clip}/lora/{mask}/decouple.safetensors; clips without such a file are trained",
     )
+    shared: str = Field(
+        "none",
+        min_length=1,
+        description="the LoRA that stage 1 starts from; none: a fresh one, as in the paper; batch: one that this run"
+        " trains once on clips of its own (section `shared`); or the file of an earlier run, such as"
+        " results/shared/{mask}.safetensors, {mask} being the kind of mask it was trained with",
+    )
+
+
+class SharedSection(Section):
+    """The LoRA that stage 1 of every clip starts from (`training.shared`): its own training, and the clip's from it."""
+
+    clips: PositiveInt | None = Field(
+        200, description="clips of the batch that it is trained on, chosen by training.seed; null: all"
+    )
+    samples_per_clip: Annotated[int, Field(ge=1, le=1000)] = Field(
+        2,
+        description="of each of them: its first frames with the mask of its edits, then windows anywhere in it with"
+        " random masks; its edits are never shown",
+    )
+    held_out_clips: NonNegativeInt = Field(
+        4, description="of the clips, those that only measure the loss on the way; at most a fifth"
+    )
+    steps: PositiveInt = Field(2000, description="of its training")
+    samples_per_step: Annotated[int, Field(ge=1, le=1024)] = Field(
+        4, description="samples of different clips that one step sees, as many at once as memory holds"
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(1e-4, description="AdamW")
+    decay_share: Probability = Field(
+        0.5, description="share of its steps, the last ones, over which the rate falls to 0; 0: constant"
+    )
+    clip_steps: NonNegativeInt = Field(
+        15,
+        description="steps of stage 1 from it, in place of training.decouple_steps; 0: clips take it as it is, and"
+        " train nothing",
+    )
+    clip_layers: list[LoraLayers] = Field(
+        ["self_attention"],
+        min_length=1,
+        description="kinds of its layers that stage 1 changes; the others keep what it knows",
+    )
+    clip_learning_rate: Annotated[float, Field(gt=0)] = Field(
+        1e-4, description="AdamW in stage 1 from it, in place of training.learning_rate"
+    )
+    clip_recoloured_share: Probability = Field(
+        0.0, description="share of these steps on recoloured copies, in place of training.recoloured_share"
+    )
+    appearance_steps: NonNegativeInt = Field(
+        50, description="steps of stage 2 from it, in place of training.appearance_steps"
+    )
+    appearance_learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="AdamW in stage 2 from it; null: as without it"
+    )
 
 
 class SamplingSection(Section):

@@ -23,6 +23,7 @@ from lib.config.sections import (
     ReportSection,
     SamplingSection,
     Section,
+    SharedSection,
     TrainingSection,
     VideoSection,
 )
@@ -53,6 +54,7 @@ class Config(Section):
     caption: CaptionSection = Field(default_factory=CaptionSection)  # type: ignore[arg-type]
     mask: MaskSection = Field(default_factory=MaskSection)  # type: ignore[arg-type]
     training: TrainingSection = Field(default_factory=TrainingSection)  # type: ignore[arg-type]
+    shared: SharedSection = Field(default_factory=SharedSection)  # type: ignore[arg-type]
     sampling: SamplingSection = Field(default_factory=SamplingSection)  # type: ignore[arg-type]
     metrics: MetricsSection = Field(default_factory=MetricsSection)  # type: ignore[arg-type]
     report: ReportSection = Field(default_factory=ReportSection)  # type: ignore[arg-type]
@@ -65,6 +67,16 @@ class Config(Section):
             raise ValueError(
                 f"decouple_lora '{pattern}'; expected a path with {{clip}} and {{mask}} in it, such as "
                 "results/{clip}/lora/{mask}/decouple.safetensors"
+            )
+        return training
+
+    @field_validator("training")
+    @classmethod
+    def _shared_is_a_file(cls, training: TrainingSection) -> TrainingSection:
+        shared = training.shared
+        if shared not in ("none", "batch") and (not shared.endswith(".safetensors") or _fields_of(shared) - {"mask"}):
+            raise ValueError(
+                f"shared '{shared}'; expected none, batch, or a .safetensors file, {{mask}} the only name in braces"
             )
         return training
 
@@ -88,6 +100,16 @@ class Config(Section):
                 raise ValueError(f"methods: unknown method '{name}'; expected {nearest_known(name, known)}")
         if len(set(self.methods)) != len(self.methods):
             raise ValueError(f"methods: a method twice in {self.methods}; expected each once")
+        return self
+
+    @model_validator(mode="after")
+    def _shared_methods_have_one(self) -> "Config":
+        for name in self.methods:
+            if not self.method(name).clip_lora and self.training.shared == "none":
+                raise ValueError(
+                    f"methods: '{name}', with training.shared none; expected training.shared: batch, or the file of a"
+                    " shared LoRA, which this method generates with"
+                )
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,8 @@ STAGE_VERSIONS = {
     "detect_objects": 1,
     "segment_masks": 2,
     "encode": 1,
+    "encode_shared": 1,
+    "train_shared": 1,
     "train_lora": 3,
     "generate": 3,
     "measure_source": 1,

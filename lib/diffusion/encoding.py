@@ -52,20 +52,27 @@ def encode_source(
         windows: of `lib.video.windows.plan_windows`, each a sample of its own; None: the clip is one.
     """
 
-    def encode(video: torch.Tensor, keep_mask: torch.Tensor, prompt: str) -> dict[str, torch.Tensor]:
-        condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
-        conditioning = model.encode_conditioning(prompt, condition_video, keep_mask, video[:, :, :1])
-        return {LATENTS: model.encode_video(video), **conditioning}
-
     encoded = {}
     for number, (start, stop) in enumerate(windows or [(0, len(source_video))]):
-        keep_mask = make_keep_mask(mask_kind, edit_mask[start:stop], model.frame_stride)
-        video, place = source_video[start:stop], f"_window_{number:02d}" if number else ""
-        encoded[f"{SOURCE}{place}"] = encode(to_model_video(video), keep_mask, prompt)
+        video, mask, place = source_video[start:stop], edit_mask[start:stop], f"_window_{number:02d}" if number else ""
+        encoded[f"{SOURCE}{place}"] = encode_clip(model, video, mask, prompt, mask_kind)
         for copy in range(1, num_recoloured + 1):
-            recoloured = to_model_video(recolour_video(video, copy))
-            encoded[f"{RECOLOURED}_{copy:02d}{place}"] = encode(recoloured, keep_mask, recoloured_prompt)
+            recoloured = recolour_video(video, copy)
+            encoded[f"{RECOLOURED}_{copy:02d}{place}"] = encode_clip(
+                model, recoloured, mask, recoloured_prompt, mask_kind
+            )
     return encoded
+
+
+def encode_clip(
+    model: VideoModel, video: DecodedVideo, edit_mask: NDArray[np.bool_], prompt: str, mask_kind: str
+) -> dict[str, torch.Tensor]:
+    """Encode a window of a source clip as a sample, shown its own first frame; see `encode_source`."""
+    shown = to_model_video(video)
+    keep_mask = make_keep_mask(mask_kind, edit_mask, model.frame_stride)
+    condition_video = make_condition_video(shown[:, :, :1], shown, keep_mask)
+    conditioning = model.encode_conditioning(prompt, condition_video, keep_mask, shown[:, :, :1])
+    return {LATENTS: model.encode_video(shown), **conditioning}
 
 
 def encode_edit(
@@ -245,11 +252,11 @@ def load_samples(source: Path, edit: Path | None, device: torch.device) -> Sampl
     for name in sorted(groups):
         kind = name.partition("_")[0]
         if kind in kinds:
-            kinds[kind].append(_as_sample(groups[name]))
+            kinds[kind].append(sample_of(groups[name]))
     return Samples(source=kinds[SOURCE], recoloured=kinds[RECOLOURED], references=kinds[REFERENCE])
 
 
-def _as_sample(group: Mapping[str, torch.Tensor]) -> Sample:
+def sample_of(group: Mapping[str, torch.Tensor]) -> Sample:
     """Split a group into the latents to learn and the conditioning."""
     conditioning: Conditioning = {name: tensor for name, tensor in group.items() if name != LATENTS}
     return Sample(group[LATENTS], conditioning)

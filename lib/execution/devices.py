@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from lib.execution.gpu_claims import claim_gpu, count_gpus, is_gpu_granted
+from lib.execution.gpu_claims import VISIBLE, claim_gpu, count_gpus, is_gpu_granted
 
 
 def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.device, torch.dtype]:
@@ -23,7 +23,11 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
     # A checkpoint's files are read side by side. diffusers looks at this once, when it is imported: after this call.
     os.environ.setdefault("HF_ENABLE_PARALLEL_LOADING", "YES")
     if device != "cpu":
-        claim_gpu(os.environ, count_gpus())
+        visible = os.environ.get(VISIBLE)
+        claimed = claim_gpu(os.environ, count_gpus())
+        if claimed is not None and torch.cuda.is_available() and torch._C._cuda_getDeviceCount() > 1:
+            # CUDA was asked something before, by a library's import say, and no longer heeds the environment.
+            torch.cuda.set_device(visible.split(",").index(claimed) if visible else int(claimed))
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu" and not torch.cuda.is_available() and (device == "cuda" or is_gpu_granted(os.environ)):
         raise RuntimeError(f"a GPU that cannot be used: {_why_no_cuda()}; model.device: cpu would do without it")

@@ -8,6 +8,7 @@ from lib.execution.block_runs import Execution, Saved
 
 RESERVE = 0.04  # share of the free memory that fragments and the libraries' own buffers may take
 FP8_SHARE = 0.52  # of the memory of bfloat16 weights
+MOST_AT_ONCE = 64  # samples of a batch; more gain nothing
 BIG_MODEL = 1e9  # parameters from which compiling, half a minute, pays within one clip
 
 
@@ -103,6 +104,26 @@ def estimate_gpu_bytes(execution: Execution, needs: Needs, training: bool) -> in
         return int(weights + needs.costs.generation_work * needs.output_bytes)
     saved = 3 if execution.offload_inputs else needs.num_blocks * needs.costs.saved_outputs[execution.saved]
     return int(weights + needs.costs.adapter_bytes + (needs.costs.training_work + saved) * needs.output_bytes)
+
+
+def samples_at_once(execution: Execution, needs: Needs, training: bool, free_bytes: int | None) -> int | None:
+    """Return how many samples of this size a batch may have, at least one; None: as many as one likes, on the CPU.
+
+    Args:
+        execution: how the blocks are run, chosen for one sample.
+        needs: for one sample.
+        training: whether a backward pass follows.
+        free_bytes: of the GPU; None: there is none.
+    """
+    if free_bytes is None:
+        return None
+    count = 1
+    while count < MOST_AT_ONCE:
+        more = replace(needs, output_bytes=(count + 1) * needs.output_bytes)
+        if estimate_gpu_bytes(execution, more, training) > free_bytes * (1 - RESERVE):
+            break
+        count += 1
+    return count
 
 
 def _modes(training: bool) -> Iterator[tuple[str, Execution]]:

@@ -44,7 +44,7 @@ class Reserved:
 
 
 OF_CLIPS = Reserved(
-    frozenset({"report", "study", "logs", "benchmarks", *RESERVED_METHOD_NAMES}),
+    frozenset({"report", "study", "shared", "logs", "benchmarks", *RESERVED_METHOD_NAMES}),
     (".csv", ".html", ".json", ".log", ".tsv"),
     "clip",
 )

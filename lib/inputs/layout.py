@@ -4,10 +4,12 @@ Rules name what they write by patterns; what they read and cannot be named by a 
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 from lib.config.methods import MethodSection
 from lib.config.sections import MaskKind, MaskShape
+from lib.config.settings import Config
 from lib.inputs.clips import Clip
 from lib.inputs.edits import Edit
 from lib.inputs.lora_files import reused_lora
@@ -23,11 +25,14 @@ class Layout:
         results: the results folder.
         shape: of the run's masks, which are called `edit` in results.
         decouple_lora: the config's pattern of LoRAs of an earlier run.
+        shared: the config's `training.shared`. clip_steps: of stage 1 from it, `shared.clip_steps`.
     """
 
     results: str
     shape: MaskShape
     decouple_lora: str | None
+    shared: str = "none"
+    clip_steps: int = 1
 
     def folder(self, *names: str) -> str:
         """Return the folder of a clip, of its edit, or of a method of that."""
@@ -55,6 +60,8 @@ class Layout:
         """Return the LoRA that a method generates an edit with: that of stage 2 if it has references, or of stage 1."""
         if method.train_mask is None:
             return None
+        if not method.clip_lora:
+            return self.shared_lora(self.mask_name(method.train_mask))
         own = not method.shared_lora and len(clip.edits) > 1
         name = f"{OWN if own else ''}{self.mask_name(method.train_mask)}"
         if edit.references and method.references:
@@ -62,14 +69,45 @@ class Layout:
         return self.stage_1_lora(clip.id, edit.id, name)
 
     def stage_1_lora(self, clip: str, edit: str, name: str) -> str:
-        """Return the LoRA of stage 1: the edit's own, one of an earlier run, or the clip's."""
-        if name.startswith(OWN):
-            return f"{self.folder(clip, edit)}/lora/{name}/decouple.safetensors"
-        reused = reused_lora(self.decouple_lora, clip, name)
-        return str(reused) if reused else f"{self.folder(clip)}/lora/{name}/decouple.safetensors"
+        """Return the LoRA of stage 1: the edit's own, one of an earlier run, the shared one, or the clip's."""
+        if not name.startswith(OWN) and (reused := reused_lora(self.decouple_lora, clip, name)):
+            return str(reused)
+        shared = self.shared_lora(name.removeprefix(OWN))
+        if shared and self.clip_steps == 0:
+            return shared
+        folder = self.folder(clip, edit) if name.startswith(OWN) else self.folder(clip)
+        return f"{folder}/lora/{name}/decouple.safetensors"
+
+    def shared_lora(self, mask: str) -> str | None:
+        """Return the LoRA that stage 1 starts from, by the kind of mask; None: a fresh one."""
+        if self.shared == "none":
+            return None
+        pattern = f"{self.folder('shared')}/{{mask}}.safetensors" if self.shared == "batch" else self.shared
+        return pattern.replace("{mask}", mask)
 
     def source_of_lora(self, clip: str, edit: str, name: str) -> str:
         """Return what stage 1 of a LoRA was trained on, which stage 2 repeats."""
         if name.startswith(OWN):
             return f"{self.folder(clip, edit)}/encoded/source_{name.removeprefix(OWN)}.safetensors"
         return f"{self.folder(clip)}/encoded/{name}.safetensors"
+
+
+def layout_of(settings: Config) -> Layout:
+    """Return the layout of a run."""
+    training = settings.training
+    return Layout(
+        settings.results, settings.mask.shape, training.decouple_lora, training.shared, settings.shared.clip_steps
+    )
+
+
+def masks_of_methods(settings: Config, layout: Layout) -> list[str]:
+    """Return what the masks are called that the run's methods train LoRAs with."""
+    methods = [settings.method(name) for name in settings.methods]
+    return sorted({layout.mask_name(method.train_mask) for method in methods if method.train_mask})
+
+
+def given_shared(settings: Config, layout: Layout) -> dict[str, Path]:
+    """Return the shared LoRAs of an earlier run that this one is given, by the kind of mask."""
+    if settings.training.shared in ("none", "batch"):
+        return {}
+    return {mask: Path(layout.shared_lora(mask) or "") for mask in masks_of_methods(settings, layout)}

@@ -15,6 +15,7 @@ from lib.config.families import Features, LoraTargets
 from lib.core.errors import InputError, Problem
 
 PREFIX = "transformer"  # diffusers' name, in every family, for the component that a LoRA key belongs to
+FACTS_PREFIX = "trained"  # of facts of our own, which diffusers passes over
 METADATA_KEY = "lora_adapter_metadata"  # diffusers/loaders/lora_base.py
 NEEDED_SETTINGS = ("r", "lora_alpha", "target_modules")  # without them peft takes defaults of its own
 LORA_KEY = re.compile(rf"{PREFIX}\.(.+)\.lora_[AB]\.weight")
@@ -35,7 +36,7 @@ def check_lora(path: Path, targets: LoraTargets | None, rank: int | None) -> lis
         rank: that the config asks for; None if any will do.
     """
     try:
-        shapes, metadata = _read_header(path)
+        shapes, metadata = read_header(path)
         features, ranks = _pair_factors(path, shapes)
     except InputError as error:
         return error.problems
@@ -73,7 +74,7 @@ def check_reused_loras(
     return [problem for path in paths for problem in check_lora(path, targets, rank)]
 
 
-def _read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
     """Read a safetensors header: 8 bytes of little-endian length, then JSON.
 
     Returns:

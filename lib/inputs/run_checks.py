@@ -5,14 +5,14 @@ from lib.config.settings import Config
 from lib.core.errors import Problem
 from lib.inputs.checkpoints import check_models, read_lora_targets
 from lib.inputs.clips import Batch
-from lib.inputs.layout import Layout
+from lib.inputs.layout import Layout, given_shared, masks_of_methods
 from lib.inputs.lora_files import check_reused_loras
+from lib.inputs.shared_lora import check_shared_loras
 
 
 def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     """Return everything for which a run must not start."""
-    methods = [settings.method(name) for name in settings.methods]
-    masks = {layout.mask_name(method.train_mask) for method in methods if method.train_mask}
+    masks = masks_of_methods(settings, layout)
     wrong_models = check_models(
         (settings.model.name, settings.model.family),
         settings.caption.model,
@@ -27,8 +27,9 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         *check_reused_loras(
             settings.training.decouple_lora,
             [clip.id for clip in batch.clips],
-            sorted(masks),
+            masks,
             targets,
             settings.training.rank,
         ),
+        *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank),
     ]

@@ -10,13 +10,12 @@ folder of its own, so that a finished batch stays finished.
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json
-from lib.stages.job import SUFFIX, call_stage
+from lib.stages.job import SUFFIX, call_stage, stage_of
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -66,14 +65,12 @@ def run_alone(description: Path, results: Path, into: Path) -> None:
     known: dict[str, Any] = read_json(description)
     _check_inputs(known["inputs"])
     outputs = {name: str(into / Path(path).relative_to(results)) for name, path in known["outputs"].items()}
-    module, _, function = known["stage"].partition(":")
-    assert module.startswith("lib.stages."), module
     for path in outputs.values():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         print(f"writes {path}", flush=True)
     log = into / Path(known["log"]).relative_to(results)
     log.parent.mkdir(parents=True, exist_ok=True)
-    call_stage(getattr(import_module(module), function), {**known, "outputs": outputs, "log": str(log)})
+    call_stage(stage_of(known), {**known, "outputs": outputs, "log": str(log)})
 
 
 def _check_inputs(inputs: dict[str, str | list[str]]) -> None:

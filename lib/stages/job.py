@@ -6,6 +6,7 @@ annotations say what its rule must give, and what else a rule gives, or leaves o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, get_type_hints
 
@@ -61,10 +62,12 @@ class Job:
     Attributes:
         log: the stage's log.
         num_threads: CPU threads granted by the scheduler.
+        num_gpus: GPUs granted; most stages use one.
     """
 
     log: Path
     num_threads: int
+    num_gpus: int = 0
 
 
 class Given(Protocol):
@@ -97,6 +100,7 @@ def run_stage(stage: Stage, given: Given) -> None:
         "params": {**params.pop("own", {}), **{key: params[key] for key in params if key not in NOT_FOR_THE_STAGE}},
         "log": str(given.log[0]),
         "num_threads": given.threads,
+        "num_gpus": int(given.resources.get("gpu") or 0),
     }
     with stage_log(given.log[0], params["title"], given.resources.attempt):
         write_json(job_path(given.log[0]), description)
@@ -115,8 +119,16 @@ def call_stage(stage: Stage, description: Mapping[str, Any]) -> None:
         name: kinds[name].model_validate(description[name]) for name in ("inputs", "outputs", "params") if name in kinds
     }
     if "job" in kinds:
-        values["job"] = Job(Path(description["log"]), description["num_threads"])
+        values["job"] = Job(Path(description["log"]), description["num_threads"], description.get("num_gpus", 0))
     stage(**values)
+
+
+def stage_of(description: Mapping[str, Any]) -> Stage:
+    """Return the stage of a job's description."""
+    module, _, function = description["stage"].partition(":")
+    assert module.startswith("lib.stages."), module
+    stage: Stage = getattr(import_module(module), function)
+    return stage
 
 
 def _plain(files: Any) -> dict[str, str | list[str]]:

@@ -1,6 +1,7 @@
 """The one training loop, for any VideoModel: fine-tune a LoRA on samples encoded beforehand."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,6 +12,7 @@ from torch import nn
 from lib.diffusion.flow_matching import add_noise, shift_sigmas, target_velocity
 from lib.execution.host_memory import send
 from lib.models.base import Conditioning, Sample, VideoModel
+from lib.training.replicas import ALONE, Replica, only_here, share_gradients, sum_over_replicas
 from lib.training.state import LoopState
 
 
@@ -51,6 +53,19 @@ class Objective:
     region_weight: float
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How the samples of a step are spread over forward passes and processes.
+
+    Attributes:
+        replica: which process this is; each takes every so many of a step's batches.
+        at_once: most samples of a batch; None: all of a step that have the same shape.
+    """
+
+    replica: Replica = ALONE
+    at_once: int | None = None
+
+
 def start_training(parameters: Sequence[nn.Parameter], optimizer: Optimizer, seed: int) -> LoopState:
     """Make the state before the first step.
 
@@ -76,6 +91,7 @@ def train(
     schedule: Sequence[tuple[int, ...]],
     optimizer: Optimizer,
     objective: Objective,
+    spread: Spread = Spread(),  # noqa: B008, frozen
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """Fit the state's parameters by flow matching, each sample of a step at a noise level of its own.
 
@@ -88,46 +104,77 @@ def train(
         samples: what `schedule` points into.
         schedule: the samples of each step; those of the same shape are one batch.
         optimizer, objective: their settings.
+        spread: of a step's samples.
 
     Yields:
         Of each step its number, from 1, and its loss, on the model's device: mean squared velocity error over all
         latents of a batch, weighted; the mean over samples. NaN where the gradient is not finite.
     """
     model.transformer.train()  # gradient checkpointing is active in training mode only
+    replica = spread.replica
+
+    def loss_of(drawn: _Drawn) -> torch.Tensor:
+        return _loss(model, drawn, objective)
+
+    shared_loss = share_gradients(loss_of, state.parameters, replica)
     for step in range(len(state.curve) + 1, len(schedule) + 1):
+        chosen = [samples[index] for index in schedule[step - 1]]
         state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
         state.adamw.zero_grad(set_to_none=True)
-        losses = []
-        for batch in _batches([samples[index] for index in schedule[step - 1]]):
-            loss = _draw_loss(model, batch, state.generator, objective) * (len(batch) / len(schedule[step - 1]))
-            loss.backward()  # type: ignore[no-untyped-call]
+        drawn_groups = [_draw(group, state.generator, objective) for group in _alike(chosen)]
+        batches = [part for drawn in drawn_groups for part in _split(drawn, spread.at_once)]
+        own, losses = batches[replica.rank :: replica.count], []
+        for number, drawn in enumerate(own, start=1):
+            with nullcontext() if number == len(own) else only_here(shared_loss):
+                loss = shared_loss(drawn) * (len(drawn.batch) / len(chosen))
+                # Of replicas the mean is taken, of a step's samples too: each counts as one of all.
+                (loss * replica.count).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         norm = nn.utils.clip_grad_norm_(state.parameters, optimizer.gradient_clip)
         state.adamw.step()
-        loss = torch.stack(losses).sum()
+        loss = sum_over_replicas(torch.stack(losses).sum(), replica)
         # A gradient that is no number spoils the parameters though the loss before it is finite: it shows in the loss.
         yield step, torch.where(norm.isfinite(), loss, torch.full_like(loss, torch.nan))
     model.transformer.eval()
 
 
-def _batches(samples: Sequence[Sample]) -> list[list[Sample]]:
+def _alike(samples: Sequence[Sample]) -> list[list[Sample]]:
     """Put samples of the same shape together: placed references have a frame more than still ones."""
 
     def shape(sample: Sample) -> torch.Size:
         return sample.latents.shape
 
-    return [list(alike) for _, alike in groupby(sorted(samples, key=shape), shape)]
+    return [list(group) for _, group in groupby(sorted(samples, key=shape), shape)]
 
 
-def _draw_loss(
-    model: VideoModel, batch: Sequence[Sample], generator: torch.Generator, objective: Objective
-) -> torch.Tensor:
-    """Draw noise and its levels, and return the loss there."""
-    latents = torch.cat([sample.latents for sample in batch])
-    conditioning = model.join([sample.conditioning for sample in batch])
-    uniform = torch.rand(len(batch), generator=generator)
-    sigma = send(shift_sigmas(uniform, objective.sigma_shift), latents.device)
-    noise = send(torch.randn(latents.shape, generator=generator), latents.device)
+@dataclass(frozen=True)
+class _Drawn:
+    """Samples with the noise of each and its level."""
+
+    batch: Sequence[Sample]
+    sigma: torch.Tensor
+    noise: torch.Tensor
+
+
+def _draw(batch: Sequence[Sample], generator: torch.Generator, objective: Objective) -> _Drawn:
+    """Draw noise levels, then noise, on the CPU: the same however the samples are spread."""
+    _, *shape = batch[0].latents.shape
+    sigma = shift_sigmas(torch.rand(len(batch), generator=generator), objective.sigma_shift)
+    return _Drawn(batch, sigma, torch.randn((len(batch), *shape), generator=generator))
+
+
+def _split(drawn: _Drawn, at_once: int | None) -> list[_Drawn]:
+    """Cut into batches of so many samples at most."""
+    size = at_once or len(drawn.batch)
+    parts = [slice(first, first + size) for first in range(0, len(drawn.batch), size)]
+    return [_Drawn(drawn.batch[part], drawn.sigma[part], drawn.noise[part]) for part in parts]
+
+
+def _loss(model: VideoModel, drawn: _Drawn, objective: Objective) -> torch.Tensor:
+    """Return the loss of a batch at its noise levels: the mean over its samples."""
+    latents = torch.cat([sample.latents for sample in drawn.batch])
+    conditioning = model.join([sample.conditioning for sample in drawn.batch])
+    sigma, noise = send(drawn.sigma, latents.device), send(drawn.noise, latents.device)
     velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, conditioning)
     target = target_velocity(latents, noise)
     return _weighted_loss(velocity, target, _cell_weights(model, latents, conditioning, objective.region_weight))

@@ -1,7 +1,7 @@
 """Attach, save and load a LoRA with peft, in the file format that diffusers' pipelines read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import nn
 
 from lib.core.errors import InputError, Problem
 from lib.core.files import whole_file
-from lib.inputs.lora_files import METADATA_KEY, PREFIX
+from lib.inputs.lora_files import FACTS_PREFIX, METADATA_KEY, PREFIX
 from lib.models.base import VideoModel
 
 
@@ -46,8 +46,13 @@ def attach_lora(
     return parameters
 
 
-def save_lora(transformer: Any, path: Path) -> None:
+def save_lora(transformer: Any, path: Path, facts: Mapping[str, str] | None = None) -> None:
     """Write the adapter, with rank and alpha in its metadata, whole or not at all.
+
+    Args:
+        transformer: it was attached to.
+        path: of the file.
+        facts: more of its metadata, which diffusers passes over; see `lib.inputs.shared_lora`.
 
     Raises:
         InputError: a weight is no number.
@@ -62,33 +67,39 @@ def save_lora(transformer: Any, path: Path) -> None:
         problem = Problem("training.learning_rate", "a LoRA with weights that are no numbers", "a smaller rate")
         raise InputError([problem], kind="not_a_number")
     prefixed = {f"{PREFIX}.{key}": value for key, value in config.items() if not callable(value)}
+    prefixed |= {f"{FACTS_PREFIX}.{key}": value for key, value in (facts or {}).items()}
     # One key only: safetensors writes several in random order, and the same training must give the same bytes.
     metadata = {METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True, default=str)}
     with whole_file(path) as temporary:
         save_file(weights, temporary, metadata=metadata)
 
 
-def load_lora(transformer: Any, path: Path, trainable: bool = False, scale: float = 1.0) -> list[nn.Parameter]:
-    """Load an adapter that `save_lora` wrote and return its parameters.
+def load_lora(transformer: Any, path: Path, trainable: Sequence[str] = (), scale: float = 1.0) -> list[nn.Parameter]:
+    """Load an adapter that `save_lora` wrote and return its parameters: of those that are trained, where some are.
 
     Args:
         transformer: it is added to.
         path: of the file.
-        trainable: let its parameters take gradients.
+        trainable: suffixes of the layers whose parameters take gradients.
         scale: strength, beside alpha / rank; 0 leaves the transformer as it was.
 
     Raises:
-        InputError: the file's layers are not this transformer's.
+        InputError: the file's layers are not this transformer's, or none of them is to be trained.
     """
     with safe_open(path, framework="pt") as opened:
         metadata = json.loads(opened.metadata()[METADATA_KEY])
         weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, not a mapping
     _check_layers(transformer, weights, path)
     transformer.load_lora_adapter(weights, prefix=PREFIX, metadata=metadata, adapter_name="default")
-    parameters = [parameter for name, parameter in transformer.named_parameters() if "lora_" in name]
-    for parameter in parameters:
-        parameter.data = parameter.data.float()
-        parameter.requires_grad_(trainable)
+    suffixes = tuple(f".{layer}.lora_" for layer in trainable)
+    for name, parameter in transformer.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.float()
+            parameter.requires_grad_(any(suffix in name for suffix in suffixes))
+    adapted = [parameter for name, parameter in transformer.named_parameters() if "lora_" in name]
+    parameters = [parameter for parameter in adapted if parameter.requires_grad or not trainable]
+    if trainable and not parameters:
+        raise InputError([Problem(str(path), "a LoRA without any layer that is to be trained", " or ".join(trainable))])
     for layer in transformer.modules():
         if isinstance(layer, LoraLayer):
             layer.set_scale("default", scale)

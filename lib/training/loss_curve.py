@@ -35,7 +35,7 @@ class LossCurve:
         """
         self._rows, self._schedule, self._show = rows, schedule, show
         self._unread: tuple[int, torch.Tensor, _Moment] | None = None
-        self._begun = _now(device)
+        self._device, self._begun = device, _now(device)
 
     def add(self, step: int, loss: torch.Tensor) -> None:
         """Take the loss of a step that was asked of the device, and read that of the step before; see `read`."""
@@ -62,6 +62,13 @@ class LossCurve:
         row = {"step": step, "samples": self._schedule[step - 1], "loss": loss, "seconds": round(seconds, 4)}
         self._rows.append(json.dumps(row))
         self._show(step, loss)
+
+    def note(self, held_out: float) -> None:
+        """Add the loss on held-out samples to the row of the step that was read last."""
+        row = {**json.loads(self._rows[-1]), "held_out": held_out}
+        self._rows[-1] = json.dumps(row)
+        self._begun = _now(self._device)  # measuring it is no part of the next step's seconds
+        print(f"held-out loss {held_out:.4f} after step {row['step']}", flush=True)
 
 
 def _now(device: torch.device) -> _Moment:

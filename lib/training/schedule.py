@@ -2,6 +2,8 @@
 
 from itertools import accumulate, cycle, islice, pairwise
 
+import numpy as np
+
 
 def make_schedule(
     num_steps: int,
@@ -28,6 +30,22 @@ def make_schedule(
         tuple(islice(references, reference_draws)) if turn else (next(copies if next(on_copy) else windows),)
         for turn in on_reference
     ]
+
+
+def shuffled_schedule(num_steps: int, num_samples: int, samples_per_step: int, seed: int) -> list[tuple[int, ...]]:
+    """Return the samples of each step of a training on many: all of them in random order, then in another.
+
+    Args:
+        num_steps: of the training.
+        num_samples: to choose from, at least one.
+        samples_per_step: of a step.
+        seed: of the order.
+    """
+    generator = np.random.default_rng(seed)
+    needed = num_steps * samples_per_step
+    rounds = [generator.permutation(num_samples) for _ in range(-(-needed // num_samples))]
+    order = np.concatenate(rounds)[:needed].reshape(num_steps, samples_per_step) if needed else np.empty((0, 0))
+    return [tuple(int(sample) for sample in step) for step in order]
 
 
 def _spread(num_steps: int, share: float) -> list[bool]:

@@ -8,6 +8,12 @@ def windows_of(wildcards):
     return plan_windows(len(clip_of(wildcards).indices), SETTINGS.video.num_frames, SETTINGS.video.window_overlap)
 
 
+def usable_frames_of(wildcards):
+    """How many frames a clip's source has at the run's stride, from video.start."""
+    num_frames, start = clip_of(wildcards).info.num_frames, SETTINGS.video.start
+    return -(-(num_frames - start) // SETTINGS.video.stride)
+
+
 def of_clip_and_edit(choose):
     """An input function, from a function of a clip, its edit and the wildcards."""
     return lambda wildcards: choose(clip_of(wildcards), edit_of(wildcards), wildcards)
@@ -23,10 +29,33 @@ def without_user_masks(name):
     return lambda wildcards: [] if edit_of(wildcards).user_masks else f"{LAYOUT.folder(wildcards.clip)}/{name}"
 
 
+def of_stage_1(training):
+    """The settings of stage 1: from a shared LoRA few steps of few layers, which are to forget nothing."""
+    if LAYOUT.shared == "none":
+        return {**training, "learning_rate": SETTINGS.training.learning_rate}
+    shared = SETTINGS.shared
+    own = dict(learning_rate=shared.clip_learning_rate, layers=shared.clip_layers)
+    copies = shared.clip_recoloured_share if SETTINGS.training.recoloured_copies else 0.0
+    return {**training, **own, "recoloured_share": copies}
+
+
+def stage_1_steps():
+    """Steps of stage 1, for each window of a clip."""
+    return SETTINGS.training.decouple_steps if LAYOUT.shared == "none" else SETTINGS.shared.clip_steps
+
+
+def of_stage_2(training):
+    """The settings of stage 2."""
+    given = SETTINGS.shared.appearance_learning_rate if LAYOUT.shared != "none" else None
+    rate = given or SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate
+    return {**training, "learning_rate": rate}
+
+
 def appearance_steps(wildcards):
     """Steps of stage 2: more where there is more to learn."""
     more = SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1)
-    return SETTINGS.training.appearance_steps + more
+    section = SETTINGS.training if LAYOUT.shared == "none" else SETTINGS.shared
+    return section.appearance_steps + more
 
 
 def mask_name_of(wildcards):

@@ -20,7 +20,7 @@ from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
 from lib.inputs.ids import SAFE
-from lib.inputs.layout import OWN, Layout
+from lib.inputs.layout import OWN, layout_of
 from lib.inputs.run_checks import check_run
 from lib.masks.detector_classes import check_classes
 from lib.masks.edit_checks import check_edits
@@ -61,7 +61,7 @@ CLIPS = {clip.id: clip for clip in BATCH.clips}
 EDITS = {(clip.id, edit.id): edit for clip in BATCH.clips for edit in clip.edits}
 METHODS = {name: SETTINGS.method(name) for name in SETTINGS.methods}
 EXPECTED = [(clip, edit, method) for clip, edit in EDITS for method in METHODS]
-LAYOUT = Layout(SETTINGS.results, SETTINGS.mask.shape, SETTINGS.training.decouple_lora)
+LAYOUT = layout_of(SETTINGS)
 
 if workflow.is_main_process:  # a cluster's jobs parse this file too: their inputs are checked already
     # A detector that is not there, which check_run says, cannot be asked for its classes.

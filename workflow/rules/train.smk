@@ -1,5 +1,5 @@
-# Fine-tune a LoRA on one clip; where an edit has references, continue it on them.
-# In: encoded/MASK.safetensors. Out: lora/MASK/decouple.safetensors of the clip, appearance.safetensors of the edit.
+# Fine-tune a LoRA on one clip, a fresh one or the shared one; where an edit has references, continue it on them.
+# In: encoded/MASK.safetensors, the shared LoRA if any. Out: lora/MASK/decouple.safetensors of the clip, appearance.safetensors of the edit.
 DENOISER = SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory")
 TRAINING = SETTINGS.training.only(
     "rank",
@@ -15,11 +15,13 @@ TRAINING = SETTINGS.training.only(
     "seed",
 )
 TRAINING["recoloured_share"] = SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 0.0
+STAGE_1, STAGE_2 = of_stage_1(TRAINING), of_stage_2(TRAINING)
 
 
 rule train_lora_decouple:
     input:
         source="<results>/{clip}/encoded/{mask}.safetensors",
+        lora=lambda wildcards: LAYOUT.shared_lora(wildcards.mask) or [],
     output:
         lora="<results>/{clip}/lora/{mask}/decouple.safetensors",
         curve="<results>/{clip}/lora/{mask}/decouple.jsonl",
@@ -40,10 +42,10 @@ rule train_lora_decouple:
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
         models=MODEL_FILES.of("model.name", only=["transformer"]),
-        training={**TRAINING, "learning_rate": SETTINGS.training.learning_rate},
+        training=STAGE_1,
         own=lambda wildcards: dict(
             # A longer clip has more to learn: as many steps for each of its windows.
-            num_steps=SETTINGS.training.decouple_steps * len(windows_of(wildcards)),
+            num_steps=stage_1_steps() * len(windows_of(wildcards)),
             references_share=0.0,
             reference_draws=1,
         ),
@@ -56,6 +58,7 @@ rule train_lora_decouple:
 use rule train_lora_decouple as train_lora_decouple_own with:
     input:
         source="<results>/{clip}/{edit}/encoded/source_{mask}.safetensors",
+        lora=lambda wildcards: LAYOUT.shared_lora(wildcards.mask) or [],
     output:
         lora="<results>/{clip}/{edit}/lora/own_{mask}/decouple.safetensors",
         curve="<results>/{clip}/{edit}/lora/own_{mask}/decouple.jsonl",
@@ -86,10 +89,7 @@ use rule train_lora_decouple as train_lora_appearance with:
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
         models=MODEL_FILES.of("model.name", only=["transformer"]),
-        training={
-            **TRAINING,
-            "learning_rate": SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate,
-        },
+        training=STAGE_2,
         own=lambda wildcards: dict(
             num_steps=appearance_steps(wildcards),
             references_share=1 - SETTINGS.training.appearance_source_share,

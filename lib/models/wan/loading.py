@@ -14,7 +14,13 @@ from lib.core.units import GIB
 from lib.execution.block_runs import Execution, set_up_blocks
 from lib.execution.convolutions import speed_up_convolutions
 from lib.execution.devices import free_memory
-from lib.execution.memory_modes import MemoryUse, choose_execution, estimate_gpu_bytes, stream_encoder
+from lib.execution.memory_modes import (
+    MemoryUse,
+    choose_execution,
+    estimate_gpu_bytes,
+    samples_at_once,
+    stream_encoder,
+)
 from lib.models.wan.memory import ENCODER_WORK, transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
 
@@ -60,13 +66,15 @@ def load_transformer(
     """
     config = WanTransformer3DModel.load_config(name, subfolder="transformer", local_files_only=not download)
     needs = transformer_needs(config, memory.latents_shape, dtype)
-    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free_memory(device))
+    free = free_memory(device)
+    mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free)
+    at_once = samples_at_once(execution, needs, memory.training, free)
     expected = estimate_gpu_bytes(execution, needs, memory.training) / GIB
     print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
     straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
     transformer = _from_folder(WanTransformer3DModel, name, "transformer", dtype, download, **straight)
     placed = place_transformer(transformer.requires_grad_(False), execution, device)
-    return placed, {"mode": mode, **asdict(execution)}
+    return placed, {"mode": mode, **asdict(execution), "at_once": at_once}
 
 
 def place_transformer(

@@ -76,8 +76,12 @@ def test_saved_lora_loads_exactly(tmp_path: Path) -> None:
     path = tmp_path / "lora.safetensors"
     expected = _trained_lora(_transformer(), path)
     other = _transformer()
-    parameters = load_lora(other, path, trainable=True)
-    assert all(parameter.requires_grad for parameter in parameters)
+    parameters = load_lora(other, path, trainable=["attn1.to_q", "ffn.net.2"])
+    trained = [name for name, parameter in other.named_parameters() if parameter.requires_grad]
+    assert len(trained) == len(parameters) and parameters[0].requires_grad
+    assert all(".attn1.to_q.lora_" in name or ".ffn.net.2.lora_" in name for name in trained)
+    with pytest.raises(InputError, match="without any layer that is to be trained"):
+        load_lora(_transformer(), path, trainable=["attn1.norm_q"])
     with torch.no_grad():
         assert torch.equal(other(**_inputs(other)).sample, expected)
 

@@ -1,0 +1,45 @@
+"""The loss on samples that a training does not see: whether what it learns is of use beyond its own clips."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from lib.diffusion.flow_matching import add_noise, target_velocity
+from lib.models.base import Sample, VideoModel
+
+LEVELS = (0.25, 0.5, 0.75)  # sigmas, the same each time
+TIMES = 10  # that it is measured in a training, the first and the last step among them
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Samples to measure, always with the same noise.
+
+    Attributes:
+        samples: each measured by itself.
+        seed: of the noise.
+    """
+
+    samples: Sequence[Sample]
+    seed: int
+
+    def is_due(self, step: int, num_steps: int) -> bool:
+        """Tell whether to measure after a step, counted from 1."""
+        return bool(self.samples) and (step in (1, num_steps) or step % max(1, num_steps // TIMES) == 0)
+
+    @torch.no_grad()
+    def measure(self, model: VideoModel) -> float:
+        """Return the mean squared velocity error over samples and noise levels."""
+        generator, errors = torch.Generator("cpu").manual_seed(self.seed), []
+        model.transformer.eval()
+        for sample in self.samples:
+            noise = torch.randn(sample.latents.shape, generator=generator).to(sample.latents.device)
+            target = target_velocity(sample.latents, noise)
+            for level in LEVELS:
+                sigma = torch.full((1,), level, device=sample.latents.device)
+                velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
+                errors.append(F.mse_loss(velocity, target))
+        model.transformer.train()
+        return float(torch.stack(errors).mean())
