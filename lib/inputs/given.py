@@ -69,7 +69,15 @@ class ClipFiles:
 
 
 def list_folder(folder: Path, root: Path | None) -> tuple[list[Path], list[Problem]]:
+    """Return the paths of `list_entries`."""
+    entries, problems = list_entries(folder, root)
+    return [folder / entry.name for entry in entries], problems
+
+
+def list_entries(folder: Path, root: Path | None) -> tuple[list["os.DirEntry[str]"], list[Problem]]:
     """Return a folder's visible entries by name, without the links that lead out of `root` or nowhere.
+
+    What an entry is, a folder or a file, the listing itself tells: no file is touched for it, but for links.
 
     Args:
         root: the clips folder; None where links may lead anywhere (the files of a sheet).
@@ -77,7 +85,7 @@ def list_folder(folder: Path, root: Path | None) -> tuple[list[Path], list[Probl
     Raises:
         OSError: it is no folder, or may not be read.
     """
-    paths, problems = [], []
+    good, problems = [], []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.name.startswith(".") or entry.name.casefold() in IGNORED_NAMES:
@@ -85,11 +93,11 @@ def list_folder(folder: Path, root: Path | None) -> tuple[list[Path], list[Probl
             path = folder / entry.name
             target = _bad_link(path, root) if root is not None and entry.is_symlink() else None
             if target is None:
-                paths.append(path)
+                good.append(entry)
             else:
                 expected = "the file or folder itself, or a link within the clips folder"
                 problems.append(Problem(place_of(path, root), target, expected))
-    return paths, problems
+    return good, problems
 
 
 def list_images(folder: Path, root: Path | None, base: Path) -> tuple[tuple[Path, ...], list[Problem]]:
