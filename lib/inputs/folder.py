@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from lib.core.errors import Problem
+from lib.core.yaml_files import describe_no_yaml, read_yaml
 from lib.inputs.given import (
     IMAGE_KINDS,
     IMAGE_SUFFIXES,
@@ -133,15 +134,12 @@ def _read_settings(path: Path | None, place: str) -> tuple[EditSettings, list[Pr
     if path is None:
         return EditSettings(), []
     try:
-        # The loader written in C: the one in Python takes half a second for a thousand files.
-        content = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        content = read_yaml(path)
         return EditSettings.model_validate({} if content is None else content), []
     except ValidationError as error:
         return EditSettings(), settings_problems(error, place)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        line, reason = describe_no_yaml(error)
         return EditSettings(), [Problem(place + line, f"a file that is not YAML ({reason})", "lines of 'key: value'")]
     except OSError as error:
         return EditSettings(), [Problem(place, f"a file that cannot be read ({error.strerror})", "a text file")]

@@ -122,8 +122,11 @@ def unreadable_folder(error: OSError, folder: Path, base: Path) -> Problem:
 
 
 def settings_problems(error: ValidationError, place: str) -> list[Problem]:
-    """Turn what pydantic says of EditSettings into problems that name the key."""
-    return [_settings_problem(details, place) for details in error.errors()]
+    """Turn what pydantic says of EditSettings into problems that name the key, one for each, however long its value."""
+    first: dict[Any, Any] = {}
+    for details in error.errors():
+        first.setdefault(details["loc"][:1], details)
+    return [_settings_problem(details, place) for details in first.values()]
 
 
 def _settings_problem(details: Any, place: str) -> Problem:
@@ -131,7 +134,7 @@ def _settings_problem(details: Any, place: str) -> Problem:
         return Problem(place, brief(details["input"]), "keys and values, such as 'seed: 3'")
     key = str(details["loc"][0])
     if key not in EditSettings.model_fields:
-        return Problem(place, f"an unknown key '{key}'", nearest_known(key, sorted(EditSettings.model_fields)))
+        return Problem(place, f"an unknown key {brief(key)}", nearest_known(key, sorted(EditSettings.model_fields)))
     expected = EditSettings.model_fields[key].description
     return Problem(f"{place}, key '{key}'", brief(details["input"]), str(expected))
 

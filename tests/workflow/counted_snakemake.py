@@ -1,6 +1,6 @@
 """Snakemake, which says at its end how often it touched files below the working directory: opened, listed, looked at.
 
-    python -m tests.workflow.counted_snakemake COUNT_FILE OPTIONS...
+python -m tests.workflow.counted_snakemake COUNT_FILE OPTIONS...
 """
 
 import atexit

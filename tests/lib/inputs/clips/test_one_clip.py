@@ -16,7 +16,6 @@ from tests.conftest import ROOT
 from tests.lib.inputs.clips.example_clips import ROW, look
 
 
-
 def look_at(clips: Path, only: set[str], cache: Path | None = None) -> Batch:
     """Look as `look` does, at some clips alone."""
     return find_clips(clips, num_frames=5, start=2, stride=3, cache=cache, only=only)
