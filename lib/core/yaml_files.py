@@ -43,12 +43,12 @@ def _check_size(content: bytes) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append((event.anchor, 1))
             if len(open_nodes) > MOST_LEVELS:
-                raise ValueError(f"line {event.start_mark.line + 1} is nested more than {MOST_LEVELS} levels deep")
+                raise ValueError(f"nested more than {MOST_LEVELS} levels deep")
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             anchor, size = open_nodes.pop()
         elif isinstance(event, yaml.AliasEvent):
-            anchor, size = None, sizes.get(event.anchor, 1)
+            anchor, size = None, sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
             anchor, size = event.anchor, 1
         else:

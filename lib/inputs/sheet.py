@@ -81,13 +81,13 @@ def read_sheet(sheet: Path, only: Collection[str] | None = None) -> tuple[list[C
         else:
             problems += _check_row(place, cells).problems
     wanted = names_of_ids(list(clips), only, OF_CLIPS)
-    found = [
+    of_clips = [
         _read_clip(name, [_check_row(*row) for row in of_clip], sheet.parent)
         if name in wanted
         else ClipFiles(name, of_clip[0][0])
         for name, of_clip in clips.items()
     ]
-    return found, problems
+    return of_clips, problems
 
 
 def _read_lines(sheet: Path) -> list[list[str]]:

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from itertools import takewhile
 
-OPTION = (
-    "--target-jobs"  # of the Snakemake that a job on a cluster runs: RULE:WILDCARD=VALUE,... for each job of a group
-)
+OPTION = "--target-jobs"  # of the Snakemake that a cluster's job runs: RULE:WILDCARD=VALUE,... for each of a group
 
 
 def clips_of_targets(command: Sequence[str]) -> set[str] | None:

@@ -1,7 +1,8 @@
 """How long planning a large batch takes: `make benchmark-planning`.
 
-Links one demo clip many times. Nothing is computed: a finished batch is made of empty files and short logs. Each figure is of fresh
-processes, the memory that of the largest. On a busy machine (its load is shown) only the CPU seconds can be compared.
+Links one demo clip many times. Nothing is computed: a finished batch is made of empty files and short logs. Each
+figure is of fresh processes, the memory that of the largest. On a busy machine (its load is shown) only the CPU seconds
+can be compared.
 
 bare, new           snakemake -n, nothing known about the inputs
 bare, known         the same, with the checks of the inputs remembered
