@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from lib.batch.activity import find_stage_files, read_failures, settle_killed
 from lib.batch.files import batch_file
 from lib.batch.finished import clip_fingerprint, read_finished, remember_finished, report_fingerprint
-from lib.batch.status import Video, is_done, is_older
+from lib.batch.status import is_older
 from lib.core.failures import NO_WORD, read_failure, write_failure
 from lib.core.files import read_json_or_nothing, write_json
 from lib.core.names import Names
+from lib.report.outcomes import Video, is_done, read_last_run
 
 if TYPE_CHECKING:  # it brings PyAV and Pillow, which a driver can do without
     from lib.inputs.clips import Clip
@@ -146,12 +147,9 @@ def note_failures(results: Path, failed: Iterable[tuple[str, int]]) -> None:
 
 def note_finished(work: Work, chosen: Round, reported: bool) -> None:
     """Note which clips of a round are finished now, and the report if it was made."""
-    plan = read_json_or_nothing(batch_file(work.results, "plan.json"))
-    to_do, clips = {tuple(names) for names in plan["to_do"]}, set(chosen.chosen)
+    run, clips = read_last_run(work.results), set(chosen.chosen)
     missing = {
-        video[0]
-        for video in work.expected
-        if video[0] in clips and not is_done(work.results, video, plan["begun"] if video in to_do else 0.0)
+        video[0] for video in work.expected if video[0] in clips and not is_done(work.results, tuple(video), run)
     }
     finished = [clip for clip in chosen.chosen if clip not in missing]
     prints = {clip: clip_fingerprint(work.clips[clip], work.results, work.run) for clip in finished}
