@@ -54,9 +54,9 @@ def read_status(results: Path) -> BatchStatus:
     expected = [tuple(names) for names in plan.get("expected", [])]
     run = read_last_run(results)
     done = {video for video in expected if is_done(results, video, run)}
-    files = find_stage_files(results)
-    running = read_running(files)
     unfinished = {clip for clip, *_ in set(expected) - done}
+    files = find_stage_files(results, sorted(unfinished))
+    running = read_running(files)
     failed = {
         name: failure
         for name, failure in read_failures(files).items()
