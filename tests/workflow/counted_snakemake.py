@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 EVENTS = ("open", "os.listdir", "os.scandir")  # of Python's audit; it has none for stat
-FOLDER, calls = os.fspath(Path.cwd()), Counter[str]()
+FOLDER, calls = f"{Path.cwd()}/", Counter[str]()
 
 
 def _note(kind: str, path: object) -> None:
     if isinstance(path, (str, os.PathLike)):
-        calls[kind] += os.path.abspath(os.fspath(path)).startswith(FOLDER)  # noqa: PTH100 - must look at nothing itself
+        calls[kind] += f"{os.path.abspath(os.fspath(path))}/".startswith(FOLDER)  # noqa: PTH100 - must look at nothing itself
 
 
 def _counted(call: Callable[..., Any]) -> Callable[..., Any]:
