@@ -30,7 +30,7 @@ from pathlib import Path
 
 from lib.batch.files import batch_file
 from lib.core.files import read_json_or_nothing
-from tests.conftest import ROOT
+from lib.core.project import ROOT
 from tests.workflow.project import ENVIRONMENT, copy_project, run_snakemake, write_settings
 
 CLIP, EDIT = ROOT / "demo" / "clips" / "star-crossing", "blue-circle"
