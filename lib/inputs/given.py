@@ -112,7 +112,10 @@ def list_images(folder: Path, root: Path | None, base: Path) -> tuple[tuple[Path
 
 def place_of(path: Path, base: Path | None) -> str:
     """Name a file as the user knows it: relative to the clips (or the sheet's) folder where it lies inside."""
-    return str(path.relative_to(base)) if base is not None and path.is_relative_to(base) else str(path)
+    try:
+        return str(path) if base is None else str(path.relative_to(base))
+    except ValueError:
+        return str(path)
 
 
 def unreadable_folder(error: OSError, folder: Path, base: Path) -> Problem:
