@@ -3,7 +3,9 @@
 import os
 import re
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from lib.core import failures
@@ -39,10 +41,20 @@ class StageFiles:
     failures: dict[str, Path]
 
 
-def find_stage_files(results: Path) -> StageFiles:
-    """Find what stages left beside their logs."""
+def find_stage_files(results: Path, clips: Iterable[str] | None = None) -> StageFiles:
+    """Find what stages left beside their logs.
+
+    Args:
+        clips: to look at, beside what is of no clip; None: all that have logs.
+    """
     logs, found = results / "logs", StageFiles({}, {})
-    for folder, _, names in os.walk(logs):
+    folders: Iterator[tuple[str | Path, list[str], list[str]]]
+    if clips is None:
+        folders = os.walk(logs)
+    else:
+        of_clips = (walked for clip in clips for walked in os.walk(logs / clip))
+        folders = chain(islice(os.walk(logs), 1), of_clips)
+    for folder, _, names in folders:
         for suffix, kept in ((stage_marks.SUFFIX, found.marks), (failures.SUFFIX, found.failures)):
             for name in names:
                 if name.endswith(suffix) and not name.startswith("."):

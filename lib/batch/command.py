@@ -12,13 +12,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import yaml
-
 from lib.batch.driver import drive
 from lib.batch.files import LAST, Settings, batch_file, load_settings, save_settings
 from lib.batch.lock import driver_facts, take_lock
 from lib.batch.status import describe_status, read_status
-from lib.config.settings import load_config
+from lib.config.settings import load_config, read_settings
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing
 from lib.core.project import ROOT
@@ -70,6 +68,8 @@ def start(settings: Settings, foreground: bool, wait: bool = False, only_failed:
     Raises:
         InputError: another one does.
     """
+    if settings.configfile:
+        read_settings(Path(settings.configfile))  # Snakemake, which reads them next, names no file and knows no bounds
     results = Path(settings.results)
     lock = take_lock(results)
     save_settings(settings)
@@ -179,15 +179,9 @@ def _configured_results(configfile: str | None) -> str:
     """Return the results folder of a user's settings.
 
     Raises:
-        InputError: they cannot be read.
+        InputError: they cannot be used.
     """
-    if configfile is None:
-        return load_config({}, ROOT).results
-    try:
-        content = yaml.safe_load(Path(configfile).read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError([Problem(configfile, f"what cannot be read ({error})", "a YAML file of settings")]) from None
-    return load_config(content, ROOT).results
+    return load_config(read_settings(Path(configfile)) if configfile else {}, ROOT).results
 
 
 def _find_results(given: argparse.Namespace) -> Path:

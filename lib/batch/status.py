@@ -1,6 +1,5 @@
 """How far a batch is, read from its files alone: from any shell, with a driver or without."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,12 +15,11 @@ from lib.core.failures import Failure
 from lib.core.files import read_json_or_nothing
 from lib.core.names import Names, show_names
 from lib.core.progress import format_seconds
+from lib.report.outcomes import Outcome, Video, has_failed, is_done, judge, read_last_run
 
 State = Literal["done", "running", "waiting", "failed"]
 STATES: tuple[State, ...] = ("done", "running", "waiting", "failed")
 MOST_SHOWN = 20  # running stages, failures
-Video = tuple[str, ...]
-"""Clip, edit and method of an edited video."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class BatchStatus:
     Args:
         driver: of `lib.batch.lock.driver_facts`.
         clips: the state of each clip.
-        num_videos, num_done: edited videos, of all methods.
+        videos: what became of each edited video.
         seconds_left: at the rate of this run so far; None if nobody works or nothing is done yet.
         running: the stages at work.
         failures: what failed and is not being tried again, by the name of the stage.
@@ -42,8 +40,7 @@ class BatchStatus:
     results: Path
     driver: dict[str, Any]
     clips: dict[str, State]
-    num_videos: int
-    num_done: int
+    videos: dict[Video, Outcome]
     seconds_left: float | None
     running: list[RunningStage]
     failures: dict[str, Failure]
@@ -55,39 +52,38 @@ def read_status(results: Path) -> BatchStatus:
     """Read how far a batch is."""
     plan, driver = read_json_or_nothing(batch_file(results, "plan.json")), driver_facts(results)
     expected = [tuple(names) for names in plan.get("expected", [])]
-    to_do = {tuple(names) for names in plan.get("to_do", [])}
-    begun = plan.get("begun", 0.0)
-    done = {video for video in expected if is_done(results, video, begun if video in to_do else 0.0)}
-    files = find_stage_files(results)
-    running = read_running(files)
+    run = read_last_run(results)
+    done = {video for video in expected if is_done(results, video, run)}
     unfinished = {clip for clip, *_ in set(expected) - done}
+    files = find_stage_files(results, sorted(unfinished))
+    running = read_running(files)
     failed = {
         name: failure
         for name, failure in read_failures(files).items()
-        if name.split("/")[0] in unfinished and not (driver["lives"] and is_older(failure, begun))
+        if name.split("/")[0] in unfinished and not (driver["lives"] and is_older(failure, run.begun))
     }
-    clips = _clip_states(expected, unfinished, running, failed)
-    left = _seconds_left(len(expected) - len(done), len(to_do & done), begun) if driver["lives"] else None
+    videos = _judge_all(expected, done, failed)
+    clips = _clip_states(videos, unfinished, running)
+    left = _seconds_left(len(expected) - len(done), len(run.to_do & done), run.begun) if driver["lives"] else None
     told = (running, failed, plan.get("names", {}), plan.get("num_problems", 0))
-    return BatchStatus(results, driver, clips, len(expected), len(done), left, *told)
+    return BatchStatus(results, driver, clips, videos, left, *told)
 
 
-def is_done(results: Path, video: Video, begun: float) -> bool:
-    """Tell whether an edited video is there and was measured, not before a time (seconds since the epoch)."""
-    folder = os.path.join(results, *video)  # noqa: PTH118 - thousands of paths: pathlib takes most of the time
-    try:
-        return os.stat(f"{folder}/metrics.json").st_mtime >= begun and os.path.exists(f"{folder}/edited.mp4")  # noqa: PTH110, PTH116
-    except OSError:
-        return False
+def _judge_all(expected: Iterable[Video], done: set[Video], failures: Mapping[str, Failure]) -> dict[Video, Outcome]:
+    failed: dict[str, list[str]] = {}
+    for name, failure in failures.items():
+        if has_failed(failure):
+            failed.setdefault(name.split("/")[0], []).append(name)
+    return {video: judge(video, video in done, failed.get(video[0], [])) for video in expected}
 
 
 def _clip_states(
-    expected: Iterable[Video], unfinished: set[str], running: Iterable[RunningStage], failed: Mapping[str, Failure]
+    videos: Mapping[Video, Outcome], unfinished: set[str], running: Iterable[RunningStage]
 ) -> dict[str, State]:
     at_work = {stage.name.split("/")[0] for stage in running}
-    broken = {name.split("/")[0] for name, failure in failed.items() if failure.kind != "interrupted"}
+    broken = {video[0] for video, outcome in videos.items() if outcome == "failed"}
     states: dict[str, State] = {}
-    for clip in dict.fromkeys(clip for clip, *_ in expected):
+    for clip in dict.fromkeys(clip for clip, *_ in videos):
         of_unfinished: State = "running" if clip in at_work else "failed" if clip in broken else "waiting"
         states[clip] = of_unfinished if clip in unfinished else "done"
     return states
@@ -110,7 +106,10 @@ def describe_status(status: BatchStatus) -> str:
     counts = Counter(status.clips.values())
     shown = ", ".join(f"{counts[state]} {state}" for state in STATES)
     left = f"; about {format_seconds(status.seconds_left)} left" if status.seconds_left else ""
-    lines.append(f"Clips: {len(status.clips)}: {shown}. Edited videos: {status.num_done} of {status.num_videos}{left}.")
+    outcomes = Counter(status.videos.values())
+    failed = f", {outcomes['failed']} failed" * bool(outcomes["failed"])
+    made = f"{outcomes['done']} of {len(status.videos)}{failed}"
+    lines.append(f"Clips: {len(status.clips)}: {shown}. Edited videos: {made}{left}.")
     if status.num_left_out:
         lines.append(f"Left out, for {status.num_left_out} problems with the inputs: see the log or the report.")
     lines += [f"  {_describe_stage(stage, status.names)}" for stage in status.running[:MOST_SHOWN]]

@@ -19,7 +19,8 @@ fails when it is out of date.
 A run's own settings are a small YAML file with only the keys that differ, given with `--configfile`. They are laid over
 a base: the preset that `model.name` names (`workflow/presets`), or `config.yaml`, the demo batch, where they name no
 model. Below both stand the defaults of the paper. Unknown keys and wrong values are refused before any work, all at
-once.
+once. A file of more than 1 MB, or one that stands for more than 100,000 values with its anchors, is refused by
+`./batch` unread; a plain Snakemake reads it itself, before this workflow can.
 
 - **paper**: the default of the code; of a real model it holds wherever its preset says nothing else.
 - **demo**: the value in `config.yaml`, where it differs. These values suit the tiny demo models: among others the demo

@@ -29,9 +29,11 @@ from lib.config.sections import (
 )
 from lib.core.errors import InputError, Problem, nearest_known
 from lib.core.text import brief
+from lib.core.yaml_files import describe_no_yaml, read_yaml
 
 PRESETS = Path("workflow/presets")
 DEFAULT_RUN = Path("config.yaml")
+MOST_PROBLEMS = 50  # told of at once
 
 
 class Config(Section):
@@ -174,7 +176,29 @@ def load_config(given: Mapping[str, Any], root: Path) -> Config:
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        raise InputError([_as_problem(details) for details in error.errors()]) from None
+        wrong = error.errors()
+        problems = [_as_problem(details) for details in wrong[:MOST_PROBLEMS]]
+        more = [Problem("settings", f"{len(wrong) - MOST_PROBLEMS} problems more", "the first ones to be mended")]
+        raise InputError(problems + more * (len(wrong) > MOST_PROBLEMS)) from None
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a user's settings, as they stand in the file that `--configfile` names.
+
+    Raises:
+        InputError: it cannot be read, or holds no settings.
+    """
+    expected = "a YAML file of settings, lines of 'key: value'"
+    try:
+        content = read_yaml(path)
+    except OSError as error:
+        raise InputError([Problem(str(path), f"a file that cannot be read ({error.strerror})", expected)]) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line, reason = describe_no_yaml(error)
+        raise InputError([Problem(f"{path}{line}", f"a file that is not YAML ({reason})", expected)]) from None
+    if not isinstance(content, dict | None):
+        raise InputError([Problem(str(path), brief(content), expected)])
+    return content or {}
 
 
 def preset_names(root: Path) -> list[str]:

@@ -13,4 +13,5 @@ project     where the project itself lies
 provenance  what made a file: settings, seeds, versions, and hashes of what went in and came out
 text        text that came from outside, made fit to be shown
 units       units
+yaml_files  YAML that people write: read with care, since a few lines of it can ask for all memory
 """

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,11 +48,13 @@ class Batch:
 
     Args:
         names: of all clips and edits, those with problems too, fit to be shown: see `lib.core.names`.
+        is_whole: whether all clips were looked at.
     """
 
     clips: tuple[Clip, ...]
     problems: tuple[Problem, ...]
     names: Names
+    is_whole: bool = True
 
 
 def find_clips(
@@ -65,6 +67,7 @@ def find_clips(
     window_overlap: int = 1,
     frame_stride: int = 1,
     cache: Path | None = None,
+    only: Collection[str] | None = None,
 ) -> Batch:
     """Find the clips of a folder or sheet; leave out, with all its problems, what cannot be run.
 
@@ -74,6 +77,8 @@ def find_clips(
         max_windows, window_overlap, frame_stride: how many frames more of a longer clip; see
             `lib.video.windows.usable_frames`.
         cache: where to remember what the files hold; None: look into each file again.
+        only: ids of the clips to look at, as if there were no others; they have the ids that they have among all.
+            Nothing is remembered then. None: all.
     """
 
     def use_frames(available: int) -> list[int]:
@@ -83,17 +88,17 @@ def find_clips(
 
     if clips.is_dir():
         base = clips
-        found, problems = read_folder(clips)
+        found, problems = read_folder(clips, only)
     elif clips.is_file() and clips.suffix.lower() in SHEET_SUFFIXES:
         base = clips.parent
-        found, problems = read_sheet(clips)
+        found, problems = read_sheet(clips, only)
     else:
         found_there = "another kind of file" if clips.exists() else "no such file or folder"
         expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"
         return Batch((), (Problem(str(clips), found_there, expected),), {})
     could_be_used = set(use_frames(sys.maxsize))
-    videos, images = inspect_files(*_files_of(found, could_be_used), cache)
-    return _check_clips(found, problems, Inputs(base, videos, images, use_frames))
+    videos, images = inspect_files(*_files_of(found, could_be_used), cache, is_whole=only is None)
+    return _check_clips(found, problems, Inputs(base, videos, images, use_frames), only)
 
 
 def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], list[Path]]:
@@ -107,19 +112,23 @@ def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], l
     return videos, images
 
 
-def _check_clips(found: Sequence[ClipFiles], problems: list[Problem], inputs: Inputs) -> Batch:
+def _check_clips(
+    found: Sequence[ClipFiles], problems: list[Problem], inputs: Inputs, only: Collection[str] | None
+) -> Batch:
     clips = []
     problems = [_readable(problem) for problem in problems]
     names: dict[str, str] = {}
     ids = make_ids([files.name for files in found], OF_CLIPS)
     for files, clip_id, is_doubled in zip(found, ids, _doubled(found), strict=True):
+        if only is not None and clip_id not in only:
+            continue
         edit_ids = make_ids([edit.name for edit in files.edits], OF_EDITS)
         names |= name_ids(clip_id, files.name, dict(zip(edit_ids, (edit.name for edit in files.edits), strict=True)))
         clip, wrong = _check_clip(files, clip_id, edit_ids, is_doubled, inputs)
         problems += wrong
         if clip is not None:
             clips.append(clip)
-    return Batch(tuple(clips), tuple(problems), names)
+    return Batch(tuple(clips), tuple(problems), names, is_whole=only is None)
 
 
 def _doubled(found: Sequence[ClipFiles] | Sequence[EditFiles]) -> list[bool]:

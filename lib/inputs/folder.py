@@ -3,13 +3,14 @@
 Only what the layout itself says is judged here; `lib.inputs.clips` judges what the files hold.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
 from lib.core.errors import Problem
+from lib.core.yaml_files import describe_no_yaml, read_yaml
 from lib.inputs.given import (
     IMAGE_KINDS,
     IMAGE_SUFFIXES,
@@ -17,12 +18,14 @@ from lib.inputs.given import (
     ClipFiles,
     EditFiles,
     EditSettings,
+    list_entries,
     list_folder,
     list_images,
     place_of,
     settings_problems,
     unreadable_folder,
 )
+from lib.inputs.ids import OF_CLIPS, names_of_ids
 
 NEAR_MISSES = {
     "references": "references",
@@ -39,18 +42,25 @@ NEAR_MISSES = {
 """What is meant by names that would else be passed over in silence; keys are case-folded."""
 
 
-def read_folder(clips: Path) -> tuple[list[ClipFiles], list[Problem]]:
-    """Find the clips of a folder, and the problems that belong to no clip."""
+def read_folder(clips: Path, only: Collection[str] | None = None) -> tuple[list[ClipFiles], list[Problem]]:
+    """Find the clips of a folder, and the problems that belong to no clip.
+
+    Args:
+        only: ids of the clips to look into; of the others there is the name alone. None: all.
+    """
     try:
-        entries, links = list_folder(clips, clips)
+        entries, links = list_entries(clips, clips)
     except OSError as error:
         return [], [unreadable_folder(error, clips, clips)]
     problems = []
-    for path in entries:
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+    for entry in entries:
+        path = clips / entry.name
+        if path.suffix.lower() in VIDEO_SUFFIXES and entry.is_file():
             expected = f"each video in a folder of its own: {path.stem}/source{path.suffix}"
             problems.append(Problem(path.name, "a video beside the clips' folders", expected))
-    found = [_read_clip(path, clips) for path in entries if path.is_dir()]
+    names = [entry.name for entry in entries if entry.is_dir()]
+    wanted = names_of_ids([*names, *(link.place for link in links)], only, OF_CLIPS)
+    found = [_read_clip(clips / name, clips) if name in wanted else ClipFiles(name, name) for name in names]
     found += [ClipFiles(link.place, link.place, problems=(link,)) for link in links]
     if not found and not problems:
         expected = "a folder for each clip, such as car-turn/source.mp4 and car-turn/edits/red-car/first_frame.png"
@@ -124,15 +134,12 @@ def _read_settings(path: Path | None, place: str) -> tuple[EditSettings, list[Pr
     if path is None:
         return EditSettings(), []
     try:
-        # The loader written in C: the one in Python takes half a second for a thousand files.
-        content = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+        content = read_yaml(path)
         return EditSettings.model_validate({} if content is None else content), []
     except ValidationError as error:
         return EditSettings(), settings_problems(error, place)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        line, reason = describe_no_yaml(error)
         return EditSettings(), [Problem(place + line, f"a file that is not YAML ({reason})", "lines of 'key: value'")]
     except OSError as error:
         return EditSettings(), [Problem(place, f"a file that cannot be read ({error.strerror})", "a text file")]

@@ -69,7 +69,15 @@ class ClipFiles:
 
 
 def list_folder(folder: Path, root: Path | None) -> tuple[list[Path], list[Problem]]:
+    """Return the paths of `list_entries`."""
+    entries, problems = list_entries(folder, root)
+    return [folder / entry.name for entry in entries], problems
+
+
+def list_entries(folder: Path, root: Path | None) -> tuple[list["os.DirEntry[str]"], list[Problem]]:
     """Return a folder's visible entries by name, without the links that lead out of `root` or nowhere.
+
+    What an entry is, a folder or a file, the listing itself tells: no file is touched for it, but for links.
 
     Args:
         root: the clips folder; None where links may lead anywhere (the files of a sheet).
@@ -77,7 +85,7 @@ def list_folder(folder: Path, root: Path | None) -> tuple[list[Path], list[Probl
     Raises:
         OSError: it is no folder, or may not be read.
     """
-    paths, problems = [], []
+    good, problems = [], []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.name.startswith(".") or entry.name.casefold() in IGNORED_NAMES:
@@ -85,11 +93,11 @@ def list_folder(folder: Path, root: Path | None) -> tuple[list[Path], list[Probl
             path = folder / entry.name
             target = _bad_link(path, root) if root is not None and entry.is_symlink() else None
             if target is None:
-                paths.append(path)
+                good.append(entry)
             else:
                 expected = "the file or folder itself, or a link within the clips folder"
                 problems.append(Problem(place_of(path, root), target, expected))
-    return paths, problems
+    return good, problems
 
 
 def list_images(folder: Path, root: Path | None, base: Path) -> tuple[tuple[Path, ...], list[Problem]]:
@@ -104,7 +112,10 @@ def list_images(folder: Path, root: Path | None, base: Path) -> tuple[tuple[Path
 
 def place_of(path: Path, base: Path | None) -> str:
     """Name a file as the user knows it: relative to the clips (or the sheet's) folder where it lies inside."""
-    return str(path.relative_to(base)) if base is not None and path.is_relative_to(base) else str(path)
+    try:
+        return str(path) if base is None else str(path.relative_to(base))
+    except ValueError:
+        return str(path)
 
 
 def unreadable_folder(error: OSError, folder: Path, base: Path) -> Problem:
@@ -114,8 +125,11 @@ def unreadable_folder(error: OSError, folder: Path, base: Path) -> Problem:
 
 
 def settings_problems(error: ValidationError, place: str) -> list[Problem]:
-    """Turn what pydantic says of EditSettings into problems that name the key."""
-    return [_settings_problem(details, place) for details in error.errors()]
+    """Turn what pydantic says of EditSettings into problems that name the key, one for each, however long its value."""
+    first: dict[Any, Any] = {}
+    for details in error.errors():
+        first.setdefault(details["loc"][:1], details)
+    return [_settings_problem(details, place) for details in first.values()]
 
 
 def _settings_problem(details: Any, place: str) -> Problem:
@@ -123,7 +137,7 @@ def _settings_problem(details: Any, place: str) -> Problem:
         return Problem(place, brief(details["input"]), "keys and values, such as 'seed: 3'")
     key = str(details["loc"][0])
     if key not in EditSettings.model_fields:
-        return Problem(place, f"an unknown key '{key}'", nearest_known(key, sorted(EditSettings.model_fields)))
+        return Problem(place, f"an unknown key {brief(key)}", nearest_known(key, sorted(EditSettings.model_fields)))
     expected = EditSettings.model_fields[key].description
     return Problem(f"{place}, key '{key}'", brief(details["input"]), str(expected))
 

@@ -10,7 +10,7 @@ also on a file system that ignores case, one of them gives way: not the one in l
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -70,6 +70,13 @@ def make_ids(names: Sequence[str], reserved: Reserved) -> list[str]:
         ids[name] = next(candidate for candidate in candidates if candidate.lower() not in taken)
         taken.add(ids[name].lower())
     return [ids[name] for name in names]
+
+
+def names_of_ids(names: Sequence[str], only: Collection[str] | None, reserved: Reserved) -> set[str]:
+    """Return those of the names whose ids are asked for; `only` None: all."""
+    if only is None:
+        return set(names)
+    return {name for name, its_id in zip(names, make_ids(names, reserved), strict=True) if its_id in only}
 
 
 def is_own_id(name: str, reserved: Reserved) -> bool:

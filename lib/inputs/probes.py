@@ -62,18 +62,19 @@ class Cache:
 
 
 def inspect_files(
-    videos: Iterable[Path], images: Iterable[Path], cache: Path | None
+    videos: Iterable[Path], images: Iterable[Path], cache: Path | None, is_whole: bool = True
 ) -> tuple[dict[Path, Content], dict[Path, Content]]:
     """Tell what each video and each image holds, opening only those that changed since the cache was written.
 
     Args:
         cache: a JSON file that is read and replaced; None: look into every file.
+        is_whole: whether these are all files of a batch; else the cache is read alone, and keeps what it has of others.
     """
     known = _load_cache(cache)
     seen_videos = _look_at(videos, probe_video, known.videos)
     seen_images = _look_at(images, probe_image, known.images)
     now = Cache(known.versions, _to_keep(seen_videos), _to_keep(seen_images))
-    if cache is not None and now != known:
+    if cache is not None and is_whole and now != known:
         _save_cache(cache, now)
     return _contents(seen_videos), _contents(seen_images)
 

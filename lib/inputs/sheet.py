@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from lib.core.errors import Problem, nearest_known
 from lib.inputs.given import VIDEO_SUFFIXES, ClipFiles, EditFiles, EditSettings, Text, list_images, unreadable_folder
+from lib.inputs.ids import OF_CLIPS, names_of_ids
 
 SHEET_SUFFIXES = {".tsv": "\t", ".csv": ","}  # and what separates the columns
 WHOLE_NUMBER, DECIMAL = re.compile(r"[0-9]{1,19}"), re.compile(r"[0-9](\.[0-9]+)?")
@@ -52,8 +53,12 @@ class Row:
     problems: tuple[Problem, ...]
 
 
-def read_sheet(sheet: Path) -> tuple[list[ClipFiles], list[Problem]]:
-    """Find the clips of a sheet, and the problems that belong to no clip."""
+def read_sheet(sheet: Path, only: Collection[str] | None = None) -> tuple[list[ClipFiles], list[Problem]]:
+    """Find the clips of a sheet, and the problems that belong to no clip.
+
+    Args:
+        only: ids of the clips whose rows are checked; of the others there is the name alone. None: all.
+    """
     try:
         header, *lines = _read_lines(sheet)
     except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
@@ -63,19 +68,26 @@ def read_sheet(sheet: Path) -> tuple[list[ClipFiles], list[Problem]]:
     if problems:
         return [], problems
     rows = [
-        _check_row(f"{sheet.name}, row {number}", dict(zip(header, line, strict=True)))
+        (f"{sheet.name}, row {number}", dict(zip(header, line, strict=True)))
         for number, line in enumerate(lines, start=2)
         if any(line)
     ]
     if not rows:
         return [], [Problem(sheet.name, "a sheet without rows", "one row for each edit")]
-    clips: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.cells["clip"] and row.cells["edit"]:
-            clips.setdefault(row.cells["clip"], []).append(row)
+    clips: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    for place, cells in rows:
+        if cells["clip"] and cells["edit"]:
+            clips.setdefault(cells["clip"], []).append((place, cells))
         else:
-            problems += row.problems
-    return [_read_clip(name, of_clip, sheet.parent) for name, of_clip in clips.items()], problems
+            problems += _check_row(place, cells).problems
+    wanted = names_of_ids(list(clips), only, OF_CLIPS)
+    of_clips = [
+        _read_clip(name, [_check_row(*row) for row in of_clip], sheet.parent)
+        if name in wanted
+        else ClipFiles(name, of_clip[0][0])
+        for name, of_clip in clips.items()
+    ]
+    return of_clips, problems
 
 
 def _read_lines(sheet: Path) -> list[list[str]]:

@@ -35,7 +35,7 @@ def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: 
     """Leave out the edits that would change nothing, with a problem for each; a clip without edits goes too.
 
     Args:
-        batch: clips and edits whose files are whole.
+        batch: clips and edits whose files are whole; of a part of the clips alone the cache is read and left as it is.
         width, height: of the model's frames, see `lib.video.crops.plan_crop`.
         threshold: see `lib.masks.differences.edit_difference`.
         cache: a JSON file that is read and replaced; None: look at every edit.
@@ -48,7 +48,7 @@ def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: 
             lambda pair, key: known.get(key) or _look(pair[0], pair[1], width, height, threshold), pairs, keys
         )
         found = dict(zip(keys, collecting(looks, 500), strict=True))
-    if cache is not None and found != known:
+    if cache is not None and batch.is_whole and found != known:
         _save(cache, found)
     bad = {key: [Problem(**problem) for problem in answer["problems"]] for key, answer in found.items()}
     problems = [problem for key in keys for problem in bad[key]]

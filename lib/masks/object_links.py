@@ -24,6 +24,7 @@ CORE = 0.7  # of a box's width and height in the middle: the corners show what i
 MISSING = 0.4  # cost of each frame in which the object is not seen; a sighting that costs more is not believed
 OTHER_CLASS = 0.15  # cost of a sighting as another class: detectors waver
 LOOK, MOTION = 1.0, 0.3  # weights of the two distances, each 0 to 1
+MOST_OF_A_STEP = 0.5 * LOOK + MOTION + 1e-6  # of look and place; and what is lost in rounding
 ALIKE, SURE = 0.7, 0.25  # look's distance, and score, of another object that could be taken for the one followed
 SAME_PLACE = 0.3  # intersection over union from which two detections of one frame show one object
 MOST_RIVALS = 6
@@ -165,9 +166,7 @@ def _cheapest_way(nodes: NDArray[Any], sightings: Sightings, last: int) -> dict[
     costs, previous = np.full(len(nodes), np.inf), np.zeros(len(nodes), np.int64)
     costs[0] = 0.0
     for index in range(1, len(nodes)):
-        gaps = np.abs(frames[index] - frames[:index])
-        before = np.flatnonzero(gaps > 0)
-        steps = gaps[before]
+        before, steps = _worth_a_look(np.abs(frames[index] - frames[:index]), costs[:index])
         moved = np.linalg.norm(centres[index] - centres[before], axis=1)
         reach = FARTHEST * np.maximum(diagonals[index], diagonals[before]) * steps
         place = MOTION * np.minimum(1.0, moved / reach)
@@ -181,6 +180,18 @@ def _cheapest_way(nodes: NDArray[Any], sightings: Sightings, last: int) -> dict[
         way[int(nodes[index])] = float(costs[index] - costs[previous[index]])
         index = int(previous[index])
     return way
+
+
+def _worth_a_look(gaps: NDArray[np.int64], costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which sightings before one its way may come from, and how many frames before it they are.
+
+    One is left out that costs more, with the frames between, than another could with the most unlike look and place:
+    comparing looks is what takes long, and with all of them it took the square of their number.
+    """
+    earlier = np.flatnonzero(gaps)
+    at_least = costs[earlier] + MISSING * gaps[earlier]
+    hopeful = earlier[at_least <= at_least.min() + MOST_OF_A_STEP]
+    return hopeful, gaps[hopeful]
 
 
 def _distances(looks: NDArray[np.float32], look: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -10,14 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
-from lib.core.failures import FAILED, FINISHED, KILLED, TAIL_LINES, Failure, failure_path, read_failure
+from lib.core.failures import FAILED, FINISHED, KILLED, SUFFIX, TAIL_LINES, Failure, failure_path, read_failure
 from lib.core.files import read_json_or_nothing
 from lib.core.names import Names, name_of, show_names
+from lib.report.outcomes import LastRun, Outcome, has_failed, is_done, judge, leads_to, read_last_run
 
-Status = Literal["done", "failed", "not run"]
 Expected = Sequence[tuple[str, str, str]]
 """Clip, edit and method of each edited video of the batch, by id."""
 
@@ -70,7 +69,7 @@ class EditedVideo:
     clip_name: str
     edit_name: str
     folder: Path
-    status: Status
+    status: Outcome
     rows: dict[str, dict[str, Any]]
     provenance: dict[str, Any]
     stages: list[Stage]
@@ -99,10 +98,10 @@ def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
 def read_edited_videos(results: Path, expected: Expected, names: Names) -> list[EditedVideo]:
     """Return one entry per expected edited video, in the same order, whatever became of it."""
     stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}), names)
-    videos = []
+    videos, run = [], read_last_run(results)
     for clip, edit, method in expected:
-        stages = [stage for stage in stages_by_clip[clip] if _leads_to(stage, edit, method)]
-        videos.append(_read_edited_video(results, clip, edit, method, names, stages))
+        stages = [stage for stage in stages_by_clip[clip] if leads_to(stage.name, edit, method)]
+        videos.append(_read_edited_video(results, (clip, edit, method), names, stages, run))
     return videos
 
 
@@ -111,14 +110,16 @@ def read_stages(results: Path, clips: Sequence[str], names: Names) -> dict[str, 
     logs = results / "logs"
     stages = {}
     for clip in clips:
-        found = [_read_stage(log, results, names) for log in sorted((logs / clip).rglob("*.log")) if _began(log)]
+        found = [_read_stage(log, results, names) for log in _list_logs(logs / clip)]
         stages[clip] = sorted(found, key=lambda stage: stage.ended)
     return stages
 
 
-def _began(log: Path) -> bool:
-    """Tell a stage's log from the empty one that Snakemake leaves of each job of a group that failed before it."""
-    return log.stat().st_size > 0 or failure_path(log).exists()
+def _list_logs(folder: Path) -> list[Path]:
+    """List the logs of stages that began, or failed before they could: Snakemake leaves empty logs of all others."""
+    began = {log for log in folder.rglob("*.log") if log.stat().st_size > 0}
+    failed = {path.with_name(f"{path.name.removesuffix(SUFFIX)}.log") for path in folder.rglob(f"*{SUFFIX}")}
+    return sorted(began | failed)
 
 
 def read_losses(path: Path) -> tuple[list[int], list[float]]:
@@ -135,31 +136,18 @@ def read_losses(path: Path) -> tuple[list[int], list[float]]:
 
 
 def _read_edited_video(
-    results: Path, clip: str, edit: str, method: str, names: Names, stages: list[Stage]
+    results: Path, video: tuple[str, str, str], names: Names, stages: list[Stage], run: LastRun
 ) -> EditedVideo:
+    clip, edit, method = video
     folder = results / clip / edit / method
     rows = read_metrics(folder)
-    done = bool(rows) and (folder / "edited.mp4").exists()
+    failed = [stage for stage in stages if stage.reason and has_failed(stage.failure)]
+    status = judge(video, is_done(results, video, run), [stage.name for stage in failed])
     # The last one: a job that fails later in the data flow than another has left its log from an earlier run.
-    failure = None if done else next((stage for stage in reversed(stages) if stage.reason), None)
-    status: Status = "done" if done else "failed" if failure else "not run"
+    failure = failed[-1] if status == "failed" else None
     provenance = read_json_or_nothing(folder / "edited.json")
     shown = (name_of(names, clip), name_of(names, clip, edit))
     return EditedVideo(clip, edit, method, *shown, folder, status, rows, provenance, stages, failure)
-
-
-def _leads_to(stage: Stage, edit: str, method: str) -> bool:
-    """Say whether a job of this clip leads to one of its edited videos, and not only to others."""
-    _, *folders, job = stage.name.split("/")
-    rule, _, mask = job.partition(".")
-    if mask and method in BUILT_IN_METHODS:
-        known = MethodSection.model_validate(BUILT_IN_METHODS[method])
-        own = rule.endswith("_own") or mask.startswith("own_")
-        if mask.removeprefix("own_") not in (known.train_mask, known.generate_mask) or (own and known.shared_lora):
-            return False
-    if folders and folders[0] == edit:
-        return len(folders) == 1 or folders[1] == method or folders[1] in RESERVED_METHOD_NAMES
-    return not folders or folders[0] in RESERVED_METHOD_NAMES
 
 
 def _read_stage(log: Path, results: Path, names: Names) -> Stage:
@@ -178,12 +166,14 @@ def _read_stage(log: Path, results: Path, names: Names) -> Stage:
         reason=None if finished else said,
         failure=failure,
         tail=[] if finished else tail,
-        ended=log.stat().st_mtime,
+        ended=(log if log.exists() else failure_path(log)).stat().st_mtime,
     )
 
 
 def _read_tail(log: Path) -> list[str]:
-    """Return the last lines of a log as a terminal would show them."""
+    """Return the last lines of a log as a terminal would show them; none of a stage that never had one."""
+    if not log.exists():
+        return []
     with log.open("rb") as content:
         content.seek(max(0, log.stat().st_size - TAIL_BYTES))
         text = content.read().decode("utf-8", errors="replace")

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import ROOT
+from lib.core.project import ROOT
 
 COPIED = ("Snakefile", "batch", "config.yaml", "lib", "workflow", "envs")
 

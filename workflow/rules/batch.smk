@@ -27,7 +27,8 @@ if HAS_DRIVER:
     HAS_REPORT = report_is_due(WORK, ROUND)
 else:
     ROUND, HAS_REPORT = Round(list(CLIPS), [], [], None), True
-PLANNED = [names for names in EXPECTED if names[0] in set(ROUND.chosen)]
+CHOSEN = set(ROUND.chosen)
+PLANNED = [names for names in EXPECTED if names[0] in CHOSEN]
 
 if workflow.is_main_process:  # what is there already, and clips that are finished, ask for no room again
     needed = bytes_to_come(

@@ -1,6 +1,36 @@
 # What a job takes, where its rule cannot say it in a line.
-# In: the wildcards of a job. Out: input files and params.
+# In: the wildcards of a job. Out: its clip, edit and method, input files and params.
+from lib.core.errors import Problem
+from lib.core.failures import write_failure
+from lib.core.names import name_of
 from lib.video.windows import plan_windows
+
+
+def clip_of(wildcards):
+    """The clip of a job."""
+    return CLIPS[wildcards.clip] if wildcards.clip in CLIPS else say_lost(wildcards.clip)
+
+
+def edit_of(wildcards):
+    """The edit of a job."""
+    names = (wildcards.clip, wildcards.edit)
+    return EDITS[names] if names in EDITS else say_lost(wildcards.clip)
+
+
+def method_of(wildcards):
+    """The method of a job."""
+    return METHODS[wildcards.method]
+
+
+def say_lost(clip):
+    """End a job on a cluster, which looks anew, where its clip is not what it was when the driver planned it."""
+    name = name_of(BATCH.names, clip)
+    found = [str(problem) for problem in BATCH.problems if problem.clip == name]
+    lost = Problem(SETTINGS.clips, f"no usable clip '{name}' any more", "it to stay until the run ends")
+    reason = "; ".join(found or [str(lost)])
+    log = Path(SETTINGS.results, "logs", clip, "extract_frames.log")
+    write_failure(log, "input", reason, workflow.execution_settings.attempt, [])
+    raise WorkflowError(reason)
 
 
 def windows_of(wildcards):

@@ -1,5 +1,5 @@
-# Settings, the batch, and the input functions of all rules.
-# In: config.yaml or --configfile, the clips. Out: SETTINGS, CLIPS, EDITS, METHODS, LAYOUT, functions of the wildcards.
+# Settings and the batch.
+# In: config.yaml or --configfile, the clips. Out: SETTINGS, BATCH, CLIPS, EDITS, METHODS, LAYOUT.
 import sys
 import tempfile
 from pathlib import Path
@@ -12,9 +12,7 @@ from lib.batch.files import job_prefix
 from lib.config.families import family_of
 from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import load_config
-from lib.core.errors import InputError, Problem
-from lib.core.failures import write_failure
-from lib.core.names import name_of
+from lib.core.errors import InputError
 from lib.core.project import ROOT
 from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
@@ -22,6 +20,7 @@ from lib.inputs.clips import find_clips
 from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, layout_of
 from lib.inputs.run_checks import check_run
+from lib.inputs.targets import clips_of_targets
 from lib.masks.detector_classes import check_classes
 from lib.masks.edit_checks import check_edits
 
@@ -49,6 +48,7 @@ BATCH = find_clips(
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FRAME_STRIDE,
     cache=SEEN / "files.json",
+    only=None if workflow.is_main_process else clips_of_targets(sys.argv),  # a cluster's job: its own clip
 )
 BATCH = check_edits(
     BATCH,
@@ -100,30 +100,3 @@ NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "aut
 def attempt_of(wildcards, attempt):
     """Which attempt of this run a job is, from 1: its script must know."""
     return attempt
-
-
-def clip_of(wildcards):
-    """The clip of a job."""
-    return CLIPS[wildcards.clip] if wildcards.clip in CLIPS else say_lost(wildcards.clip)
-
-
-def edit_of(wildcards):
-    """The edit of a job."""
-    names = (wildcards.clip, wildcards.edit)
-    return EDITS[names] if names in EDITS else say_lost(wildcards.clip)
-
-
-def method_of(wildcards):
-    """The method of a job."""
-    return METHODS[wildcards.method]
-
-
-def say_lost(clip):
-    """End a job on a cluster, which looks anew, where its clip is not what it was when the driver planned it."""
-    name = name_of(BATCH.names, clip)
-    found = [str(problem) for problem in BATCH.problems if problem.clip == name]
-    lost = Problem(SETTINGS.clips, f"no usable clip '{name}' any more", "it to stay until the run ends")
-    reason = "; ".join(found or [str(lost)])
-    log = Path(SETTINGS.results, "logs", clip, "extract_frames.log")
-    write_failure(log, "input", reason, workflow.execution_settings.attempt, [])
-    raise WorkflowError(reason)

@@ -1,10 +1,12 @@
 """Which clips a round plans, and when a clip is finished."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+from lib.batch.files import batch_file
 from lib.batch.finished import clip_fingerprint, read_finished, remember_finished
-from lib.batch.plan import choose_round
+from lib.batch.plan import Work, choose_round, next_round, note_plan
 from lib.inputs.clips import find_clips
 from tests.conftest import ROOT
 
@@ -40,3 +42,22 @@ def test_a_clip_is_finished_until_anything_of_it_changes(tmp_path: Path) -> None
     remember_finished(tmp_path, {"a": "1", "b": "2"}, [])
     remember_finished(tmp_path, {"c": "3"}, ["a"])
     assert read_finished(tmp_path) == {"b": "2", "c": "3"}
+
+
+def test_what_is_finished_is_looked_for_once_in_a_run(tmp_path: Path) -> None:
+    """Not for each slice, while nothing that clips share has changed; the next run looks anew."""
+    clips = find_clips(ROOT / "demo" / "clips", num_frames=5, start=0, stride=1).clips
+    work = Work(tmp_path, {clip.id: clip for clip in clips}, {}, [], [], "run")
+    made = tmp_path / clips[0].id / "source_video.mkv"
+    made.parent.mkdir()
+    made.write_bytes(b"video")
+    remember_finished(tmp_path, {clips[0].id: clip_fingerprint(clips[0], tmp_path, "run")}, [])
+    first = next_round(work, forced=False)
+    assert first.finished == [clips[0].id] and first.chosen == [clip.id for clip in clips[1:]]
+    note_plan(work, first, [], anew=False)
+    made.unlink()
+    assert next_round(work, forced=False).finished == [clips[0].id]
+    assert next_round(work, forced=True).finished == []
+    assert next_round(replace(work, run="other settings"), forced=False).finished == []
+    batch_file(tmp_path, "plan.json").unlink()
+    assert clips[0].id in next_round(work, forced=False).chosen

@@ -109,6 +109,13 @@ def test_sizes_that_no_machine_could_hold_are_refused(changes: dict[str, Any]) -
         load_config(changes, ROOT)
 
 
+def test_thousands_of_wrong_values_are_counted_and_not_listed() -> None:
+    """The first ones are told, and how many more there are."""
+    with pytest.raises(InputError) as caught:
+        load_config({"methods": [1] * 50_000}, ROOT)
+    assert len(str(caught.value)) < 10_000 and "49950 problems more" in str(caught.value)
+
+
 def test_a_nested_value_makes_a_short_message() -> None:
     """A few lines of YAML can name gigabytes: the message stays one that a person reads."""
     bomb: list[Any] = ["boom"] * 9

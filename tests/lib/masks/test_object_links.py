@@ -1,9 +1,11 @@
 """One object is linked through a clip: across gaps, swaps and cuts in its detections, and out of the picture."""
 
+import time
+
 import numpy as np
 import pytest
 
-from lib.masks.object_links import core_colours, describe_sightings, link_object
+from lib.masks.object_links import Detection, core_colours, describe_sightings, link_object
 from tests.lib.masks.example_edits import (
     FRAMES,
     HEIGHT,
@@ -83,3 +85,21 @@ def test_an_object_does_not_go_on_as_another_like_it() -> None:
     gone[2:] = np.nan
     boxes = linked_boxes(video, as_detections(gone) + as_detections(other))
     assert np.array_equal(boxes, gone, equal_nan=True)
+
+
+def test_a_clip_four_times_as_long_takes_about_four_times_as_long() -> None:
+    """Twenty objects that look like three: what is compared does not grow with the square of a clip's length."""
+
+    def seconds(num_frames: int) -> float:
+        positions = np.linspace(5, 60, 20)
+        boxes = [[x, y, x + 16, y + 12] for x, y in zip(positions, positions[::-1], strict=True)]
+        rows = [(index, box) for index in range(num_frames) for box in boxes]
+        video = np.zeros((num_frames, 80, 80, 3), np.uint8)
+        video[:, ::3], video[:, 1::3] = RED, BLUE
+        detections = [Detection(index, "car", np.array(box), 0.5) for index, box in rows]
+        sightings = describe_sightings(video, detections)
+        begun = time.process_time()
+        assert len(link_object(20 * (num_frames // 2), sightings, num_frames)) == num_frames
+        return time.process_time() - begun
+
+    assert min(seconds(160) for _ in range(3)) < 9 * min(seconds(40) for _ in range(3))

@@ -1,12 +1,14 @@
 """A user's masks and edit.yaml: every mistake in them is told in the user's terms."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lib.inputs.clips import find_clips
+from tests.lib.core.hostile_yaml import HOSTILE, write_hostile
 from tests.lib.inputs.clips.example_clips import (
     HEIGHT,
     NUM_FRAMES,
@@ -144,6 +146,26 @@ def test_wrong_settings_are_told(
     """Each wrong key or value of an edit.yaml is named."""
     (add() / "edit.yaml").write_text(text)
     assert says(edit_problem(clips, add), f"car/edits/red/edit.yaml{place}", found, expected)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_an_edit_yaml_that_asks_for_too_much_is_told_in_seconds(
+    clips: Path, add: Callable[..., Path], kind: str
+) -> None:
+    """A few hundred bytes once made a message of 35 MB, and brackets alone ended the process; now it is one line."""
+    write_hostile(add() / "edit.yaml", kind)
+    begun = time.process_time()
+    problem = edit_problem(clips, add)
+    assert time.process_time() - begun < 5
+    assert problem.place.startswith("car/edits/red/edit.yaml") and len(str(problem)) < 500
+
+
+def test_a_long_value_that_is_wrong_throughout_is_one_problem(clips: Path, add: Callable[..., Path]) -> None:
+    """Not one for each of its thousands of parts; nor is the name of a key shown that fills pages."""
+    (add() / "edit.yaml").write_text(f"classes: [{', '.join(['1'] * 50_000)}]\n")
+    assert len(str(edit_problem(clips, add))) < 500
+    (clips / "car/edits/red/edit.yaml").write_text(f"? {'x' * 90_000}\n: 1\n")
+    assert len(str(only_problem(look(clips)))) < 500
 
 
 def test_settings_that_are_not_text_are_told(clips: Path, add: Callable[..., Path]) -> None:
