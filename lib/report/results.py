@@ -7,8 +7,9 @@ something went wrong.
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +59,7 @@ class EditedVideo:
     Args:
         clip, edit: ids.
         clip_name, edit_name: what people call them.
-        rows: metrics by row ("edited" and the control rows), each with "mean" and "per_frame".
+        measures: what metrics.json says of it; empty before it is evaluated.
         provenance: what made the edited video: settings, seed, versions, hashes, seconds.
         stages: the jobs that led to it, shared ones included, by the time they ended.
         failure: the job that did not finish; None unless status is "failed".
@@ -71,10 +72,16 @@ class EditedVideo:
     edit_name: str
     folder: Path
     status: Status
-    rows: dict[str, dict[str, Any]]
+    measures: dict[str, Any]
     provenance: dict[str, Any]
     stages: list[Stage]
     failure: Stage | None
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Metrics by row ("edited" and the control rows), each with "mean" and "per_frame"."""
+        rows: dict[str, dict[str, Any]] = self.measures.get("rows", {})
+        return rows
 
     @property
     def edited_means(self) -> dict[str, float | None]:
@@ -96,24 +103,23 @@ def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def read_edited_videos(results: Path, expected: Expected, names: Names) -> list[EditedVideo]:
-    """Return one entry per expected edited video, in the same order, whatever became of it."""
-    stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}), names)
-    videos = []
-    for clip, edit, method in expected:
-        stages = [stage for stage in stages_by_clip[clip] if _leads_to(stage, edit, method)]
-        videos.append(_read_edited_video(results, clip, edit, method, names, stages))
-    return videos
+def read_edited_videos(results: Path, expected: Expected, names: Names) -> Iterator[EditedVideo]:
+    """Yield one entry per expected edited video, in the same order, whatever became of it.
+
+    One at a time, since thousands with all their frames' metrics fill the memory. A clip's logs are read once where
+    its edited videos follow one another.
+    """
+    for clip, videos in groupby(expected, key=lambda video: video[0]):
+        stages = read_stages(results, clip, names)
+        for _, edit, method in videos:
+            own = [stage for stage in stages if _leads_to(stage, edit, method)]
+            yield _read_edited_video(results, clip, edit, method, names, own)
 
 
-def read_stages(results: Path, clips: Sequence[str], names: Names) -> dict[str, list[Stage]]:
-    """Return each clip's jobs by the time they ended."""
-    logs = results / "logs"
-    stages = {}
-    for clip in clips:
-        found = [_read_stage(log, results, names) for log in sorted((logs / clip).rglob("*.log")) if _began(log)]
-        stages[clip] = sorted(found, key=lambda stage: stage.ended)
-    return stages
+def read_stages(results: Path, clip: str, names: Names) -> list[Stage]:
+    """Return a clip's jobs by the time they ended."""
+    logs = sorted((results / "logs" / clip).rglob("*.log"))
+    return sorted((_read_stage(log, results, names) for log in logs if _began(log)), key=lambda stage: stage.ended)
 
 
 def _began(log: Path) -> bool:
@@ -138,28 +144,29 @@ def _read_edited_video(
     results: Path, clip: str, edit: str, method: str, names: Names, stages: list[Stage]
 ) -> EditedVideo:
     folder = results / clip / edit / method
-    rows = read_metrics(folder)
-    done = bool(rows) and (folder / "edited.mp4").exists()
+    measures = read_json_or_nothing(folder / "metrics.json")
+    done = bool(measures.get("rows")) and (folder / "edited.mp4").exists()
     # The last one: a job that fails later in the data flow than another has left its log from an earlier run.
     failure = None if done else next((stage for stage in reversed(stages) if stage.reason), None)
     status: Status = "done" if done else "failed" if failure else "not run"
     provenance = read_json_or_nothing(folder / "edited.json")
     shown = (name_of(names, clip), name_of(names, clip, edit))
-    return EditedVideo(clip, edit, method, *shown, folder, status, rows, provenance, stages, failure)
+    return EditedVideo(clip, edit, method, *shown, folder, status, measures, provenance, stages, failure)
 
 
 def _leads_to(stage: Stage, edit: str, method: str) -> bool:
     """Say whether a job of this clip leads to one of its edited videos, and not only to others."""
     _, *folders, job = stage.name.split("/")
+    if folders and folders[0] not in (edit, *RESERVED_METHOD_NAMES):
+        return False
+    if folders[1:] and folders[0] == edit and folders[1] not in (method, *RESERVED_METHOD_NAMES):
+        return False
     rule, _, mask = job.partition(".")
-    if mask and method in BUILT_IN_METHODS:
-        known = MethodSection.model_validate(BUILT_IN_METHODS[method])
-        own = rule.endswith("_own") or mask.startswith("own_")
-        if mask.removeprefix("own_") not in (known.train_mask, known.generate_mask) or (own and known.shared_lora):
-            return False
-    if folders and folders[0] == edit:
-        return len(folders) == 1 or folders[1] == method or folders[1] in RESERVED_METHOD_NAMES
-    return not folders or folders[0] in RESERVED_METHOD_NAMES
+    if not mask or method not in BUILT_IN_METHODS:
+        return True
+    known = MethodSection.model_validate(BUILT_IN_METHODS[method])
+    own = rule.endswith("_own") or mask.startswith("own_")
+    return mask.removeprefix("own_") in (known.train_mask, known.generate_mask) and not (own and known.shared_lora)
 
 
 def _read_stage(log: Path, results: Path, names: Names) -> Stage:
