@@ -17,7 +17,7 @@ PIP = $(VENV)/bin/pip --quiet --disable-pip-version-check
 TORCH = $(shell grep '^torch==' envs/constraints.txt)
 ULTRALYTICS = $(shell grep '^ultralytics==' envs/constraints.txt)
 
-.PHONY: demo test test-slow lint evaluate ablation evaluate-masks benchmark benchmark-clip schema picture benchmark-planning chaos install install-dev clean
+.PHONY: demo test test-slow lint evaluate ablation evaluate-masks benchmark benchmark-clip schema picture benchmark-planning benchmark-report chaos install install-dev clean
 
 demo: install
 	$(VENV)/bin/snakemake --cores $(CORES) --config results="$(RESULTS)"
@@ -63,6 +63,10 @@ benchmark-clip: install
 # How long planning a large batch takes.
 benchmark-planning: install-dev
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.workflow.benchmark_planning
+
+# How long the report of a large batch takes to write and to open.
+benchmark-report: install-dev
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m tests.lib.report.benchmark_report
 
 # Faults at random for five minutes to a batch of 30 clips, on a SLURM started for it (as root; an hour on two cores).
 chaos: install-dev

@@ -21,15 +21,15 @@ def start_browser() -> Iterator[object]:
         browser.close()
 
 
-def open_page(chromium, report: Path) -> Iterator[object]:
-    """Open a report and hold it against what a page on disk may do."""
+def open_page(chromium, report: Path, edit: str = "") -> Iterator[object]:
+    """Open a report, at once with an edit by its address, and hold it against what a page on disk may do."""
     page = chromium.new_page(viewport={"width": 1300, "height": 800})
     complaints, requests = [], []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("requestfailed", lambda request: complaints.append(f"{request.failure}: {request.url}"))
     page.on("request", lambda request: requests.append(request.url))
-    page.goto((report / "index.html").as_uri())
+    page.goto(f"{(report / 'index.html').as_uri()}{edit}")
     yield page
     page.close()
     # Letting go of a video that is still loading aborts its request: that is meant, and no fault.
@@ -38,9 +38,9 @@ def open_page(chromium, report: Path) -> Iterator[object]:
 
 
 def load_section(page, name: str) -> object:
-    """Scroll to an edit and wait until each of its videos shows a picture."""
+    """Open an edit from the table and wait until each of its videos shows a picture."""
+    page.locator("tbody.rows th a", has_text=name).first.click()
     section = page.locator("section.edit", has=page.locator("h2", has_text=name))
-    section.scroll_into_view_if_needed()
     section.locator(".controls").scroll_into_view_if_needed()
     page.wait_for_function(
         "id => [...document.querySelectorAll(`#${id} video`)].every(video => video.readyState >= 2)",

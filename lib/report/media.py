@@ -57,15 +57,16 @@ def address(path: Path, page_folder: Path) -> str:
     return quote(os.fsencode(path.relative_to(page_folder).as_posix()))
 
 
-def remove_stale_media(page_folder: Path, addresses: set[str]) -> None:
-    """Remove every file of the media folder that the page does not use, and folders left empty."""
-    for folder, _, files in os.walk(page_folder / "media", topdown=False):
-        for name in files:
-            path = Path(folder, name)
-            if address(path, page_folder) not in addresses:
-                path.unlink()
-        if not any(Path(folder).iterdir()):
-            Path(folder).rmdir()
+def remove_stale_files(page_folder: Path, addresses: set[str]) -> None:
+    """Remove every file of the folders media and parts that the page does not use, and folders left empty."""
+    for place in ("media", "parts"):
+        for folder, _, files in os.walk(page_folder / place, topdown=False):
+            for name in files:
+                path = Path(folder, name)
+                if address(path, page_folder) not in addresses:
+                    path.unlink()
+            if not any(Path(folder).iterdir()):
+                Path(folder).rmdir()
 
 
 def _is_current(target: Path, source: Path) -> bool:

@@ -1,15 +1,16 @@
-"""Metrics and videos of a batch as a table for programs and a page for people.
+"""Metrics and videos of a batch as a page for people.
 
-The page is one HTML file beside a folder of media. It needs no server and makes no request to the network,
-so the folder can be copied or sent away and opened from disk.
+The page is one HTML file beside a folder of media and one of parts: the page itself holds the table, as one list of
+rows, and each edit's videos, metrics and curves are a part that is loaded when it is asked for, so that thousands of
+edits open at once. It needs no server and makes no request to the network: the folder can be copied or sent away and
+opened from disk.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,12 +19,16 @@ from markupsafe import Markup
 from lib.core.files import whole_file
 from lib.core.names import Names
 from lib.core.progress import format_seconds
-from lib.report.media import remove_stale_media
-from lib.report.metric_labels import Metric, format_metric, list_metrics
-from lib.report.results import EditedVideo, Expected, Stage, read_edited_videos
-from lib.report.sections import make_section
+from lib.report.media import remove_stale_files
+from lib.report.metric_labels import format_metric
+from lib.report.parts import write_part
+from lib.report.results import EditedVideo, Expected, read_edited_videos
+from lib.report.rows import EditSummary, group_failures, key_metrics, mean_by_method, summarize
+from lib.report.sections import list_media, make_section
 
 TEMPLATES = Path(__file__).parent / "templates"
+ROWS_PER_PAGE = 100
+MOST_SHOWN = 3  # problems, failures and doubtful masks each, before the table; the rest on demand
 
 
 def write_report(
@@ -35,47 +40,71 @@ def write_report(
     versions: Mapping[str, str],
     output: Path,
 ) -> None:
-    """Write the page and its media; what is missing, failed or cut off is named on the page.
+    """Write the page, its parts and its media; what is missing, failed or cut off is named on the page.
 
     Args:
         expected: clip, edit and method of each edited video of the batch, by id.
         problems: what was wrong with the inputs, each with the fields of `lib.core.errors.Problem`.
         versions: name and version of each piece of software to name at the top.
-        output: the page; media go to the folder `media` beside it.
+        output: the page; the folders `media` and `parts` are beside it.
     """
-    videos = read_edited_videos(results, expected, names)
-    metrics = list_metrics(videos)
-    by_edit = {key: list(group) for key, group in groupby(sorted(videos, key=_edit_key), key=_edit_key)}
-    order = dict.fromkeys(_edit_key(video) for video in videos)
-    sections = [
-        {"id": f"edit-{number}", **make_section(by_edit[key], metrics, results, output.parent)}
-        for number, key in enumerate(order, start=1)
-    ]
-    page = (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            title=title,
-            written=datetime.now(UTC),
-            versions=versions,
-            problems=problems,
-            num_left_out=len({(problem.get("clip"), problem.get("edit")) for problem in problems}),
-            videos=videos,
-            counts=Counter(video.status for video in videos),
-            seconds=sum(stage.seconds or 0 for stage in _all_stages(videos)),
-            failures=_group_failures(videos),
-            metrics=metrics,
-            key_metrics=[metric for metric in metrics if metric.is_key],
-            means=_mean_by_method(videos, metrics),
-            doubtful=[section for section in sections if section["mask"].get("needs_a_look")],
-            sections=sections,
-            results=results,
-        )
+    environment = _environment()
+    edits = _by_edit(results, expected, names)
+    summaries = [_write_edit(videos, results, output.parent, environment) for videos in edits]
+    rows = [row for summary in summaries for row in summary.rows]
+    lists: dict[str, Sequence[Any]] = {
+        "problems": problems,
+        "failures": group_failures(summaries),
+        "doubtful": [(summary.rows[0], summary.mask) for summary in summaries if summary.mask],
+    }
+    rests = _write_rests(lists, output.parent, environment)
+    page = environment.get_template("report.html.jinja").render(
+        title=title,
+        written=datetime.now(UTC),
+        versions=versions,
+        num_left_out=len({(problem.get("clip"), problem.get("edit")) for problem in problems}),
+        counts=Counter(row["status"] for row in rows),
+        seconds=sum({name: time for summary in summaries for name, time in summary.seconds.items()}.values()),
+        metrics=key_metrics(rows),
+        means=mean_by_method(rows, key_metrics(rows)),
+        rows=rows,
+        rows_per_page=ROWS_PER_PAGE,
+        most_shown=MOST_SHOWN,
+        **lists,
     )
     with whole_file(output) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
     # After the page: the one it replaces stays complete until then.
-    remove_stale_media(output.parent, _list_addresses(sections))
+    remove_stale_files(output.parent, {*rests, *(address for summary in summaries for address in summary.addresses)})
+
+
+def _by_edit(results: Path, expected: Expected, names: Names) -> Iterator[list[EditedVideo]]:
+    """Yield the edited videos of each edit together, one per method, edits in the order they come up."""
+    order: dict[tuple[str, str], int] = {}
+    for clip, edit, _ in expected:
+        order.setdefault((clip, edit), len(order))
+    arranged = sorted(expected, key=lambda video: order[video[0], video[1]])
+    for _, videos in groupby(read_edited_videos(results, arranged, names), key=lambda video: (video.clip, video.edit)):
+        yield list(videos)
+
+
+def _write_edit(
+    videos: Sequence[EditedVideo], results: Path, page_folder: Path, environment: Environment
+) -> EditSummary:
+    section = make_section(videos, results, page_folder)
+    html = environment.get_template("edit.html.jinja").render(section=section)
+    part = write_part(page_folder, f"edits/{videos[0].clip}/{videos[0].edit}", {"html": html, **section["drawn"]})
+    return summarize(videos, section, [part, *list_media(section)])
+
+
+def _write_rests(lists: Mapping[str, Sequence[Any]], page_folder: Path, environment: Environment) -> list[str]:
+    """Write what the page leaves out of each list as a part; return the parts' addresses."""
+    macros = environment.get_template("lists.html.jinja").module
+    return [
+        write_part(page_folder, name, {"html": getattr(macros, name)(entries[MOST_SHOWN:])})
+        for name, entries in lists.items()
+        if len(entries) > MOST_SHOWN
+    ]
 
 
 def _environment() -> Environment:
@@ -92,43 +121,3 @@ def _environment() -> Environment:
     # Our own style sheet and script go in as they are: escaping would break them.
     environment.globals["verbatim"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
     return environment
-
-
-def _edit_key(video: EditedVideo) -> tuple[str, str]:
-    return video.clip, video.edit
-
-
-def _all_stages(videos: Sequence[EditedVideo]) -> list[Stage]:
-    """Return each job once, however many edited videos share it."""
-    return list({stage.name: stage for video in videos for stage in video.stages}.values())
-
-
-def _group_failures(videos: Sequence[EditedVideo]) -> list[tuple[Stage, list[EditedVideo]]]:
-    """Return each failed job once with the edited videos that it holds up."""
-    failures: dict[str, tuple[Stage, list[EditedVideo]]] = {}
-    for video in videos:
-        if video.failure is not None:
-            failures.setdefault(video.failure.name, (video.failure, []))[1].append(video)
-    return list(failures.values())
-
-
-def _mean_by_method(
-    videos: Sequence[EditedVideo], metrics: Sequence[Metric]
-) -> list[tuple[str, int, dict[str, float | None]]]:
-    """Return method, number of finished videos and mean of each metric over the edited rows."""
-    means = []
-    for method in dict.fromkeys(video.method for video in videos):
-        rows = [video.edited_means for video in videos if video.method == method and video.status == "done"]
-        means.append((method, len(rows), {metric.name: _mean(rows, metric.name) for metric in metrics}))
-    return means
-
-
-def _mean(rows: Sequence[Mapping[str, float | None]], name: str) -> float | None:
-    measured = [value for row in rows if (value := row.get(name)) is not None]
-    return fmean(measured) if measured else None
-
-
-def _list_addresses(sections: Sequence[Mapping[str, Any]]) -> set[str]:
-    media = [entry["src"] for section in sections for entry in (*section["players"], *section["pictures"])]
-    thumbnails = [section["thumbnail"] for section in sections if section["thumbnail"]]
-    return {*media, *thumbnails}

@@ -7,8 +7,9 @@ something went wrong.
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class EditedVideo:
     Args:
         clip, edit: ids.
         clip_name, edit_name: what people call them.
-        rows: metrics by row ("edited" and the control rows), each with "mean" and "per_frame".
+        measures: what metrics.json says of it; empty before it is evaluated.
         provenance: what made the edited video: settings, seed, versions, hashes, seconds.
         stages: the jobs that led to it, shared ones included, by the time they ended.
         failure: the job that did not finish; None unless status is "failed".
@@ -70,10 +71,16 @@ class EditedVideo:
     edit_name: str
     folder: Path
     status: Outcome
-    rows: dict[str, dict[str, Any]]
+    measures: dict[str, Any]
     provenance: dict[str, Any]
     stages: list[Stage]
     failure: Stage | None
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Metrics by row ("edited" and the control rows), each with "mean" and "per_frame"."""
+        rows: dict[str, dict[str, Any]] = self.measures.get("rows", {})
+        return rows
 
     @property
     def edited_means(self) -> dict[str, float | None]:
@@ -95,24 +102,24 @@ def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def read_edited_videos(results: Path, expected: Expected, names: Names) -> list[EditedVideo]:
-    """Return one entry per expected edited video, in the same order, whatever became of it."""
-    stages_by_clip = read_stages(results, sorted({clip for clip, _, _ in expected}), names)
-    videos, run = [], read_last_run(results)
-    for clip, edit, method in expected:
-        stages = [stage for stage in stages_by_clip[clip] if leads_to(stage.name, edit, method)]
-        videos.append(_read_edited_video(results, (clip, edit, method), names, stages, run))
-    return videos
+def read_edited_videos(results: Path, expected: Expected, names: Names) -> Iterator[EditedVideo]:
+    """Yield one entry per expected edited video, in the same order, whatever became of it.
+
+    One at a time, since thousands with all their frames' metrics fill the memory. A clip's logs are read once where
+    its edited videos follow one another.
+    """
+    run = read_last_run(results)
+    for clip, videos in groupby(expected, key=lambda video: video[0]):
+        stages = read_stages(results, clip, names)
+        for _, edit, method in videos:
+            own = [stage for stage in stages if leads_to(stage.name, edit, method)]
+            yield _read_edited_video(results, (clip, edit, method), names, own, run)
 
 
-def read_stages(results: Path, clips: Sequence[str], names: Names) -> dict[str, list[Stage]]:
-    """Return each clip's jobs by the time they ended."""
-    logs = results / "logs"
-    stages = {}
-    for clip in clips:
-        found = [_read_stage(log, results, names) for log in _list_logs(logs / clip)]
-        stages[clip] = sorted(found, key=lambda stage: stage.ended)
-    return stages
+def read_stages(results: Path, clip: str, names: Names) -> list[Stage]:
+    """Return a clip's jobs by the time they ended."""
+    found = [_read_stage(log, results, names) for log in _list_logs(results / "logs" / clip)]
+    return sorted(found, key=lambda stage: stage.ended)
 
 
 def _list_logs(folder: Path) -> list[Path]:
@@ -140,14 +147,14 @@ def _read_edited_video(
 ) -> EditedVideo:
     clip, edit, method = video
     folder = results / clip / edit / method
-    rows = read_metrics(folder)
+    measures = read_json_or_nothing(folder / "metrics.json")
     failed = [stage for stage in stages if stage.reason and has_failed(stage.failure)]
     status = judge(video, is_done(results, video, run), [stage.name for stage in failed])
     # The last one: a job that fails later in the data flow than another has left its log from an earlier run.
     failure = failed[-1] if status == "failed" else None
     provenance = read_json_or_nothing(folder / "edited.json")
     shown = (name_of(names, clip), name_of(names, clip, edit))
-    return EditedVideo(clip, edit, method, *shown, folder, status, rows, provenance, stages, failure)
+    return EditedVideo(clip, edit, method, *shown, folder, status, measures, provenance, stages, failure)
 
 
 def _read_stage(log: Path, results: Path, names: Names) -> Stage:

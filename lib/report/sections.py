@@ -1,34 +1,39 @@
 """What the report shows of one edit: videos, pictures, texts, metrics and curves, as plain values."""
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from lib.core.files import read_json_or_nothing
 from lib.core.progress import format_seconds
 from lib.report.media import add_media, add_thumbnail
-from lib.report.metric_labels import Metric
+from lib.report.metric_labels import Metric, list_metrics
 from lib.report.results import EditedVideo, read_losses
 
 MAX_LOSS_POINTS = 400  # more cannot be told apart on the page
 CONTROL_ROWS = {"vae_round_trip": "VAE round trip", "source_copy": "Unedited copy"}
 
 
-def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], results: Path, page: Path) -> dict[str, Any]:
+def make_section(videos: Sequence[EditedVideo], results: Path, page: Path) -> dict[str, Any]:
     """Gather one edit's part of the page and put its media into the page's folder.
 
     Args:
         videos: the edited videos of one edit, one per method.
         page: the folder of the page.
+
+    Returns:
+        What the template shows, `drawn` what is drawn in the browser, and `id`, the edit's address in the page.
     """
     clip, edit = videos[0].clip, videos[0].edit
     clip_folder, edit_folder = results / clip, results / clip / edit
     source = read_json_or_nothing(clip_folder / "source_video.json")
     mask = read_json_or_nothing(edit_folder / "edit_mask.json")
+    metrics = list_metrics(videos)
     return {
-        "clip": clip,
-        "edit": edit,
+        "id": quote(os.fsencode(f"{clip}/{edit}")),
         "clip_name": videos[0].clip_name,
         "edit_name": videos[0].edit_name,
         "methods": videos,
@@ -42,13 +47,20 @@ def make_section(videos: Sequence[EditedVideo], metrics: Sequence[Metric], resul
         "pictures": _list_pictures(clip, edit, edit_folder, page),
         "thumbnail": add_thumbnail(edit_folder / "first_frame.png", page, clip, edit, "thumbnail.jpg"),
         "captions": _list_captions(edit_folder),
+        "metrics": metrics,
         "rows": list_rows(videos),
-        "island": {
+        "drawn": {
             "times": _relative_times(source),
             "charts": _loss_charts(clip_folder, edit_folder) + _frame_charts(videos, metrics, mask),
             "facts": _list_facts(videos, source, mask),
         },
     }
+
+
+def list_media(section: dict[str, Any]) -> list[str]:
+    """Return the addresses of all files that an edit's part and rows show."""
+    media = [entry["src"] for entry in (*section["players"], *section["pictures"])]
+    return media + [section["thumbnail"]] * (section["thumbnail"] is not None)
 
 
 def list_rows(videos: Sequence[EditedVideo]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -168,9 +180,8 @@ def _list_facts(
 ) -> list[tuple[str, dict[str, Any]]]:
     facts = [(f"Edited video · {video.method}", video.provenance) for video in videos]
     for video in videos:
-        details = read_json_or_nothing(video.folder / "metrics.json")
-        facts.append((f"First frame · {video.method}", details.get("first_frame", {})))
-        facts.append((f"Joins of windows · {video.method}", details.get("joins", {})))
+        facts.append((f"First frame · {video.method}", video.measures.get("first_frame", {})))
+        facts.append((f"Joins of windows · {video.method}", video.measures.get("joins", {})))
     stages = {stage.name: stage for video in videos for stage in video.stages}
     measured = {
         stage.title: f"{format_seconds(stage.seconds)}, {_format_memory(stage.max_memory)}"

@@ -41,9 +41,10 @@ METRICS = {
     "motion_cosine": (0.91, 0.03),
 }
 FPS = 16
+NUM_FRAMES = 16
 
 
-def write_example_batch(results: Path, num_frames: int = 16, size: tuple[int, int] = (96, 160)) -> None:
+def write_example_batch(results: Path, num_frames: int = NUM_FRAMES, size: tuple[int, int] = (96, 160)) -> None:
     """Write results of EXPECTED: two methods done, one edit with references, one failed, one killed, one not run."""
     write_clip(results, CAR, num_frames, size)
     write_clip(results, ROAD, num_frames, size, has_audio=True)

@@ -1,44 +1,20 @@
-"""The metrics table and the page, read back from disk."""
+"""The page and its parts, read back from disk."""
 
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
 import pytest
 
-from lib.core.failures import write_failure
+from lib.core.files import write_json
 from lib.report.page import write_report
-from lib.report.results import KILLED, read_edited_videos
-from lib.report.table import TABLE_KEYS, write_metrics_table
-from tests.lib.report.example_batch import (
-    CAR,
-    DOG,
-    EXPECTED,
-    METRICS,
-    PROBLEMS,
-    ROAD,
-    VERSIONS,
-    write_example_batch,
-    write_log,
-)
+from lib.report.table import write_metrics_table
+from tests.lib.report.example_batch import CAR, DOG, EXPECTED, PROBLEMS, ROAD, VERSIONS, write_log
 
-
-@pytest.fixture(scope="module")
-def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the example batch once."""
-    results = tmp_path_factory.mktemp("batch") / "results"
-    write_example_batch(results, num_frames=5, size=(48, 64))
-    return results
-
-
-@pytest.fixture
-def results(batch: Path, tmp_path: Path) -> Path:
-    """Return a copy of the example batch that a test may spoil."""
-    return shutil.copytree(batch, tmp_path / "results")
+DOUBTFUL = {"method": "yolo", "confidence": 0.1, "needs_a_look": True}
 
 
 def write(results: Path, expected: list = EXPECTED, problems: list = PROBLEMS, names: dict = {}) -> str:  # noqa: B006 - never changed
@@ -48,23 +24,35 @@ def write(results: Path, expected: list = EXPECTED, problems: list = PROBLEMS, n
     return output.read_text(encoding="utf-8")
 
 
-def list_addresses(page: str) -> list[str]:
-    """Return what the page refers to outside itself."""
-    found = re.findall(r'\b(?:src|href|poster)="([^"]*)"', page)
+def read_part(path: Path) -> dict:
+    """Return what a script of the folder parts hands over, under its own address."""
+    call = re.fullmatch(r"receivePart\((.*)\);\n", path.read_text(encoding="utf-8"))
+    address, part = json.loads(f"[{call[1]}]")
+    assert path.as_posix().endswith(unquote(address))
+    return part
+
+
+def read_edit(results: Path, clip: str, edit: str) -> dict:
+    """Return the part of an edit."""
+    return read_part(results / "report" / "parts" / "edits" / clip / f"{edit}.js")
+
+
+def read_all(results: Path) -> str:
+    """Return the HTML of the page and of all parts."""
+    report = results / "report"
+    parts = [read_part(path)["html"] for path in sorted((report / "parts").rglob("*.js"))]
+    return "\n".join([(report / "index.html").read_text(encoding="utf-8"), *parts])
+
+
+def read_rows(page: str) -> list[dict]:
+    """Return the rows of the table as the page's script reads them."""
+    return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', page, re.DOTALL)[1])
+
+
+def list_addresses(html: str) -> list[str]:
+    """Return what the page and its parts refer to outside themselves."""
+    found = re.findall(r'\b(?:src|href|poster|data-part)="([^"]*)"', html)
     return [address for address in found if not address.startswith(("#", "data:"))]
-
-
-def test_table_has_one_line_per_row(results: Path) -> None:
-    """Each finished edited video has its own line and one per control; what is unknown is empty."""
-    write_metrics_table(results, EXPECTED, {}, results / "metrics.csv")
-    table = pd.read_csv(results / "metrics.csv")
-    assert list(table.columns) == [*TABLE_KEYS, *METRICS]
-    assert len(table) == 3 * 3
-    lines = table.set_index(["clip", "edit", "method", "row"]).sort_index()
-    written = json.loads((results / ROAD / "мокрая дорога/mask_lora/metrics.json").read_text())
-    mean = written["rows"]["edited"]["mean"]["clip_score"]
-    assert lines.loc[(ROAD, "мокрая дорога", "mask_lora", "edited"), "clip_score"] == pytest.approx(mean)
-    assert pd.isna(lines.loc[(CAR, "red car", "base", "source_copy"), "motion_cosine"])
 
 
 def test_table_and_page_show_names_where_paths_have_ids(results: Path) -> None:
@@ -78,83 +66,11 @@ def test_table_and_page_show_names_where_paths_have_ids(results: Path) -> None:
     page = write(results, names=names)
     rows = page[page.index('<tbody class="rows">') : page.index("</table>")]
     assert "my &lt;car&gt;" in rows and "красная" in rows and CAR not in rows and "собака" in rows
-    assert "my \\u003ccar\\u003e/красная/mask_lora/generate" in page
+    assert [row["edit"] for row in read_rows(page)][:2] == ["красная", "красная"]
+    part = read_edit(results, CAR, "red car")
+    assert "my &lt;car&gt;" in part["html"] and "красная" in part["html"]
+    assert "my <car>/красная/mask_lora/generate" in dict(part["facts"])["Time and peak memory of each stage"]
     assert [folder for folder in (results / "report" / "media").iterdir() if folder.name == CAR]
-
-
-def test_table_of_nothing_has_a_heading(tmp_path: Path) -> None:
-    """A batch without a finished edit still gives a table that can be read."""
-    write_metrics_table(tmp_path, EXPECTED, {}, tmp_path / "metrics.csv")
-    assert list(pd.read_csv(tmp_path / "metrics.csv").columns) == TABLE_KEYS
-
-
-def test_table_is_written_to_the_byte(tmp_path: Path) -> None:
-    """Columns in the order they come up; names as they are, quoted where they must be; all digits of a number."""
-    means = {"one": {"a": 0.1 + 0.2, "b": None}, "two": {"a": 1e-07, "b": 2.0, "c": 1e16}}
-    for edit, mean in means.items():
-        folder = tmp_path / 'it\'s "it", а' / edit / "base"
-        folder.mkdir(parents=True)
-        (folder / "metrics.json").write_text(json.dumps({"rows": {"edited": {"mean": mean}, "source_copy": {}}}))
-    expected = [('it\'s "it", а', edit, "base") for edit in means]
-    write_metrics_table(tmp_path, expected, {}, tmp_path / "metrics.csv")
-    name = '"it\'s ""it"", а"'
-    lines = [
-        "clip,edit,method,row,clip_name,edit_name,a,b,c",
-        f"{name},one,base,edited,{name},one,0.30000000000000004,,",
-        f"{name},one,base,source_copy,{name},one,,,",
-        f"{name},two,base,edited,{name},two,1e-07,2.0,1e+16",
-        f"{name},two,base,source_copy,{name},two,,,",
-    ]
-    assert (tmp_path / "metrics.csv").read_bytes() == "".join(f"{line}\n" for line in lines).encode()
-
-
-def test_every_edit_has_its_state(results: Path) -> None:
-    """Done, failed with its reason, killed, and not run are told apart."""
-    videos = read_edited_videos(results, EXPECTED, {})
-    assert [video.status for video in videos] == ["done", "done", "done", "failed", "failed", "not run"]
-    failed, killed = videos[3].failure, videos[4].failure
-    assert failed is not None and killed is not None
-    assert failed.reason == "CUDA out of memory <GPU 0>"
-    assert failed.name == f"{DOG}/hat & scarf?/mask_lora/generate"
-    assert killed.reason == KILLED
-    assert killed.tail == ["started", "tracking 40%"]
-
-
-def test_latest_failing_stage_is_named(results: Path) -> None:
-    """What failed in an earlier run, and was not reached again, does not hide what failed now."""
-    name = f"{DOG}/hat & scarf?/mask_lora/generate"
-    os.utime(results / "logs" / f"{name}.log", (1, 1))
-    write_log(results, f"{DOG}/extract_frames", "failed: no such file")
-    failure = read_edited_videos(results, EXPECTED, {})[3].failure
-    assert failure is not None and failure.name == f"{DOG}/extract_frames"
-
-
-def test_a_group_that_failed_is_told_by_the_job_that_said_why(results: Path) -> None:
-    """Snakemake leaves an empty log of each job of a group, also of those that were never begun."""
-    for name in (f"{DOG}/extract_frames", f"{DOG}/hat & scarf?/mask_lora/evaluate"):
-        (results / "logs" / f"{name}.log").write_text("")
-    (results / "logs" / DOG / "hat & scarf?" / "mask_lora" / "generate.log").unlink()
-    write_failure(results / "logs" / DOG / "extract_frames.log", "input", "an unreadable video", 1, [])
-    failure = read_edited_videos(results, EXPECTED, {})[3].failure
-    assert failure is not None and failure.name == f"{DOG}/extract_frames"
-    assert failure.reason == "an unreadable video"
-
-
-def test_failure_with_another_mask_is_not_ours(results: Path) -> None:
-    """A LoRA that only another method uses does not fail this one."""
-    expected = [(DOG, "hat & scarf?", "base_masked"), (DOG, "hat & scarf?", "naive_lora")]
-    write_log(results, f"{DOG}/train_lora_decouple.first_frame", "failed: the loss is no longer finite")
-    assert [video.status for video in read_edited_videos(results, expected, {})] == ["not run", "failed"]
-
-
-def test_failure_of_a_neighbour_is_not_ours(results: Path) -> None:
-    """A job of another edit or method does not fail this one; a job of the clip fails all that wait for it."""
-    expected = [(CAR, "red car", "mask_lora"), (CAR, "red car", "all_ones"), (CAR, "new", "mask_lora")]
-    write_log(results, f"{CAR}/red car/all_ones/generate", "failed: full disk")
-    assert [video.status for video in read_edited_videos(results, expected, {})] == ["done", "failed", "not run"]
-    write_log(results, f"{CAR}/train_lora_decouple.edit", "failed: lost the GPU")
-    videos = read_edited_videos(results, expected, {})
-    assert [video.status for video in videos] == ["done", "failed", "failed"]
 
 
 def test_shared_failure_is_told_once(results: Path) -> None:
@@ -177,7 +93,8 @@ def test_problems_and_failures_come_before_the_table(results: Path) -> None:
 
 def test_every_address_leads_to_a_file_in_the_folder(results: Path) -> None:
     """Names with blanks, signs and any script are encoded, and nothing points outside the folder."""
-    addresses = list_addresses(write(results))
+    write(results)
+    addresses = list_addresses(read_all(results))
     assert len(addresses) > 30
     for address in addresses:
         assert re.fullmatch(r"[\w.%/~-]+", address, re.ASCII) and ".." not in address
@@ -185,15 +102,18 @@ def test_every_address_leads_to_a_file_in_the_folder(results: Path) -> None:
 
 
 def test_page_asks_nothing_of_the_network(results: Path) -> None:
-    """Apart from the name of the SVG language there is no web address in the page."""
-    addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^'\"\s]*", write(results)))
+    """Apart from the name of the SVG language there is no web address in the page and its parts."""
+    write(results)
+    addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^'\"\s]*", read_all(results)))
     assert addresses == {"http://www.w3.org/2000/svg"}
 
 
 def test_names_are_text(results: Path) -> None:
     """Markup in names, reasons and captions is shown, not obeyed."""
-    page = write(results)
-    assert "<b>" not in page and "<GPU" not in page and "<16>" not in page and "Édits &lt;1&gt;" in page
+    write(results)
+    html = read_all(results)
+    assert "<b>" not in html and "<GPU" not in html and "<16>" not in html and "Édits &lt;1&gt;" in html
+    assert "&lt;GPU 0&gt;" in read_edit(results, DOG, "hat & scarf?")["html"]
 
 
 def test_media_are_linked_and_follow_their_source(results: Path) -> None:
@@ -223,13 +143,15 @@ def test_media_are_copied_where_links_are_impossible(results: Path, monkeypatch:
 
 
 def test_media_of_dropped_edits_are_removed(results: Path) -> None:
-    """The folder holds what the page shows and nothing else."""
-    write(results)
-    page = write(results, EXPECTED[:1])
-    media = results / "report" / "media"
-    files = {path.relative_to(results / "report").as_posix() for path in media.rglob("*") if path.is_file()}
-    assert files == {unquote(address) for address in list_addresses(page)}
-    assert [folder.name for folder in media.iterdir()] == [CAR]
+    """The folder holds the page, its parts, what these show, and nothing else."""
+    write(results, problems=PROBLEMS * 9)
+    report = results / "report"
+    assert (report / "parts" / "problems.js").is_file()
+    write(results, EXPECTED[:1])
+    files = {path.relative_to(report).as_posix() for path in report.rglob("*") if path.is_file()}
+    shown = {unquote(address) for address in list_addresses(read_all(results))}
+    assert files == shown | {"index.html", f"parts/edits/{CAR}/red car.js"}
+    assert [folder.name for folder in (report / "media").iterdir()] == [CAR]
 
 
 @pytest.mark.parametrize(
@@ -254,13 +176,54 @@ def test_nothing_at_all_gives_a_page(tmp_path: Path) -> None:
     assert "a video of zero frames" in write(tmp_path, [])
     page = write(tmp_path, EXPECTED)
     assert page_states(page) == ["not run"] * len(EXPECTED)
-    assert page.count('<td class="number" data-sort="">–</td>') >= len(EXPECTED), "no time"
+    assert page.count('<td class="number">–</td>') >= len(EXPECTED), "no time"
 
 
 def page_states(page: str) -> list[str]:
-    """Return the states in the table's rows."""
+    """Return the states in the table's rows, which are the same with and without a script."""
     table = page[page.index('<tbody class="rows">') : page.index("</table>")]
-    return re.findall(r'class="status [\w-]+">([\w ]+)<', table)
+    states = re.findall(r'class="status [\w-]+">([\w ]+)<', table)
+    assert states == [row["status"] for row in read_rows(page)]
+    return states
+
+
+def test_what_is_unchanged_is_not_written_again(results: Path) -> None:
+    """Of all parts only that of the edit which has a new result is another file afterwards."""
+    write(results)
+    paths = sorted((results / "report" / "parts").rglob("*.js"))
+    before = {path: path.stat().st_ino for path in paths}
+    metrics = results / CAR / "red car/base/metrics.json"
+    metrics.write_text(metrics.read_text().replace("0.", "1."))
+    write(results)
+    assert [path.name for path in paths if path.stat().st_ino != before[path]] == ["red car.js"]
+
+
+def test_long_lists_are_cut_before_the_table(results: Path) -> None:
+    """Any number of problems, failures and doubtful masks leaves the page small; what it leaves out is in parts."""
+    expected = [(CAR, f"new {number}", "mask_lora") for number in range(1200)]
+    for number in range(200):
+        write_log(results, f"{CAR}/new {number}/generate", "failed: no reason")
+        write_json(results / CAR / f"new {number}" / "edit_mask.json", DOUBTFUL)
+    page = write(results, expected, PROBLEMS * 3000)
+    top = page[: page.index('id="batch-table"')]
+    assert "Failed: 200 jobs, 200 edited videos not made" in top and "Look at 200 masks" in top
+    assert "Left out: 3,000 problems" in top and len(top) < 60_000
+    counts = {"failures": ("reason</dt>", 200), "problems": ("a video of zero frames", 3000), "doubtful": ("yolo", 200)}
+    for name, (entry, count) in counts.items():
+        rest = read_part(results / "report" / "parts" / f"{name}.js")["html"]
+        assert (top.count(entry), rest.count(entry)) == (3, count - 3), name
+
+
+def test_page_without_a_script_shows_the_first_rows(results: Path) -> None:
+    """Of a long table its first hundred rows are there without a script, and the page says what is not."""
+    page = write(results, [(CAR, f"new {number}", "mask_lora") for number in range(150)])
+    table = page[page.index('<tbody class="rows">') : page.index("</table>")]
+    assert re.findall(r'<th scope="row"[^>]*><a href="[^"]+">([^<]+)', table) == [
+        f"new {number}" for number in range(100)
+    ]
+    said = " ".join(re.findall(r"<noscript>(.*?)</noscript>", page))
+    assert "the first 100 of 150 edited videos" in said
+    assert len(read_rows(page)) == 150
 
 
 def test_unknown_metrics_are_shown_as_they_are(results: Path) -> None:
@@ -269,5 +232,6 @@ def test_unknown_metrics_are_shown_as_they_are(results: Path) -> None:
     metrics = json.loads(path.read_text())
     metrics["rows"]["edited"]["mean"]["new_thing"] = 12.5
     path.write_text(json.dumps(metrics))
-    page = write(results)
-    assert "New thing" in page and "12.500" in page
+    write(results)
+    html = read_edit(results, CAR, "red car")["html"]
+    assert "New thing" in html and "12.500" in html

@@ -1,167 +1,11 @@
 """The report in a real browser, opened from disk as a user opens it."""
 
 import shutil
-import statistics
-from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
-import pytest
-
-from lib.report.page import write_report
 from tests.browser import load_section, open_page
-from tests.lib.report.example_batch import EXPECTED, FPS, PROBLEMS, VERSIONS, write_example_batch
-
-NUM_FRAMES = 16
-SPREADS = """async ([id, count]) => {
-  // How far apart, in seconds, the pictures on show are, each time all videos of one edit show one while they play.
-  const videos = [...document.querySelectorAll(`#${id} video`)];
-  const shown = new Map();
-  for (const video of videos) {
-    const note = (_, frame) => { shown.set(video, frame.mediaTime); video.requestVideoFrameCallback(note); };
-    video.requestVideoFrameCallback(note);
-  }
-  const spreads = [];
-  while (spreads.length < count) {
-    await new Promise(requestAnimationFrame);
-    const settled = videos.every((video) => !video.paused && !video.seeking && shown.has(video));
-    if (settled) spreads.push(Math.max(...shown.values()) - Math.min(...shown.values()));
-  }
-  return spreads;
-}"""
-FALL_BEHIND = """async ([id, seconds]) => {
-  // What comes first after one video lost some seconds: that it is level with the first again, or the next loop.
-  const [leader, , follower] = document.querySelectorAll(`#${id} video`);
-  const from = leader.currentTime;
-  follower.currentTime -= seconds;
-  while (leader.currentTime >= from) {
-    await new Promise(requestAnimationFrame);
-    const apart = Math.abs(leader.currentTime - follower.currentTime);
-    if (!follower.seeking && apart < seconds / 6) return "caught up";
-  }
-  return "the next loop began";
-}"""
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the report of the example batch."""
-    results = tmp_path_factory.mktemp("a folder, 100% #1") / "results"
-    write_example_batch(results, num_frames=NUM_FRAMES)
-    write_report(results, EXPECTED, {}, PROBLEMS, "Example", VERSIONS, results / "report" / "index.html")
-    return results / "report"
-
-
-@pytest.fixture
-def page(chromium, report: Path) -> Iterator[object]:
-    """Open the report; afterwards nothing may have gone wrong or out to a network."""
-    yield from open_page(chromium, report)
-
-
-def frames_on_show(section) -> list[float]:
-    """Return the position of each video in frames."""
-    return [fps_time * FPS for fps_time in section.locator("video").evaluate_all("all => all.map(v => v.currentTime)")]
-
-
-@pytest.mark.parametrize(("name", "num_videos"), [("red car", 6), ("мокрая дорога", 4), ("hat & scarf?", 2)])
-def test_every_video_loads_and_plays(page, name: str, num_videos: int) -> None:
-    """Scrolled to, the videos of an edit load, and all of them move on after Play."""
-    section = load_section(page, name)
-    assert section.locator("video").count() == num_videos
-    section.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function(
-        "id => [...document.querySelectorAll(`#${id} video`)].every(video => video.currentTime > 0.2)",
-        arg=section.get_attribute("id"),
-    )
-
-
-def test_videos_play_in_step(page) -> None:
-    """Over several loops, the pictures on show are mostly at most one frame apart, however slow the machine."""
-    section = load_section(page, "мокрая дорога")
-    section.get_by_role("button", name="Play", exact=True).click()
-    spreads = page.evaluate(SPREADS, [section.get_attribute("id"), 150])
-    assert statistics.median(spreads) <= 1.01 / FPS, [round(spread * FPS, 2) for spread in spreads]
-
-
-def test_a_video_that_falls_behind_catches_up(page) -> None:
-    """A follower that lost six frames is back in step before the loop would have put it there."""
-    section = load_section(page, "мокрая дорога")
-    section.get_by_label("Speed").select_option("0.25")  # a loop takes four seconds
-    section.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function(
-        "id => document.querySelector(`#${id} video`).currentTime > 0.45", arg=section.get_attribute("id")
-    )
-    assert page.evaluate(FALL_BEHIND, [section.get_attribute("id"), 6 / FPS]) == "caught up"
-
-
-def test_playing_another_edit_stops_the_first(page) -> None:
-    """Only one edit plays at a time."""
-    first = load_section(page, "red car")
-    first.get_by_role("button", name="Play", exact=True).click()
-    first.get_by_role("button", name="Pause").wait_for()
-    second = load_section(page, "мокрая дорога")
-    second.get_by_role("button", name="Play", exact=True).click()
-    second.get_by_role("button", name="Pause").wait_for()
-    assert first.get_by_role("button", name="Play", exact=True).count() == 1
-
-
-def test_steps_move_every_video_by_one_frame(page) -> None:
-    """Buttons, arrow keys and the slider land all videos on the middle of the same frame."""
-    section = load_section(page, "мокрая дорога")
-    section.get_by_role("button", name="One frame forward").click()
-    section.get_by_role("button", name="One frame forward").click()
-    assert frames_on_show(section) == pytest.approx([2.5] * 4, abs=0.01)
-    page.keyboard.press("ArrowLeft")
-    assert frames_on_show(section) == pytest.approx([1.5] * 4, abs=0.01)
-    section.get_by_label("Frame", exact=True).fill(str(NUM_FRAMES - 1))
-    assert frames_on_show(section) == pytest.approx([NUM_FRAMES - 0.5] * 4, abs=0.01)
-    page.keyboard.press("Home")
-    assert frames_on_show(section) == pytest.approx([0.5] * 4, abs=0.01)
-    section.get_by_role("button", name="One frame back").click()  # round to the end
-    assert section.locator(".position").inner_text().startswith(f"{NUM_FRAMES - 1} / {NUM_FRAMES - 1}")
-
-
-def test_space_plays_and_pauses_what_is_in_view(page) -> None:
-    """The space bar works without having clicked into an edit first."""
-    section = load_section(page, "мокрая дорога")
-    page.keyboard.press("Space")
-    section.get_by_role("button", name="Pause").wait_for()
-    page.keyboard.press("Space")
-    section.get_by_role("button", name="Play", exact=True).wait_for()
-
-
-def test_sound_is_off_until_asked_for(page) -> None:
-    """Only an edit whose source has sound can turn it on, and only the edited video's."""
-    assert load_section(page, "red car").get_by_role("button", name="Sound").count() == 0
-    section = load_section(page, "мокрая дорога")
-    muted = "all => all.filter(video => !video.muted).map(video => video.dataset.kind)"
-    assert section.locator("video").evaluate_all(muted) == []
-    section.get_by_role("button", name="Sound").click()
-    assert section.locator("video").evaluate_all(muted) == ["edited"]
-
-
-def test_curves_follow_the_videos(page) -> None:
-    """A chart is drawn for each metric and loss, and its readings change with the frame."""
-    section = load_section(page, "мокрая дорога")
-    titles = section.locator(".chart figcaption").all_inner_texts()
-    assert [title for title in titles if "Loss" in title] == [
-        "Loss · Stage 1, decouple · mask “edit”",
-        "Loss · Stage 2, appearance · mask “edit”",
-    ]
-    reading = section.locator(".chart", has_text="Warp error").locator(".reading").first
-    before = reading.inner_text()
-    section.get_by_role("button", name="One frame forward").click()
-    assert reading.inner_text() not in ("", before)
-
-
-def test_videos_far_away_are_let_go(page) -> None:
-    """An edit out of sight holds no decoder, and takes up its frame when it comes back."""
-    section = load_section(page, "red car")
-    section.get_by_role("button", name="One frame forward").click()
-    page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    identifier = section.get_attribute("id")
-    page.wait_for_function("id => !document.querySelector(`#${id} video[src]`)", arg=identifier)
-    load_section(page, "red car")
-    page.wait_for_function(f"id => document.querySelector(`#${{id}} video`).currentTime > {1 / FPS}", arg=identifier)
+from tests.lib.report.example_batch import CAR, EXPECTED, ROAD
 
 
 def test_headings_sort_the_table(page) -> None:
@@ -178,22 +22,29 @@ def test_headings_sort_the_table(page) -> None:
     assert page.locator("th[aria-sort=descending]").count() == 1
 
 
-def test_filter_narrows_table_and_sections(page) -> None:
-    """The filter finds names and states, in any script."""
+def test_filter_narrows_table_and_neighbours(page) -> None:
+    """The filter finds names and states, in any script; an edit's neighbours are those that it leaves."""
     page.get_by_label("Filter").fill("МОКРАЯ done")
     assert page.locator("tbody.rows tr:visible").count() == 1
-    assert page.locator("section.edit:visible").count() == 1
+    section = load_section(page, "мокрая дорога")
+    assert section.locator(".edit-nav .place").inner_text() == "1 of 1"
+    assert section.locator(".edit-nav a[href]").all_inner_texts() == ["Back to the table"]
     page.get_by_label("Filter").fill("failed")
     assert page.locator("tbody.rows tr:visible").count() == 2
+    assert page.locator("#filter-count").inner_text() == "2 of 6"
+    page.get_by_label("Filter").fill("failed МОКРАЯ")
+    assert page.locator("tbody.rows").inner_text() == "No edited video matches."
 
 
 def test_a_name_in_the_table_leads_to_its_edit(page) -> None:
-    """A click brings the edit to the top of the window, though the sections before it change their height."""
-    page.locator("tbody.rows a", has_text="blue car").click()
-    page.wait_for_function(
-        "() => Math.abs([...document.querySelectorAll('section.edit')]"
-        ".find(section => section.textContent.includes('blue car')).getBoundingClientRect().top - 16) < 40"
-    )
+    """A click brings the edit to the top of the window, also a second one when one has scrolled away."""
+    for _ in range(2):
+        page.locator("tbody.rows a", has_text="blue car").click()
+        page.wait_for_function(
+            "() => document.getElementById('edit').textContent.includes('blue car')"
+            "&& Math.abs(document.getElementById('edit').getBoundingClientRect().top - 16) < 40"
+        )
+        page.evaluate("scrollTo(0, 0)")
 
 
 def test_details_show_what_made_the_video(page) -> None:
@@ -218,3 +69,77 @@ def test_folder_can_be_moved(chromium, report: Path, tmp_path: Path) -> None:
     for page in open_page(chromium, moved):
         load_section(page, "мокрая дорога")
         assert page.locator("tbody.rows img").first.evaluate("image => image.naturalWidth") > 0
+
+
+def test_an_edit_has_an_address(chromium, report: Path) -> None:
+    """Opened by its address an edit is shown at once, and going back in the browser's history closes it."""
+    address = "#" + quote(f"{ROAD}/мокрая дорога")
+    for page in open_page(chromium, report, address):
+        page.locator("#edit h2", has_text="мокрая дорога").wait_for()
+        page.evaluate("location.hash = ''")
+        page.locator("#edit").wait_for(state="hidden")
+        page.go_back()
+        page.locator("#edit h2", has_text="мокрая дорога").wait_for()
+
+
+def test_an_address_of_no_edit_says_so(chromium, report: Path) -> None:
+    """An address that names no edit of the batch loads nothing, wherever it would lead."""
+    for page in open_page(chromium, report, "#../../../evil"):
+        assert "no such edit is in the batch" in page.locator("#edit").inner_text()
+
+
+def test_a_missing_part_says_so(chromium, report: Path, tmp_path: Path) -> None:
+    """Where the page was copied without its folders, an edit says which file is missing; the others go on."""
+    moved = shutil.copytree(report, tmp_path / "sent away")
+    (moved / "parts" / "edits" / CAR / "red car.js").unlink()
+    page = chromium.new_page()
+    page.goto((moved / "index.html").as_uri())
+    page.locator("tbody.rows th a", has_text="red car").first.click()
+    page.get_by_text("red%20car.js is not beside the page").wait_for()
+    load_section(page, "мокрая дорога")
+    page.close()
+
+
+def test_neighbours_follow_the_order_of_the_table(page) -> None:
+    """Next and previous walk through the edits as they are sorted, and the focus stays on the link."""
+    page.get_by_role("button", name="Clip", exact=True).click()
+    page.get_by_role("button", name="Clip", exact=True).click()
+    names = list(dict.fromkeys(page.locator("tbody.rows th a").all_inner_texts()))
+    load_section(page, names[0])
+    page.locator("#edit .next").focus()
+    for name in names[1:-1]:
+        page.keyboard.press("Enter")
+        page.locator("#edit h2", has_text=name).wait_for()
+        assert page.evaluate("document.activeElement.className") == "next"
+    page.locator("#edit .previous").click()
+    page.locator("#edit h2", has_text=names[-3]).wait_for()
+    assert page.locator("#edit .place").inner_text() == f"{len(names) - 2} of {len(names)}"
+
+
+def test_back_to_the_table_is_back_to_the_row(page) -> None:
+    """From an edit one comes back to its name in the table, with the keyboard's focus on it."""
+    load_section(page, "hat & scarf?")
+    page.get_by_role("link", name="Back to the table").click()
+    page.wait_for_function("document.activeElement.textContent === 'hat & scarf?'")
+
+
+def test_rows_are_the_same_without_a_script(chromium, report: Path) -> None:
+    """What the page holds for browsers without JavaScript is what its script draws, node for node."""
+    for page in open_page(chromium, report):
+        page.evaluate(
+            """text => { window.written = new DOMParser().parseFromString(text, 'text/html'); }""",
+            (report / "index.html").read_text(encoding="utf-8"),
+        )
+        assert page.evaluate(
+            """() => {
+              const [written, drawn] = [window.written, document].map((page) => page.querySelectorAll("tbody.rows tr"));
+              for (const row of drawn) row.normalize(); // text that was added in two pieces
+              return written.length > 5 && [...written].every((row, index) => row.isEqualNode(drawn[index]));
+            }"""
+        )
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((report / "index.html").as_uri())
+    assert page.locator("tbody.rows tr:visible").count() == len(EXPECTED)
+    assert "What is missing" in page.locator(".note").first.inner_text()
+    context.close()
