@@ -2,12 +2,12 @@
 
 import os
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib.core import failures
 from lib.core import marks as stage_marks
+from lib.core.clocks import time_on_disk
 from lib.core.failures import KILLED, Failure, read_failure, write_failure
 from lib.core.marks import Mark, read_mark, still_runs
 
@@ -33,15 +33,20 @@ class RunningStage:
 
 @dataclass(frozen=True)
 class StageFiles:
-    """Marks and failures of a results folder, by the name of the stage."""
+    """Marks and failures of a results folder, by the name of the stage, and when they were looked for.
+
+    Args:
+        now: seconds since the epoch, by the clock of the disk that holds them.
+    """
 
     marks: dict[str, Path]
     failures: dict[str, Path]
+    now: float
 
 
 def find_stage_files(results: Path) -> StageFiles:
     """Find what stages left beside their logs."""
-    logs, found = results / "logs", StageFiles({}, {})
+    logs, found = results / "logs", StageFiles({}, {}, time_on_disk(results))
     for folder, _, names in os.walk(logs):
         for suffix, kept in ((stage_marks.SUFFIX, found.marks), (failures.SUFFIX, found.failures)):
             for name in names:
@@ -56,8 +61,8 @@ def read_running(files: StageFiles) -> list[RunningStage]:
     running = []
     for name, path in files.marks.items():
         mark = read_mark(path)
-        if mark and still_runs(path, mark):
-            seconds = max(0.0, time.time() - mark.started)
+        if mark and still_runs(path, mark, files.now):
+            seconds = max(0.0, files.now - mark.started)
             running.append(RunningStage(name, mark, read_progress(_log_of(path, stage_marks.SUFFIX)), seconds))
     return sorted(running, key=lambda stage: stage.mark.started)
 
@@ -71,7 +76,7 @@ def read_failures(files: StageFiles) -> dict[str, Failure]:
             found[name] = failure
     for name, path in files.marks.items():
         mark = read_mark(path)
-        if mark and not still_runs(path, mark):
+        if mark and not still_runs(path, mark, files.now):
             found[name] = Failure("other", KILLED, mark.attempt, "", mark.log, [])
     return found
 
@@ -82,9 +87,10 @@ def settle_killed(results: Path, nothing_runs: bool) -> None:
     Args:
         nothing_runs: whether no stage of this batch can be at work any more, wherever it began.
     """
-    for path in find_stage_files(results).marks.values():
+    files = find_stage_files(results)
+    for path in files.marks.values():
         mark = read_mark(path)
-        if mark and (nothing_runs or not still_runs(path, mark)):
+        if mark and (nothing_runs or not still_runs(path, mark, files.now)):
             log = _log_of(path, stage_marks.SUFFIX)
             tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-failures.TAIL_LINES :]
             write_failure(log, "other", KILLED, mark.attempt, tail)

@@ -19,12 +19,12 @@ import psutil
 
 from lib.batch.activity import settle_killed
 from lib.batch.files import Settings, batch_file, job_prefix, load_settings
-from lib.batch.lock import SECONDS_BETWEEN_BEATS, beat, this_process, write_driver
+from lib.batch.lock import SECONDS_BETWEEN_BEATS, beat, this_driver, write_driver
 from lib.batch.processes import MARK, end_jobs, end_session
 from lib.batch.slurm_jobs import SlurmJob, ask_for_jobs, live_jobs, wait_for_jobs
 from lib.core.errors import InputError, Problem
 from lib.core.failures import NO_SPACE
-from lib.core.files import read_json_or_nothing
+from lib.core.files import read_json_or_nothing, remove_partials
 from lib.core.project import ROOT
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -47,7 +47,7 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
     """
     settings, stops = load_settings(results), _catch_signals()
     facts: dict[str, Any] = {
-        **this_process(),
+        **this_driver(),
         "job_prefix": job_prefix(results),
         "configfile": settings.configfile,
         "slice_size": settings.slice_size,
@@ -67,7 +67,10 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
         say(str(error))
         code = 1
     batch_file(results, BALLAST).unlink(missing_ok=True)
-    settle_killed(results, nothing_runs=_nothing_runs(settings))
+    nothing_runs = _nothing_runs(settings)
+    settle_killed(results, nothing_runs)
+    if nothing_runs:
+        _remove_leftovers(results)
     planned = batch_file(results, "plan.json").exists()
     failed = "not all was made, see the report" if planned else "nothing was started, see the driver's log"
     outcome = f"stopped by {stops[0]}" if stops else "finished" if code == 0 else failed
@@ -126,6 +129,13 @@ def clear_leftovers(results: Path, settings: Settings, session: int | None, wait
     still = wait_for_jobs(prefix, not wait, is_over, say)
     if still:
         raise _stuck(prefix, [job.number for job in still])
+
+
+def _remove_leftovers(results: Path) -> None:
+    """Remove what killed writers left of this run's clips: the next writer may be on another node, and would not."""
+    for clip in read_json_or_nothing(batch_file(results, "plan.json")).get("tried", []):
+        remove_partials(results / clip)
+        remove_partials(results / "logs" / clip)
 
 
 def _jobs_left(prefix: str, needed: bool, is_over: Callable[[], bool]) -> list[SlurmJob]:

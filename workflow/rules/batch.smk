@@ -6,7 +6,7 @@ import os
 
 from lib.batch.files import batch_file
 from lib.batch.finished import run_fingerprint
-from lib.batch.lock import take_lock, this_process, write_driver
+from lib.batch.lock import take_lock, this_driver, write_driver
 from lib.batch.plan import Round, Work, next_round, note_failures, note_finished, note_plan, report_is_due
 from lib.batch.processes import MARK
 from lib.inputs.disk import bytes_to_come, check_disk
@@ -44,7 +44,7 @@ def begin():
     if not HAS_DRIVER:  # else the driver that started this holds the lock
         try:
             LOCKS.append(take_lock(RESULTS))
-            write_driver(RESULTS, {**this_process(), "is_bare": True})
+            write_driver(RESULTS, {**this_driver(), "is_bare": True})
         except InputError as error:
             refuse(error.problems)
     to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule is rules.evaluate.rule]
