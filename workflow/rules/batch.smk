@@ -9,7 +9,7 @@ from lib.batch.finished import run_fingerprint
 from lib.batch.lock import take_lock, this_driver, write_driver
 from lib.batch.plan import Round, Work, next_round, note_failures, note_finished, note_plan, report_is_due
 from lib.batch.processes import MARK
-from lib.inputs.disk import bytes_to_come, check_disk
+from lib.inputs.disk import bytes_for_a_while, bytes_to_come, check_disk
 
 RESULTS = Path(SETTINGS.results)
 HAS_DRIVER = MARK in os.environ and workflow.is_main_process
@@ -30,9 +30,11 @@ else:
 PLANNED = [names for names in EXPECTED if names[0] in set(ROUND.chosen)]
 
 if workflow.is_main_process:  # what is there already, and clips that are finished, ask for no room again
-    needed = bytes_to_come(
-        SETTINGS, LAYOUT, [CLIPS[clip] for clip in ROUND.chosen], [CLIPS[clip] for clip in ROUND.later]
-    )
+    now, later = ([CLIPS[clip] for clip in clips] for clips in (ROUND.chosen, ROUND.later))
+    slots = workflow.resource_settings
+    gpus = slots.resources.get("gpu") if NUM_GPUS else None
+    at_once = min(int(given) for given in (slots.nodes or slots.cores or 1, gpus) if given is not None)
+    needed = bytes_to_come(SETTINGS, LAYOUT, now, later) + bytes_for_a_while(SETTINGS, LAYOUT, now + later, at_once)
     if too_little := check_disk(RESULTS, needed, SETTINGS.min_free_disk):
         refuse(too_little)
 

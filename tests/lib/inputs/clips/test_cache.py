@@ -173,7 +173,7 @@ print(*find_clips(clips, num_frames=5, start=2, stride=3, cache=cache).problems)
 def test_a_file_copied_just_now_is_not_in_the_future(
     seconds: float, clips: Path, add: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The clock of the machine that looks is five minutes wrong; the disk's dates the file and all that is made of it."""
+    """The clock of the machine that looks is five minutes wrong; the disk's dates it and all that is made of it."""
     first_frame = add("car") / "first_frame.png"
     cache = tmp_path / "checks.json"
     assert run_with_clock(seconds, FIND, str(clips), str(cache)) == "\n"
