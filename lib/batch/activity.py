@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,8 +92,9 @@ def settle_killed(results: Path, nothing_runs: bool) -> None:
     for path in files.marks.values():
         mark = read_mark(path)
         if mark and (nothing_runs or not still_runs(path, mark, files.now)):
-            log = _log_of(path, stage_marks.SUFFIX)
-            tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-failures.TAIL_LINES :]
+            log, tail = _log_of(path, stage_marks.SUFFIX), list[str]()
+            with suppress(FileNotFoundError):  # killed before it opened its log
+                tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-failures.TAIL_LINES :]
             write_failure(log, "other", KILLED, mark.attempt, tail)
             path.unlink(missing_ok=True)
 

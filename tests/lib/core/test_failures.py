@@ -123,6 +123,15 @@ def test_a_stage_is_seen_at_work_and_known_when_it_is_stopped_or_killed(tmp_path
         assert settled is not None and settled.reason == KILLED
 
 
+def test_a_stage_that_was_killed_before_it_had_a_log_is_settled(tmp_path: Path) -> None:
+    """Its mark alone is there, for a moment at the beginning of each stage."""
+    log = tmp_path / "logs" / "clip" / "generate.log"
+    with running_mark(log, 2):
+        settle_killed(tmp_path, nothing_runs=True)
+    settled = read_failure(log)
+    assert settled is not None and (settled.reason, settled.attempt, settled.tail) == (KILLED, 2, [])
+
+
 def test_a_stage_is_not_taken_for_a_process_that_has_its_number_now(tmp_path: Path) -> None:
     """A mark whose number is that of another process now: killed. Clocks that were set meanwhile change nothing."""
     log = tmp_path / "logs" / "clip" / "generate.log"
