@@ -32,8 +32,9 @@ PLANNED = [names for names in EXPECTED if names[0] in set(ROUND.chosen)]
 if workflow.is_main_process:  # what is there already, and clips that are finished, ask for no room again
     now, later = ([CLIPS[clip] for clip in clips] for clips in (ROUND.chosen, ROUND.later))
     slots = workflow.resource_settings
-    gpus = slots.resources.get("gpu") if NUM_GPUS else None
-    at_once = min(int(given) for given in (slots.nodes or slots.cores or 1, gpus) if given is not None)
+    at_once = slots.nodes or slots.cores or 1
+    if NUM_GPUS and (gpus := slots.resources.get("gpu")):
+        at_once = min(at_once, int(getattr(gpus, "value", gpus)))  # older versions of Snakemake give a plain number
     needed = bytes_to_come(SETTINGS, LAYOUT, now, later) + bytes_for_a_while(SETTINGS, LAYOUT, now + later, at_once)
     if too_little := check_disk(RESULTS, needed, SETTINGS.min_free_disk):
         refuse(too_little)
