@@ -18,7 +18,7 @@ import psutil
 
 FOLDER = Path("/var/tmp/slurm-test-cluster")  # always the same, so that what a killed run left behind is found
 CONFIG = Path("/etc/slurm")  # SLURM's commands read it, and Snakemake's plugin drops what names another
-PACKAGES = ("slurm-wlm", "slurm-wlm-basic-plugins", "slurmdbd", "munge", "mariadb-server", "faketime")
+PACKAGES = ("slurm-wlm", "slurm-wlm-basic-plugins", "slurmdbd", "munge", "mariadb-server")
 OURS = "# Written by tests/slurm_cluster.py\n"
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sbatch", "srun", "sacctmgr")
 NUM_GPUS = 2
@@ -73,7 +73,8 @@ PartitionName=nodes Nodes={names} MaxTime=INFINITE PriorityTier=1
 NODE = "NodeName={name} NodeAddr=127.0.0.1 Port={port} CPUs=16 RealMemory=200000 Gres=gpu:a100:1"
 TASK_PROLOG = """#!/bin/sh
 # What the node's clock says to its jobs; a test writes it.
-test -r {folder}/$(hostname).clock && cat {folder}/$(hostname).clock
+clock={folder}/$(hostname).clock
+! test -r "$clock" || cat "$clock"
 """
 GRES_CONF = """AutoDetect=off
 NodeName={host} Name=gpu Type=a100 File={folder}/nvidia[0-{last}]

@@ -1,7 +1,7 @@
-"""Nodes of the tests' SLURM that are as apart as machines: each with its own host name, processes, boot and /tmp.
+"""Nodes of the tests' SLURM that are as apart as machines: each has its own host name, processes, boot and /tmp.
 
 Linux's namespaces hold them apart. What they share is the disk, below /tmp just the folders that are named, the network
-and the processor; a clock of its own is given to a node's jobs by libfaketime.
+and the processor; a clock of its own is given to the jobs of a node by `tests.wrong_clock`.
 """
 
 import shutil
@@ -27,6 +27,7 @@ for shared; do
     mount --rbind "$shared" "$own$shared"
 done
 mount --rbind "$own/tmp" /tmp
+mount -t tmpfs tmpfs /dev/shm
 slurmd -D -N "$name" &
 wait  # the first process of a machine waits for those that nobody waits for
 """
@@ -69,7 +70,8 @@ def set_clock(name: str, seconds: float) -> None:
     clock = FOLDER / f"{name}.clock"
     clock.unlink(missing_ok=True)
     if seconds:
-        clock.write_text("".join(f"export {name}={value}\n" for name, value in clock_variables(seconds).items()))
+        variables = clock_variables(seconds, FOLDER)
+        clock.write_text("".join(f"export {name}={value}\n" for name, value in variables.items()))
 
 
 def node_of(job: str) -> str:

@@ -27,7 +27,7 @@ from tests.workflow.slurm_runs import (
     wait_until,
     watched,
 )
-from tests.wrong_clock import needs_faketime
+from tests.wrong_clock import needs_compiler
 
 pytestmark = pytest.mark.usefixtures("nodes")
 SKEWS = {"node-a": -240.0, "node-b": 240.0, "node-c": 240.0}
@@ -106,7 +106,7 @@ def test_a_node_dies_with_its_jobs(two_clips: Path, tmp_path: Path) -> None:
     assert not [path for path in results.rglob("*") if PARTIAL.fullmatch(path.name)]
 
 
-@needs_faketime
+@needs_compiler
 def test_a_training_goes_on_on_another_node_though_clocks_differ(two_clips: Path, tmp_path: Path) -> None:
     """Queued again, it moves from a node 4 minutes slow to one as much ahead, and ends with the same bytes.
 

@@ -12,9 +12,9 @@ from lib.batch.lock import this_driver, write_driver
 from lib.core.files import read_json, write_json
 from lib.core.marks import SECONDS_OF_SILENCE as OF_STAGE
 from lib.core.marks import mark_path, running_mark
-from tests.wrong_clock import needs_faketime, run_with_clock
+from tests.wrong_clock import needs_compiler, run_with_clock
 
-pytestmark = needs_faketime
+pytestmark = needs_compiler
 CLOCKS = pytest.mark.parametrize("seconds", [-270, 270])
 
 READ = """
@@ -68,21 +68,21 @@ def test_what_runs_on_another_machine_is_seen_there(seconds: float, tmp_path: Pa
     with running_mark(log, 1):
         mark = read_json(mark_path(log))
         write_json(mark_path(log), {**mark, "process": {**mark["process"], "host": "elsewhere"}})
-        told = run_with_clock(seconds, READ, str(tmp_path)).splitlines()
+        told = run_with_clock(seconds, tmp_path, READ, str(tmp_path)).splitlines()
         assert told == ["clip/generate for True", "True", "busy"]
         for path, silence in ((mark_path(log), OF_STAGE), (batch_file(tmp_path, "driver.json"), OF_DRIVER)):
             os.utime(path, (time.time() - silence - 1,) * 2)
-        assert run_with_clock(seconds, READ, str(tmp_path)).splitlines() == ["clip/generate", "False", "free"]
+        assert run_with_clock(seconds, tmp_path, READ, str(tmp_path)).splitlines() == ["clip/generate", "False", "free"]
 
 
 @CLOCKS
 def test_what_was_made_or_failed_in_this_run_counts_as_of_this_run(seconds: float, tmp_path: Path) -> None:
     """A driver whose clock is ahead, or behind, and a node that is so the other way round, in a run's first minutes."""
     batch_file(tmp_path, "plan.json").parent.mkdir()
-    run_with_clock(seconds, PLAN, str(tmp_path))
+    run_with_clock(seconds, tmp_path, PLAN, str(tmp_path))
     folder, log = tmp_path / "clip" / "edit" / "mask_lora", tmp_path / "logs" / "clip" / "generate.log"
     folder.mkdir(parents=True)
     for name in ("metrics.json", "edited.mp4"):
         (folder / name).touch()
-    run_with_clock(-seconds, FAIL, str(log))
-    assert run_with_clock(seconds, JUDGE, str(tmp_path), str(log)).strip() == "True no such frame"
+    run_with_clock(-seconds, tmp_path, FAIL, str(log))
+    assert run_with_clock(seconds, tmp_path, JUDGE, str(tmp_path), str(log)).strip() == "True no such frame"

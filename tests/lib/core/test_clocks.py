@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.core.clocks import time_on_disk
-from tests.wrong_clock import needs_faketime, run_with_clock
+from tests.wrong_clock import needs_compiler, run_with_clock
 
 TELL = """
 import sys, time
@@ -15,14 +15,16 @@ print(time.time(), time_on_disk(sys.argv[1]))
 """
 
 
-@needs_faketime
+@needs_compiler
 @pytest.mark.parametrize("seconds", [-300, 300])
 def test_the_disks_clock_is_not_the_machines(seconds: float, tmp_path: Path) -> None:
     """A machine whose clock is wrong by five minutes knows when a file would be dated; no trace of that is left."""
-    own, on_disk = map(float, run_with_clock(seconds, TELL, str(tmp_path / "not" / "there yet")).split())
+    (disk := tmp_path / "disk").mkdir()
+    told = run_with_clock(seconds, tmp_path, TELL, str(disk / "not" / "there yet"))
+    own, on_disk = map(float, told.split())
     now = time.time()
     assert own == pytest.approx(now + seconds, abs=20) and on_disk == pytest.approx(now, abs=20)
-    assert list(tmp_path.iterdir()) == []
+    assert list(disk.iterdir()) == []
 
 
 def test_where_nothing_can_be_written_the_machines_clock_must_do() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.lib.inputs.clips.example_clips import ROW, look, only_problem, says, write_image
-from tests.wrong_clock import needs_faketime, run_with_clock
+from tests.wrong_clock import needs_compiler, run_with_clock
 
 MOST_LISTINGS = 3  # for a clip: its folder, that of its edits, and its edit's
 
@@ -168,7 +168,7 @@ print(*find_clips(clips, num_frames=5, start=2, stride=3, cache=cache).problems)
 """
 
 
-@needs_faketime
+@needs_compiler
 @pytest.mark.parametrize("seconds", [-300, 300])
 def test_a_file_copied_just_now_is_not_in_the_future(
     seconds: float, clips: Path, add: Callable[..., Path], tmp_path: Path
@@ -176,7 +176,7 @@ def test_a_file_copied_just_now_is_not_in_the_future(
     """The clock of the machine that looks is five minutes wrong; the disk's dates it and all that is made of it."""
     first_frame = add("car") / "first_frame.png"
     cache = tmp_path / "checks.json"
-    assert run_with_clock(seconds, FIND, str(clips), str(cache)) == "\n"
+    assert run_with_clock(seconds, tmp_path, FIND, str(clips), str(cache)) == "\n"
     ahead = time.time() + 120
     os.utime(first_frame, (ahead, ahead))
-    assert "ahead of the disk's clock" in run_with_clock(seconds, FIND, str(clips), str(cache))
+    assert "ahead of the disk's clock" in run_with_clock(seconds, tmp_path, FIND, str(clips), str(cache))
