@@ -1,4 +1,7 @@
-"""A real SLURM of one node and two pretended GPUs, started for tests: `python -m tests.slurm_cluster` holds one."""
+"""A real SLURM of one node and two pretended GPUs, started for tests: `python -m tests.slurm_cluster` holds one.
+
+It knows three nodes more, in a partition of their own; `tests.slurm_nodes` starts those.
+"""
 
 import fcntl
 import os
@@ -19,6 +22,7 @@ PACKAGES = ("slurm-wlm", "slurm-wlm-basic-plugins", "slurmdbd", "munge", "mariad
 OURS = "# Written by tests/slurm_cluster.py\n"
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sbatch", "srun", "sacctmgr")
 NUM_GPUS = 2
+NODES = {"node-a": 16821, "node-b": 16822, "node-c": 16823}  # further nodes, by name, and the port of each
 SECONDS = 60.0  # that a daemon may take to answer
 
 SLURM_CONF = """
@@ -27,9 +31,10 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 AuthInfo=socket={folder}/munge.socket,cred_expire=8
 StateSaveLocation={folder}/ctld
-SlurmdSpoolDir={folder}/slurmd
+SlurmdSpoolDir={folder}/slurmd-%n
 SlurmctldPidFile={folder}/slurmctld.own-pid
-SlurmdPidFile={folder}/slurmd.own-pid
+SlurmdPidFile={folder}/slurmd-%n.own-pid
+TaskProlog={folder}/task-prolog
 SlurmctldPort=16817
 SlurmdPort=16818
 ReturnToService=1
@@ -58,10 +63,23 @@ AccountingStoragePass={folder}/munge.socket
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
 NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=200000 Gres=gpu:a100:{num_gpus}
-PartitionName=gpu Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=8
-PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
+PartitionName=gpu Nodes={host} Default=YES MaxTime=INFINITE PriorityTier=1 GraceTime=8
+PartitionName=urgent Nodes={host} MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
 """
-GRES_CONF = "AutoDetect=off\nNodeName={host} Name=gpu Type=a100 File={folder}/nvidia[0-{last}]\n"
+MORE_NODES = """
+{nodes}
+PartitionName=nodes Nodes={names} MaxTime=INFINITE PriorityTier=1
+"""
+NODE = "NodeName={name} NodeAddr=127.0.0.1 Port={port} CPUs=16 RealMemory=200000 Gres=gpu:a100:1"
+TASK_PROLOG = """#!/bin/sh
+# What the node's clock says to its jobs; a test writes it.
+clock={folder}/$(hostname).clock
+! test -r "$clock" || cat "$clock"
+"""
+GRES_CONF = """AutoDetect=off
+NodeName={host} Name=gpu Type=a100 File={folder}/nvidia[0-{last}]
+NodeName={names} Name=gpu Type=a100 File={folder}/nvidia0
+"""
 SLURMDBD_CONF = """
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket
@@ -112,24 +130,30 @@ def cluster() -> Iterator[None]:
 def _start() -> None:
     _configure()
     files = [f"--{name}-file={FOLDER}/munge.{name}" for name in ("key", "seed", "pid", "log")]
-    _daemon("munged", "--foreground", f"--socket={FOLDER}/munge.socket", *files)
+    start_daemon("munged", "munged", "--foreground", f"--socket={FOLDER}/munge.socket", *files)
     _wait(lambda: (FOLDER / "munge.socket").exists(), "munged")
     where = (f"--datadir={FOLDER}/database", f"--socket={FOLDER}/mysql.socket")
-    _daemon("mariadbd", "--no-defaults", "--user=root", "--skip-networking", f"--pid-file={FOLDER}/own-pid", *where)
+    options = ("--no-defaults", "--user=root", "--skip-networking", f"--pid-file={FOLDER}/own-pid")
+    start_daemon("mariadbd", "mariadbd", *options, *where)
     _wait(lambda: (FOLDER / "mysql.socket").exists(), "mariadbd")
-    _daemon("slurmdbd", "-D")
+    start_daemon("slurmdbd", "slurmdbd", "-D")
     _wait(lambda: _answers("sacctmgr", "-n", "show", "cluster"), "slurmdbd")
     for words in (["cluster", "test"], ["account", "video"], ["user", "root", "account=video"]):
         run("sacctmgr", "-i", "add", *words)
-    _daemon("slurmctld", "-D", "-i")
+    start_daemon("slurmctld", "slurmctld", "-D", "-i")
     _wait(lambda: _answers("scontrol", "ping"), "slurmctld")
-    _daemon("slurmd", "-D")
-    _wait(lambda: run("sinfo", "--noheader", "--format=%T").split()[:1] == ["idle"], "slurmd")
+    start_daemon("slurmd", "slurmd", "-D")
+    wait_for_node(socket.gethostname(), "slurmd")
+
+
+def wait_for_node(node: str, daemon: str) -> None:
+    """Wait until a node takes jobs."""
+    _wait(lambda: run("sinfo", "--noheader", "--format=%T", f"--nodes={node}").split()[:1] == ["idle"], daemon)
 
 
 def _configure() -> None:
     """Write keys, an empty database, devices and configuration."""
-    for folder in ("ctld", "slurmd", "database"):
+    for folder in ("ctld", "database"):
         (FOLDER / folder).mkdir(parents=True)
     FOLDER.chmod(0o755)
     key = FOLDER / "munge.key"
@@ -139,9 +163,15 @@ def _configure() -> None:
         "--auth-root-authentication-method=socket")  # fmt: skip
     for number in range(NUM_GPUS):
         _make_device(FOLDER / f"nvidia{number}")
+    prolog = FOLDER / "task-prolog"
+    prolog.write_text(TASK_PROLOG.format(folder=FOLDER))
+    prolog.chmod(0o755)
     facts = {"host": socket.gethostname(), "folder": FOLDER, "num_gpus": NUM_GPUS, "last": NUM_GPUS - 1}
+    nodes = "\n".join(NODE.format(name=name, port=port) for name, port in NODES.items())
+    facts |= {"names": ",".join(NODES), "nodes": nodes}
     CONFIG.mkdir(exist_ok=True)
-    for name, text in (("slurm.conf", SLURM_CONF), ("gres.conf", GRES_CONF), ("slurmdbd.conf", SLURMDBD_CONF)):
+    texts = {"slurm.conf": SLURM_CONF + MORE_NODES, "gres.conf": GRES_CONF, "slurmdbd.conf": SLURMDBD_CONF}
+    for name, text in texts.items():
         (CONFIG / name).write_text(OURS + text.format(**facts), encoding="utf-8")
         (CONFIG / name).chmod(0o600 if name == "slurmdbd.conf" else 0o644)
 
@@ -154,22 +184,22 @@ def _make_device(path: Path) -> None:
         path.touch()
 
 
-def _daemon(program: str, *options: str) -> None:
-    """Start a daemon in a session of its own; its log and its process id go to the cluster's folder."""
+def start_daemon(name: str, program: str, *options: str) -> None:
+    """Start a daemon in a session of its own; its log and its process id go to the cluster's folder, by its name."""
     command = [str(_find(program)), *options]
     environment = {**os.environ, "MYSQL_UNIX_PORT": f"{FOLDER}/mysql.socket"}
-    with (FOLDER / f"{program}.log").open("w") as log:
+    with (FOLDER / f"{name}.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=environment)
-    (FOLDER / f"{program}.pid").write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
+    (FOLDER / f"{name}.pid").write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
 
 
 def _stop() -> None:
     """End all jobs, then the daemons in the order against that of their start."""
-    if (FOLDER / "slurmctld.pid").exists() and _is_running("slurmctld"):
+    if (FOLDER / "slurmctld.pid").exists() and is_running("slurmctld"):
         subprocess.run(["scancel", "--full", "--signal=KILL", "--user=root"], capture_output=True, timeout=SECONDS)
-    for program in ("slurmd", "slurmctld", "slurmdbd", "mariadbd", "munged"):
-        for process in _is_running(program):
-            _end(process)
+    for name in (*NODES, "slurmd", "slurmctld", "slurmdbd", "mariadbd", "munged"):
+        for process in is_running(name):
+            _end(process, signal.SIGKILL if name in NODES else signal.SIGTERM)
     for process in psutil.process_iter(["name"]):  # a step outlives its slurmd; no other cluster is on this machine
         if process.info["name"] == "slurmstepd":
             for child in [*process.children(recursive=True), process]:
@@ -180,10 +210,10 @@ def _stop() -> None:
             path.unlink()
 
 
-def _is_running(program: str) -> list[psutil.Process]:
+def is_running(name: str) -> list[psutil.Process]:
     """Return the daemon that a cluster of ours started, if it still runs."""
     try:
-        pid, created = (FOLDER / f"{program}.pid").read_text().split()
+        pid, created = (FOLDER / f"{name}.pid").read_text().split()
         process = psutil.Process(int(pid))
     except (OSError, ValueError, psutil.Error):
         return []
@@ -208,7 +238,7 @@ def _wait(happened: Callable[[], bool], what: str) -> None:
     """Wait until a daemon answers."""
     deadline = time.monotonic() + SECONDS
     while not happened():
-        if time.monotonic() > deadline or not _is_running(what):
+        if time.monotonic() > deadline or not is_running(what):
             log = (FOLDER / f"{what}.log").read_text(encoding="utf-8", errors="replace")
             raise TimeoutError(f"{what} does not answer:\n{log[-3000:]}")
         time.sleep(0.2)

@@ -2,14 +2,15 @@
 
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
 from lib.core import failures
 from lib.core import marks as stage_marks
+from lib.core.clocks import time_on_disk
 from lib.core.failures import KILLED, Failure, read_failure, write_failure
 from lib.core.marks import Mark, read_mark, still_runs
 
@@ -35,10 +36,15 @@ class RunningStage:
 
 @dataclass(frozen=True)
 class StageFiles:
-    """Marks and failures of a results folder, by the name of the stage."""
+    """Marks and failures of a results folder, by the name of the stage, and when they were looked for.
+
+    Args:
+        now: seconds since the epoch, by the clock of the disk that holds them.
+    """
 
     marks: dict[str, Path]
     failures: dict[str, Path]
+    now: float
 
 
 def find_stage_files(results: Path, clips: Iterable[str] | None = None) -> StageFiles:
@@ -47,7 +53,7 @@ def find_stage_files(results: Path, clips: Iterable[str] | None = None) -> Stage
     Args:
         clips: to look at, beside what is of no clip; None: all that have logs.
     """
-    logs, found = results / "logs", StageFiles({}, {})
+    logs, found = results / "logs", StageFiles({}, {}, time_on_disk(results))
     folders: Iterator[tuple[str | Path, list[str], list[str]]]
     if clips is None:
         folders = os.walk(logs)
@@ -68,8 +74,8 @@ def read_running(files: StageFiles) -> list[RunningStage]:
     running = []
     for name, path in files.marks.items():
         mark = read_mark(path)
-        if mark and still_runs(path, mark):
-            seconds = max(0.0, time.time() - mark.started)
+        if mark and still_runs(path, mark, files.now):
+            seconds = max(0.0, files.now - mark.started)
             running.append(RunningStage(name, mark, read_progress(_log_of(path, stage_marks.SUFFIX)), seconds))
     return sorted(running, key=lambda stage: stage.mark.started)
 
@@ -83,7 +89,7 @@ def read_failures(files: StageFiles) -> dict[str, Failure]:
             found[name] = failure
     for name, path in files.marks.items():
         mark = read_mark(path)
-        if mark and not still_runs(path, mark):
+        if mark and not still_runs(path, mark, files.now):
             found[name] = Failure("other", KILLED, mark.attempt, "", mark.log, [])
     return found
 
@@ -94,11 +100,13 @@ def settle_killed(results: Path, nothing_runs: bool) -> None:
     Args:
         nothing_runs: whether no stage of this batch can be at work any more, wherever it began.
     """
-    for path in find_stage_files(results).marks.values():
+    files = find_stage_files(results)
+    for path in files.marks.values():
         mark = read_mark(path)
-        if mark and (nothing_runs or not still_runs(path, mark)):
-            log = _log_of(path, stage_marks.SUFFIX)
-            tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-failures.TAIL_LINES :]
+        if mark and (nothing_runs or not still_runs(path, mark, files.now)):
+            log, tail = _log_of(path, stage_marks.SUFFIX), list[str]()
+            with suppress(FileNotFoundError):  # killed before it opened its log
+                tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-failures.TAIL_LINES :]
             write_failure(log, "other", KILLED, mark.attempt, tail)
             path.unlink(missing_ok=True)
 

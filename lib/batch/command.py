@@ -109,7 +109,7 @@ def stop(results: Path) -> int:
     if not driver["lives"]:
         print(f"No driver is at work on {results}.")
         return 0
-    if driver.get("host") == socket.gethostname():
+    if driver["is_here"]:
         os.kill(driver["pid"], signal.SIGTERM)
     else:
         batch_file(results, "stop").touch()

@@ -17,14 +17,16 @@ from typing import Any
 
 import psutil
 
-from lib.batch.activity import settle_killed
+from lib.batch.activity import RunningStage, find_stage_files, read_running, settle_killed
 from lib.batch.files import Settings, batch_file, job_prefix, load_settings
-from lib.batch.lock import SECONDS_BETWEEN_BEATS, beat, this_process, write_driver
+from lib.batch.lock import SECONDS_BETWEEN_BEATS, beat, this_driver, write_driver
 from lib.batch.processes import MARK, end_jobs, end_session
 from lib.batch.slurm_jobs import SlurmJob, ask_for_jobs, live_jobs, wait_for_jobs
 from lib.core.errors import InputError, Problem
 from lib.core.failures import NO_SPACE
-from lib.core.files import read_json_or_nothing
+from lib.core.files import read_json_or_nothing, remove_partials
+from lib.core.marks import SECONDS_OF_SILENCE as SECONDS_OF_STAGE
+from lib.core.processes import process_lives
 from lib.core.project import ROOT
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -47,7 +49,7 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
     """
     settings, stops = load_settings(results), _catch_signals()
     facts: dict[str, Any] = {
-        **this_process(),
+        **this_driver(),
         "job_prefix": job_prefix(results),
         "configfile": settings.configfile,
         "slice_size": settings.slice_size,
@@ -67,7 +69,10 @@ def drive(results: Path, lock: int, wait: bool, only_failed: bool) -> int:
         say(str(error))
         code = 1
     batch_file(results, BALLAST).unlink(missing_ok=True)
-    settle_killed(results, nothing_runs=_nothing_runs(settings))
+    nothing_runs = _nothing_runs(settings)
+    settle_killed(results, nothing_runs)
+    if nothing_runs:
+        _remove_leftovers(results)
     planned = batch_file(results, "plan.json").exists()
     failed = "not all was made, see the report" if planned else "nothing was started, see the driver's log"
     outcome = f"stopped by {stops[0]}" if stops else "finished" if code == 0 else failed
@@ -112,11 +117,13 @@ def clear_leftovers(results: Path, settings: Settings, session: int | None, wait
     """End, or wait for, the jobs that a dead driver left: nothing may write beside the ones to come.
 
     Raises:
-        InputError: some could not be ended, or SLURM does not say.
+        InputError: some could not be ended, or run where nobody here can end them, or SLURM does not say.
     """
     num_ended = end_session(session, str(results), SECONDS_TO_SAVE) if session else 0
     if num_ended:
         say(f"ended {num_ended} processes that an earlier driver had left on this machine")
+    if elsewhere := _at_work_elsewhere(results):
+        raise InputError([_left_elsewhere(stage) for stage in elsewhere])
     prefix = job_prefix(results)
     left = _jobs_left(prefix, settings.slurm, _is_over(results, float("inf") if wait else SECONDS_OF_SILENCE, stops))
     if not left:
@@ -126,6 +133,13 @@ def clear_leftovers(results: Path, settings: Settings, session: int | None, wait
     still = wait_for_jobs(prefix, not wait, is_over, say)
     if still:
         raise _stuck(prefix, [job.number for job in still])
+
+
+def _remove_leftovers(results: Path) -> None:
+    """Remove what killed writers left of this run's clips: the next writer may be on another node, and would not."""
+    for clip in read_json_or_nothing(batch_file(results, "plan.json")).get("tried", []):
+        remove_partials(results / clip)
+        remove_partials(results / "logs" / clip)
 
 
 def _jobs_left(prefix: str, needed: bool, is_over: Callable[[], bool]) -> list[SlurmJob]:
@@ -138,6 +152,8 @@ def _jobs_left(prefix: str, needed: bool, is_over: Callable[[], bool]) -> list[S
 
 def _nothing_runs(settings: Settings) -> bool:
     """Tell whether a batch has no job left; on this machine none outlives its Snakemake."""
+    if _at_work_elsewhere(Path(settings.results)):
+        return False
     try:
         return not live_jobs(job_prefix(settings.results))
     except InputError:
@@ -240,6 +256,18 @@ def _stuck(prefix: str, numbers: list[str]) -> InputError:
     return InputError(
         [Problem("squeue", found, "them to be gone; if cancelling does not help, ask the cluster's staff")]
     )
+
+
+def _at_work_elsewhere(results: Path) -> list[RunningStage]:
+    """Return the stages that run where no process can be seen from here and no queue tells of them."""
+    running = read_running(find_stage_files(results))
+    return [stage for stage in running if process_lives(stage.mark.process) is None and not stage.mark.slurm_job]
+
+
+def _left_elsewhere(stage: RunningStage) -> Problem:
+    process = stage.mark.process
+    expected = f"it to end, or `kill {process.pid}` there; if it is dead, try again in {SECONDS_OF_STAGE / 60:.0f} min"
+    return Problem(stage.name, f"at work on {process.host}, left by an earlier driver", expected)
 
 
 def _catch_signals() -> list[str]:

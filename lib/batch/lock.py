@@ -2,16 +2,17 @@
 
 import os
 import socket
-import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lib.batch.files import batch_file
+from lib.core.clocks import time_on_disk
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing, write_json
 from lib.core.locks import try_lock
-from lib.core.processes import process_lives
+from lib.core.processes import ProcessId, process_lives, this_process
 
 SECONDS_BETWEEN_BEATS = 30.0
 SECONDS_OF_SILENCE = 180.0  # after which a driver on another host, whose lock is free, is taken for dead
@@ -33,16 +34,16 @@ def take_lock(results: Path) -> int:
         raise InputError([Problem(f"results folder {results}", found, expected)]) from None
     if descriptor is None:
         raise _busy(results)
-    if _beats_elsewhere(read_json_or_nothing(batch_file(results, "driver.json")), results):
+    facts = read_json_or_nothing(batch_file(results, "driver.json"))
+    if facts.get("host") != socket.gethostname() and _beats(facts, results):
         os.close(descriptor)  # a network disk may not carry locks from host to host
         raise _busy(results)
     return descriptor
 
 
-def this_process() -> dict[str, Any]:
+def this_driver() -> dict[str, Any]:
     """Say who drives, for `write_driver`."""
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"host": socket.gethostname(), "pid": os.getpid(), "started": started}
+    return {**asdict(this_process()), "started": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def write_driver(results: Path, facts: dict[str, Any]) -> None:
@@ -56,25 +57,26 @@ def beat(results: Path) -> None:
 
 
 def driver_facts(results: Path) -> dict[str, Any]:
-    """Return what the last driver said of itself, and as `lives` whether it does.
+    """Return what the last driver said of itself, as `lives` whether it does, as `is_here` whether it can be signalled.
 
     The lock is not tried: for that moment it would be held, and a driver that starts just then refused.
     """
     facts = read_json_or_nothing(batch_file(results, "driver.json"))
-    return {**facts, "lives": _lives_here(facts) or _beats_elsewhere(facts, results)}
+    lives = process_lives(_process_of(facts))
+    return {**facts, "lives": _beats(facts, results) if lives is None else lives, "is_here": lives is True}
 
 
-def _lives_here(facts: dict[str, Any]) -> bool:
-    if facts.get("host") != socket.gethostname():
+def _process_of(facts: dict[str, Any]) -> ProcessId:
+    host, boot, space = (str(facts.get(name)) for name in ("host", "boot", "space"))
+    return ProcessId(host, boot, space, facts.get("pid", 0), facts.get("born", 0))
+
+
+def _beats(facts: dict[str, Any], results: Path) -> bool:
+    """Tell whether a driver whose process cannot be seen from here gave a sign of life of late."""
+    if facts.get("host") is None or facts.get("ended"):
         return False
-    return process_lives(facts["pid"], datetime.fromisoformat(facts["started"]).timestamp())
-
-
-def _beats_elsewhere(facts: dict[str, Any], results: Path) -> bool:
-    """Tell whether a driver on another host gave a sign of life of late."""
-    if facts.get("host") in (None, socket.gethostname()) or facts.get("ended"):
-        return False
-    return time.time() - batch_file(results, "driver.json").stat().st_mtime < SECONDS_OF_SILENCE
+    path = batch_file(results, "driver.json")
+    return time_on_disk(path.parent) - path.stat().st_mtime < SECONDS_OF_SILENCE
 
 
 def _busy(results: Path) -> InputError:

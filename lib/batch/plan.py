@@ -1,6 +1,5 @@
 """What a run plans and what became of it: which clips come next, and what is noted of them."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from lib.batch.activity import find_stage_files, read_failures, settle_killed
 from lib.batch.files import batch_file
 from lib.batch.finished import clip_fingerprint, read_finished, remember_finished, report_fingerprint
 from lib.batch.status import is_older
+from lib.core.clocks import time_on_disk
 from lib.core.failures import NO_WORD, read_failure, write_failure
 from lib.core.files import read_json_or_nothing, write_json
 from lib.core.names import Names
@@ -120,7 +120,7 @@ def note_plan(work: Work, chosen: Round, to_do: Sequence[Sequence[str]], anew: b
     path = batch_file(work.results, "plan.json")
     earlier = {} if anew else read_json_or_nothing(path)
     plan = {
-        "begun": earlier.get("begun", time.time()),
+        "begun": earlier.get("begun") or time_on_disk(path.parent),
         "run": work.run,
         "only": chosen.only,
         "finished": chosen.finished,

@@ -1,6 +1,5 @@
 """How far a batch is, read from its files alone: from any shell, with a driver or without."""
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,7 +63,8 @@ def read_status(results: Path) -> BatchStatus:
     }
     videos = _judge_all(expected, done, failed)
     clips = _clip_states(videos, unfinished, running)
-    left = _seconds_left(len(expected) - len(done), len(run.to_do & done), run.begun) if driver["lives"] else None
+    since = files.now - run.begun
+    left = _seconds_left(len(expected) - len(done), len(run.to_do & done), since) if driver["lives"] else None
     told = (running, failed, plan.get("names", {}), plan.get("num_problems", 0))
     return BatchStatus(results, driver, clips, videos, left, *told)
 
@@ -94,8 +94,8 @@ def is_older(failure: Failure, begun: float) -> bool:
     return bool(failure.at) and datetime.fromisoformat(failure.at).timestamp() < int(begun)
 
 
-def _seconds_left(num_to_do: int, num_done_now: int, begun: float) -> float | None:
-    return num_to_do * (time.time() - begun) / num_done_now if num_done_now else None
+def _seconds_left(num_to_do: int, num_done_now: int, seconds: float) -> float | None:
+    return num_to_do * seconds / num_done_now if num_done_now else None
 
 
 def describe_status(status: BatchStatus) -> str:
@@ -119,7 +119,8 @@ def describe_status(status: BatchStatus) -> str:
 
 
 def _describe_stage(stage: RunningStage, names: Names) -> str:
-    where = f"job {stage.mark.slurm_job} on {stage.mark.host}" if stage.mark.slurm_job else stage.mark.host
+    host = stage.mark.process.host
+    where = f"job {stage.mark.slurm_job} on {host}" if stage.mark.slurm_job else host
     again = f", attempt {stage.mark.attempt}" if stage.mark.attempt > 1 else ""
     title = _title(stage.name, names)
     return f"{title}: {stage.progress or 'at work'} (for {format_seconds(stage.seconds)}, {where}{again})"

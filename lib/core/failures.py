@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
+from lib.core.clocks import time_on_disk
 from lib.core.errors import InputError, InterruptionError
 from lib.core.files import read_json, write_json
 
@@ -31,7 +32,7 @@ class Failure:
         kind: what a retry or a person can do something about.
         reason: for people, one line.
         attempt: which one of the run it was, from 1.
-        at: when, ISO 8601 in UTC.
+        at: when, ISO 8601 in UTC, by the clock of the disk that holds the log.
         log: the log, absolute.
         tail: last lines of the log; a retry starts a new one.
     """
@@ -75,7 +76,7 @@ def reason_of(error: BaseException) -> str:
 
 def write_failure(log_path: str | Path, kind: Kind, reason: str, attempt: int, tail: list[str]) -> None:
     """Say beside a stage's log why it failed; a disk without room for that leaves the log alone to say so."""
-    at = datetime.now(UTC).isoformat(timespec="seconds")
+    at = datetime.fromtimestamp(time_on_disk(Path(log_path).parent), UTC).isoformat(timespec="seconds")
     failure = Failure(kind, reason, attempt, at, str(Path(log_path).absolute()), tail)
     with suppress(OSError):
         write_json(failure_path(log_path), asdict(failure))

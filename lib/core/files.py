@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SECONDS_UNTIL_LEFT = 24 * 3600.0  # no file takes a day to write
+PARTIAL = re.compile(r"\..+-\d+-[0-9a-f]{8}\.partial(\..+)?")  # what a writer has not finished
 
 
 @contextmanager
@@ -68,6 +69,16 @@ def _sweep(path: Path, stem: str, suffix: str) -> None:
             if not is_dead and time.time() - leftover.stat().st_mtime < SECONDS_UNTIL_LEFT:
                 continue
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove all that killed writers left below a folder, wherever they ran; only where no writer is at work."""
+    for place, folders, files in os.walk(folder):
+        for name in [name for name in folders if PARTIAL.fullmatch(name)]:
+            shutil.rmtree(Path(place, name), ignore_errors=True)
+            folders.remove(name)
+        for name in filter(PARTIAL.fullmatch, files):
+            Path(place, name).unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -1,16 +1,15 @@
 """What a stage leaves beside its log while it runs: by it a stage at work is told from one that was killed."""
 
 import os
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lib.core.clocks import time_on_disk
 from lib.core.files import read_json, write_json
-from lib.core.processes import process_lives
+from lib.core.processes import ProcessId, process_lives, this_process
 
 SUFFIX = ".running.json"
 SECONDS_BETWEEN_BEATS = 20.0
@@ -22,15 +21,14 @@ class Mark:
     """A stage that began.
 
     Args:
-        host, pid: where it runs.
+        process: the one that runs it.
         attempt: which one of the run it is, from 1.
-        started: seconds since the epoch.
+        started: seconds since the epoch, by the clock of the disk that holds the mark.
         slurm_job: its number in SLURM's queue; None without SLURM.
         log: the log, absolute.
     """
 
-    host: str
-    pid: int
+    process: ProcessId
     attempt: int
     started: float
     slurm_job: str | None
@@ -48,7 +46,7 @@ def running_mark(log_path: str | Path, attempt: int) -> Iterator[None]:
     path, ended = mark_path(log_path), threading.Event()
     job, log = os.environ.get("SLURM_JOB_ID"), str(Path(log_path).absolute())
     with suppress(OSError):  # a full disk: what the stage itself says of it is worth more
-        write_json(path, asdict(Mark(socket.gethostname(), os.getpid(), attempt, time.time(), job, log)))
+        write_json(path, asdict(Mark(this_process(), attempt, time_on_disk(path.parent), job, log)))
 
     def beat() -> None:
         while not ended.wait(SECONDS_BETWEEN_BEATS):
@@ -66,16 +64,22 @@ def running_mark(log_path: str | Path, attempt: int) -> Iterator[None]:
 def read_mark(path: Path) -> Mark | None:
     """Read the mark of a stage; None if it has just ended."""
     try:
-        return Mark(**read_json(path))
-    except (OSError, ValueError, TypeError):
+        known = read_json(path)
+        return Mark(**{**known, "process": ProcessId(**known["process"])})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def still_runs(path: Path, mark: Mark) -> bool:
-    """Tell whether the stage of a mark is at work: by its process on this host, by its signs of life on another."""
-    if mark.host == socket.gethostname():
-        return process_lives(mark.pid, mark.started)
+def still_runs(path: Path, mark: Mark, now: float) -> bool:
+    """Tell whether the stage of a mark is at work: by its process on this host, by its signs of life on another.
+
+    Args:
+        now: by the clock of the disk that holds the mark, see `lib.core.clocks`; this machine's may be minutes off.
+    """
+    lives = process_lives(mark.process)
+    if lives is not None:
+        return lives
     try:
-        return time.time() - path.stat().st_mtime < SECONDS_OF_SILENCE
+        return now - path.stat().st_mtime < SECONDS_OF_SILENCE
     except OSError:
         return False

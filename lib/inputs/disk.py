@@ -15,6 +15,8 @@ from lib.inputs.clips import Clip
 from lib.inputs.layout import Layout
 
 FLOAT_BYTES = 4
+STATE_LORAS = 3
+"""Size of a training's state (`lib.training.state`), in LoRAs: the LoRA itself and both of AdamW's moments."""
 CLIP_VIDEOS, EDIT_VIDEOS, METHOD_VIDEOS = 2.2, 0.5, 1.5
 """Videos kept per clip, edit and method, in units of one uncompressed RGB video (FFV1 keeps about two thirds)."""
 
@@ -26,13 +28,31 @@ def bytes_to_come(settings: Config, layout: Layout, now: Sequence[Clip], later: 
         now: clips of this round; what is there of them is not counted again.
         later: clips of later rounds, as if nothing was there of them.
     """
-    name = settings.model.name
-    is_there = checkpoint_file(name, "transformer/config.json") is not None
-    targets = read_lora_targets(name, family_of(settings.model.family)) if is_there else None
-    lora = estimate_lora_bytes(targets, settings.training.rank, settings.training.layers)
+    lora = _lora_bytes(settings)
     whole = {clip.id: estimate_clip_bytes(clip, settings, lora) for clip in (*now, *later)}
     there = {clip.id: sum(size for _, size, _ in files_below(layout.folder(clip.id))) for clip in now}
     return sum(max(0, needed - there.get(clip, 0)) for clip, needed in whole.items())
+
+
+def bytes_for_a_while(settings: Config, layout: Layout, clips: Sequence[Clip], at_once: int) -> int:
+    """Estimate the bytes that trainings hold only while they run: the state of each, and a new one being written.
+
+    Args:
+        clips: of this round and later ones.
+        at_once: the most trainings that run at a time.
+    """
+    methods = [settings.method(name) for name in settings.methods]
+    loras = {layout.lora(clip, edit, method) for clip in clips for edit in clip.edits for method in methods}
+    num_trainings = sum(1 for lora in loras if lora is not None and not Path(lora).exists())
+    num_states = min(at_once, num_trainings) + 1 if num_trainings else 0
+    return num_states * STATE_LORAS * _lora_bytes(settings)
+
+
+def _lora_bytes(settings: Config) -> int:
+    name = settings.model.name
+    is_there = checkpoint_file(name, "transformer/config.json") is not None
+    targets = read_lora_targets(name, family_of(settings.model.family)) if is_there else None
+    return estimate_lora_bytes(targets, settings.training.rank, settings.training.layers)
 
 
 def estimate_clip_bytes(clip: Clip, settings: Config, lora_bytes: int) -> int:

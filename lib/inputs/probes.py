@@ -6,7 +6,6 @@ What was seen is kept in a cache file, since every job of a run looks at its inp
 import os
 import shlex
 import stat
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
@@ -17,6 +16,7 @@ import PIL
 from PIL import Image, UnidentifiedImageError
 from pydantic import TypeAdapter, ValidationError
 
+from lib.core.clocks import time_on_disk
 from lib.core.errors import InputError, Problem
 from lib.core.files import write_json
 from lib.core.garbage import collecting
@@ -28,7 +28,7 @@ from lib.video.streams import WHOLE_VIDEO
 
 CACHE_FORMAT = "2"  # raise it when a probe comes to see something else in the same file
 NUM_THREADS = 8
-SECONDS_AHEAD = 30.0  # of a file's time of change, as between the clocks of two machines
+SECONDS_AHEAD = 30.0  # of a file's time of change, as between the clocks of two disks
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def inspect_files(
         cache: a JSON file that is read and replaced; None: look into every file.
         is_whole: whether these are all files of a batch; else the cache is read alone, and keeps what it has of others.
     """
-    known = _load_cache(cache)
-    seen_videos = _look_at(videos, probe_video, known.videos)
-    seen_images = _look_at(images, probe_image, known.images)
+    known, here = _load_cache(cache), cache.parent if cache else Path.cwd()
+    seen_videos = _look_at(videos, probe_video, known.videos, here)
+    seen_images = _look_at(images, probe_image, known.images, here)
     now = Cache(known.versions, _to_keep(seen_videos), _to_keep(seen_images))
     if cache is not None and is_whole and now != known:
         _save_cache(cache, now)
@@ -104,13 +104,14 @@ def _unusable(path: str | Path, found: str) -> InputError:
 
 
 def _look_at(
-    paths: Iterable[Path], probe: Callable[[Path], Content], known: dict[str, Seen]
+    paths: Iterable[Path], probe: Callable[[Path], Content], known: dict[str, Seen], folder: Path
 ) -> dict[Path, Seen | Problem]:
     seen = {path: _recall(path, known) for path in dict.fromkeys(paths)}
     unknown = [path for path, entry in seen.items() if entry is None]
+    present = time_on_disk(folder) if unknown else 0.0
     # Threads, not processes: FFmpeg and Pillow release the interpreter's lock while they work.
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        looks = pool.map(lambda path: _look_into(path, probe), unknown)
+        looks = pool.map(lambda path: _look_into(path, probe, present), unknown)
         found = dict(zip(unknown, collecting(looks, 2000), strict=True))
     return {path: entry or found[path] for path, entry in seen.items()}
 
@@ -132,11 +133,14 @@ def _recall(path: Path, known: dict[str, Seen]) -> Seen | None:
     return entry if entry and (entry.size, entry.mtime_ns) == (now.st_size, now.st_mtime_ns) else None
 
 
-def _look_into(path: Path, probe: Callable[[Path], Content]) -> Seen | Problem:
+def _look_into(path: Path, probe: Callable[[Path], Content], present: float) -> Seen | Problem:
     """Probe a file that the cache does not know.
 
     A file that cannot be opened is a bare Problem, which is not cached: a missing file, a wrong
     permission or an absent network disk can be mended without a new size or time of change.
+
+    Args:
+        present: seconds since the epoch, by the clock that dates what will be made of it, see `lib.core.clocks`.
     """
     try:
         status = path.stat()
@@ -148,9 +152,9 @@ def _look_into(path: Path, probe: Callable[[Path], Content]) -> Seen | Problem:
         return Problem(str(path), "no such file", "a file that exists")
     except (OSError, ValueError) as error:
         return Problem(str(path), f"a file that cannot be opened ({error})", "a file that may be read")
-    if status.st_mtime > time.time() + SECONDS_AHEAD:
-        ahead = format_seconds(status.st_mtime - time.time())
-        found = f"a file dated {ahead} ahead of this machine's clock, for which all that is made of it would be too old"
+    if status.st_mtime > present + SECONDS_AHEAD:
+        ahead = format_seconds(status.st_mtime - present)
+        found = f"a file dated {ahead} ahead of the disk's clock, for which all that is made of it would be too old"
         return Problem(str(path), found, f"a time that has passed: touch {shlex.quote(str(path))}")
     if status.st_size == 0:
         return Problem(str(path), "an empty file (0 bytes)", "a whole file")

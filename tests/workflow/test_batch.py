@@ -7,17 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
+from lib.batch.driver import LEAST_FREE
+from lib.config.settings import load_config
+from lib.core.units import GIB
+from lib.inputs.clips import find_clips
+from lib.inputs.disk import bytes_for_a_while, bytes_to_come
+from lib.inputs.layout import Layout
 from tests.conftest import ROOT
 from tests.workflow.finished_runs import CLIP, EDIT, LORA, untrained_clip
 from tests.workflow.project import copy_project, run_snakemake, write_settings
 
 GOOD = ROOT / "demo" / "clips" / CLIP
+SPARE = LEAST_FREE + 2**20  # bytes that a batch on a small disk leaves free: a driver stops below the first
 CAPTIONS = f"results/{CLIP}/{EDIT}/caption.json"
 
 
@@ -212,6 +220,43 @@ def test_a_disk_that_fills_up_stops_the_batch_once_and_is_taken_up(project: Path
     filler.unlink()
     assert batch(project, "resume", "--foreground").returncode == 0
     assert (project / CAPTIONS).exists()
+
+
+def test_a_resume_needs_room_for_what_is_left_alone(project: Path, small_disk: Path) -> None:
+    """One clip of three is made, then the disk holds what the other two need and not the first again: they are made.
+
+    With less than they need nothing is started, and that is told.
+    """
+    others = [f"later-{number}" for number in range(2)]
+    for name in others:
+        shutil.copytree(GOOD, project / "clips" / name)
+    write_settings(project, {"clips": "clips", "results": str(small_disk), "min_free_disk": SPARE / GIB})
+    assert batch(project, "start", "--configfile", "my.yaml", "--slice", "1", "--", "--cores", "1").returncode == 0
+    wait_for((small_disk / ".batch" / "finished.json").exists, project)
+    assert batch(project, "stop").returncode == 0
+    made = (small_disk / CLIP / EDIT / "mask_lora" / "edited.mp4").stat().st_mtime_ns
+
+    whole, left = _needed(project, [CLIP, *others], "nowhere"), _needed(project, others, str(small_disk))
+    assert not (small_disk / others[1]).exists() and left < 0.8 * whole
+    used = shutil.disk_usage(small_disk).used + LEAST_FREE + SPARE  # the driver's ballast, and what is to stay free
+    _mount(small_disk, "remount", f"size={used + left // 2}")
+    answer = batch(project, "resume", "--foreground")
+    assert answer.returncode == 1 and "GiB of free disk; expected" in answer.stdout, answer.stdout
+    assert "extract frames" not in answer.stdout and not (small_disk / others[1]).exists()
+
+    _mount(small_disk, "remount", f"size={used + left + 2**16}")
+    answer = batch(project, "resume", "--foreground")
+    assert answer.returncode == 0, answer.stdout
+    assert (small_disk / CLIP / EDIT / "mask_lora" / "edited.mp4").stat().st_mtime_ns == made
+    assert all((small_disk / name / EDIT / "mask_lora" / "edited.mp4").exists() for name in others)
+
+
+def _needed(project: Path, names: Sequence[str], results: str) -> int:
+    """Return the bytes that some clips still need, one training at a time."""
+    settings = load_config(yaml.safe_load((project / "my.yaml").read_text()), project)
+    found = find_clips(project / "clips", num_frames=settings.video.num_frames, start=0, stride=1).clips
+    clips, layout = [clip for clip in found if clip.id in names], Layout(results, settings.mask.shape, None)
+    return bytes_to_come(settings, layout, clips, []) + bytes_for_a_while(settings, layout, clips, 1)
 
 
 def test_a_read_only_results_folder_is_refused_before_any_work(project: Path, small_disk: Path) -> None:

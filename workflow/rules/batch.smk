@@ -6,10 +6,10 @@ import os
 
 from lib.batch.files import batch_file
 from lib.batch.finished import run_fingerprint
-from lib.batch.lock import take_lock, this_process, write_driver
+from lib.batch.lock import take_lock, this_driver, write_driver
 from lib.batch.plan import Round, Work, next_round, note_failures, note_finished, note_plan, report_is_due
 from lib.batch.processes import MARK
-from lib.inputs.disk import bytes_to_come, check_disk
+from lib.inputs.disk import bytes_for_a_while, bytes_to_come, check_disk
 
 RESULTS = Path(SETTINGS.results)
 HAS_DRIVER = MARK in os.environ and workflow.is_main_process
@@ -31,9 +31,12 @@ CHOSEN = set(ROUND.chosen)
 PLANNED = [names for names in EXPECTED if names[0] in CHOSEN]
 
 if workflow.is_main_process:  # what is there already, and clips that are finished, ask for no room again
-    needed = bytes_to_come(
-        SETTINGS, LAYOUT, [CLIPS[clip] for clip in ROUND.chosen], [CLIPS[clip] for clip in ROUND.later]
-    )
+    now, later = ([CLIPS[clip] for clip in clips] for clips in (ROUND.chosen, ROUND.later))
+    slots = workflow.resource_settings
+    at_once = slots.nodes or slots.cores or 1
+    if NUM_GPUS and (gpus := slots.resources.get("gpu")):
+        at_once = min(at_once, int(getattr(gpus, "value", gpus)))  # older versions of Snakemake give a plain number
+    needed = bytes_to_come(SETTINGS, LAYOUT, now, later) + bytes_for_a_while(SETTINGS, LAYOUT, now + later, at_once)
     if too_little := check_disk(RESULTS, needed, SETTINGS.min_free_disk):
         refuse(too_little)
 
@@ -45,7 +48,7 @@ def begin():
     if not HAS_DRIVER:  # else the driver that started this holds the lock
         try:
             LOCKS.append(take_lock(RESULTS))
-            write_driver(RESULTS, {**this_process(), "is_bare": True})
+            write_driver(RESULTS, {**this_driver(), "is_bare": True})
         except InputError as error:
             refuse(error.problems)
     to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule is rules.evaluate.rule]

@@ -16,7 +16,8 @@ import pytest
 from lib.batch.files import Settings, batch_file, job_prefix, save_settings
 from lib.batch.lock import driver_facts, take_lock
 from lib.core.errors import InputError
-from lib.core.files import read_json_or_nothing
+from lib.core.files import read_json_or_nothing, write_json
+from lib.core.marks import mark_path, running_mark
 from tests.conftest import ROOT
 
 DRIVER = """
@@ -137,6 +138,22 @@ def test_a_stop_survives_a_silent_slurm(tmp_path: Path, answers: tuple[str, ...]
         assert slurm.calls("scancel") == ["7", "7"]
     else:
         assert "may be left in its queue" in said
+
+
+def test_a_stage_that_an_earlier_driver_left_on_another_machine_is_told(tmp_path: Path) -> None:
+    """It gives signs of life and cannot be ended from here: nothing is started beside it; a SLURM job's is SLURM's."""
+    slurm = FakeSlurm(tmp_path, "nothing")
+    log = slurm.results / "logs" / "clip" / "generate.log"
+    with running_mark(log, 1):
+        mark = read_json_or_nothing(mark_path(log))
+        elsewhere = {**mark, "process": {**mark["process"], "host": "elsewhere"}}
+        write_json(mark_path(log), elsewhere)
+        driver = slurm.start(3)
+        said = driver.communicate(timeout=60)[0]
+        assert driver.returncode == 1 and "clip/generate: found at work on elsewhere" in said, said
+        write_json(mark_path(log), {**elsewhere, "slurm_job": "7"})
+        assert slurm.start(3).communicate(timeout=60)[0].count("elsewhere") == 0
+        assert slurm.outcome() == "finished"
 
 
 def test_a_driver_that_is_killed_takes_its_snakemake_with_it(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from lib.config.sections import ModelSection
 from lib.core.errors import InputError, InterruptionError, Problem
 from lib.core.failures import KILLED, Kind, failure_path, kind_of, ran_out_of_memory, read_failure, write_failure
 from lib.core.files import read_json, write_json
-from lib.core.marks import mark_path, running_mark
+from lib.core.marks import SECONDS_OF_SILENCE, mark_path, running_mark
 from lib.stages.job import Job
 from lib.stages.log import stage_log
 from lib.stages.model import load_transformer
@@ -105,7 +105,7 @@ def test_a_stage_is_seen_at_work_and_known_when_it_is_stopped_or_killed(tmp_path
     while not log.exists() or "ready" not in log.read_text():
         assert stage.poll() is None
     running = read_running(find_stage_files(tmp_path))
-    assert [(one.name, one.mark.pid) for one in running] == [("clip/generate", stage.pid)]
+    assert [(one.name, one.mark.process.pid) for one in running] == [("clip/generate", stage.pid)]
     assert running[0].progress == "denoising step 3/30, 1.5 s each, 40 s left"
     os.kill(stage.pid, number)
     stage.wait()
@@ -123,15 +123,42 @@ def test_a_stage_is_seen_at_work_and_known_when_it_is_stopped_or_killed(tmp_path
         assert settled is not None and settled.reason == KILLED
 
 
+def test_a_stage_that_was_killed_before_it_had_a_log_is_settled(tmp_path: Path) -> None:
+    """Its mark alone is there, for a moment at the beginning of each stage."""
+    log = tmp_path / "logs" / "clip" / "generate.log"
+    with running_mark(log, 2):
+        settle_killed(tmp_path, nothing_runs=True)
+    settled = read_failure(log)
+    assert settled is not None and (settled.reason, settled.attempt, settled.tail) == (KILLED, 2, [])
+
+
 def test_a_stage_is_not_taken_for_a_process_that_has_its_number_now(tmp_path: Path) -> None:
-    """A mark of yesterday whose number is that of a process of today: the stage was killed."""
+    """A mark whose number is that of another process now: killed. Clocks that were set meanwhile change nothing."""
     log = tmp_path / "logs" / "clip" / "generate.log"
     with running_mark(log, 1):
         assert [stage.name for stage in read_running(find_stage_files(tmp_path))] == ["clip/generate"]
         mark = read_json(mark_path(log))
         write_json(mark_path(log), {**mark, "started": mark["started"] - 10 * 24 * 3600})
-        assert not read_running(find_stage_files(tmp_path))
-        assert read_failures(find_stage_files(tmp_path))["clip/generate"].reason == KILLED
+        assert read_running(find_stage_files(tmp_path))
+        for difference in ({"born": mark["process"]["born"] - 1}, {"boot": "an earlier one"}):
+            write_json(mark_path(log), {**mark, "process": {**mark["process"], **difference}})
+            assert not read_running(find_stage_files(tmp_path))
+            assert read_failures(find_stage_files(tmp_path))["clip/generate"].reason == KILLED
+
+
+@pytest.mark.parametrize("place", [{"host": "elsewhere"}, {"space": "a container"}])
+def test_a_stage_elsewhere_is_judged_by_its_signs_of_life_alone(tmp_path: Path, place: dict[str, str]) -> None:
+    """A process of its number lives here, or none does: what counts is when its mark was touched last."""
+    log = tmp_path / "logs" / "clip" / "generate.log"
+    with running_mark(log, 1):
+        path, mark = mark_path(log), read_json(mark_path(log))
+        for born in (mark["process"]["born"], 0):
+            write_json(path, {**mark, "process": {**mark["process"], **place, "born": born}})
+            assert read_running(find_stage_files(tmp_path))
+            silent_since = path.stat().st_mtime - SECONDS_OF_SILENCE - 1
+            os.utime(path, (silent_since, silent_since))
+            assert not read_running(find_stage_files(tmp_path))
+            assert read_failures(find_stage_files(tmp_path))["clip/generate"].reason == KILLED
 
 
 def test_an_attempt_after_one_without_memory_takes_mode_low(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.core.files import file_hash, read_json, whole_file, whole_folder, write_json
+from lib.core.files import file_hash, read_json, remove_partials, whole_file, whole_folder, write_json
 from tests.conftest import ROOT
 
 
@@ -90,3 +90,28 @@ def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path: Path, kind: st
             assert first.exists(), "its writer lives"
             second.write_text("two") if kind == "whole_file" else (second / "a").write_text("two")
     assert [child.name for child in tmp_path.iterdir()] == ["lora.safetensors"]
+
+
+KILLED_WRITERS = """
+import os
+from pathlib import Path
+from lib.core.files import whole_file, whole_folder
+with whole_file(Path(sys.argv[1]) / "deep" / "video.mp4") as file, whole_folder(Path(sys.argv[1]) / "frames") as folder:
+    file.write_bytes(b"half")
+    (folder / "00000.png").write_bytes(b"half")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    """Files and folders at any depth, of any host: the next writer of a path may run on another node."""
+    subprocess.run([sys.executable, "-c", f"import sys{KILLED_WRITERS}", str(tmp_path)], cwd=ROOT)
+    kept = [tmp_path / name for name in (".hidden.json", "a.partial.png", "deep/.state.safetensors")]
+    for path in kept:
+        path.touch()
+    (left,) = tmp_path.glob("deep/.video.*")
+    left.rename(left.with_name(left.name.replace(".video.", ".video.node-b-")))
+    assert len(list(tmp_path.rglob("*"))) == 3 + len(kept) + 1
+    remove_partials(tmp_path)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["deep"]

@@ -8,7 +8,7 @@ import pytest
 from lib.config.settings import load_config
 from lib.core.units import GIB
 from lib.inputs.clips import Clip, find_clips
-from lib.inputs.disk import bytes_to_come, estimate_clip_bytes
+from lib.inputs.disk import bytes_for_a_while, bytes_to_come, estimate_clip_bytes
 from lib.inputs.layout import Layout
 from tests.conftest import ROOT
 
@@ -47,3 +47,22 @@ def test_what_is_there_asks_for_no_room_again(clip: Clip, tmp_path: Path) -> Non
     part.write_bytes(bytes(whole))
     assert bytes_to_come(settings, layout, [clip, other], []) == whole // 2, "one clip's rest is not another's room"
     assert bytes_to_come(settings, layout, [other], []) == whole // 2, "a clip that is finished is not asked for"
+
+
+def test_trainings_at_work_need_room_for_their_states(clip: Clip, tmp_path: Path) -> None:
+    """Each holds three times its LoRA, and one more while it writes; none is needed where the LoRAs are made."""
+    settings = load_config({"results": str(tmp_path)}, ROOT)
+    layout = Layout(str(tmp_path), settings.mask.shape, None)
+    clips = [replace(clip, id=f"clip-{number}") for number in range(4)]
+    state = bytes_for_a_while(settings, layout, clips[:1], 1) // 2
+    made = layout.stage_1_lora(clips[0].id, clip.edits[0].id, "edit")
+    Path(made).parent.mkdir(parents=True)
+    assert state > 0 and state % 3 == 0
+    assert [bytes_for_a_while(settings, layout, clips, at_once) for at_once in (1, 3, 100)] == [
+        2 * state,
+        4 * state,
+        5 * state,
+    ]
+    Path(made).touch()
+    assert bytes_for_a_while(settings, layout, clips, 100) == 4 * state
+    assert bytes_for_a_while(settings, layout, clips[:1], 100) == 0

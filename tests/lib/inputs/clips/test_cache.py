@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.lib.inputs.clips.example_clips import ROW, look, only_problem, says, write_image
+from tests.wrong_clock import needs_compiler, run_with_clock
 
 MOST_LISTINGS = 3  # for a clip: its folder, that of its edits, and its edit's
 
@@ -156,3 +157,26 @@ def test_a_file_dated_in_the_future_is_told_before_any_job(
         assert says(problem, "car/edits/red/first_frame.png", "dated 6 h 0 min ahead", "touch ")
     os.utime(first_frame)
     assert not look(clips, tmp_path / "checks.json").problems, "what was told is not remembered"
+
+
+FIND = """
+import sys
+from pathlib import Path
+from lib.inputs.clips import find_clips
+clips, cache = map(Path, sys.argv[1:])
+print(*find_clips(clips, num_frames=5, start=2, stride=3, cache=cache).problems)
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize("seconds", [-300, 300])
+def test_a_file_copied_just_now_is_not_in_the_future(
+    seconds: float, clips: Path, add: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The clock of the machine that looks is five minutes wrong; the disk's dates it and all that is made of it."""
+    first_frame = add("car") / "first_frame.png"
+    cache = tmp_path / "checks.json"
+    assert run_with_clock(seconds, tmp_path, FIND, str(clips), str(cache)) == "\n"
+    ahead = time.time() + 120
+    os.utime(first_frame, (ahead, ahead))
+    assert "ahead of the disk's clock" in run_with_clock(seconds, tmp_path, FIND, str(clips), str(cache))
