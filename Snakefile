@@ -46,7 +46,7 @@ rule all:
 rule round:  # what ./batch asks for, slice by slice
     default_target: HAS_DRIVER
     input:
-        rules.all.input,
+        gathered_samples() if ROUND.gathers else rules.all.input,
     output:
         touch(ROUND_MARK),
     localrule: True

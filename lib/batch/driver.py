@@ -87,11 +87,12 @@ def run_rounds(settings: Settings, facts: dict[str, Any], lock: int, stops: list
     plan_path = batch_file(settings.results, "plan.json")
     worst, num_left = 0, 1
     while num_left and not stops:
-        num_tried = len(read_json_or_nothing(plan_path).get("tried", []))
+        earlier = read_json_or_nothing(plan_path)
         code = run_snakemake(settings, facts, lock, stops)
         worst, plan = max(worst, abs(code)), read_json_or_nothing(plan_path)
         num_left = plan.get("num_left", 0)
-        if num_left and len(plan["tried"]) == num_tried:  # it failed before it planned anything
+        # Unless it tried clips, or what the shared LoRA needs of them, it failed before it planned anything.
+        if num_left and all(plan.get(key) == earlier.get(key) for key in ("tried", "gathered")):
             break
         if num_left and not stops:
             say(f"{num_left} clips are left to plan")

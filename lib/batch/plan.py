@@ -1,7 +1,7 @@
 """What a run plans and what became of it: which clips come next, and what is noted of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,8 @@ class Round:
         later: clips for later rounds.
         only: the clips of this run, where it is of those alone of which something had failed.
         finished: clips that needed nothing when the run began.
+        gathers: whether it makes no edit yet, but what the shared LoRA is trained on: a clip that fails there is known
+            when the next round chooses what to train it on.
     """
 
     chosen: list[str]
@@ -56,6 +58,7 @@ class Round:
     later: list[str]
     only: list[str] | None
     finished: Sequence[str] = ()
+    gathers: bool = False
 
     @property
     def num_left(self) -> int:
@@ -86,11 +89,12 @@ def choose_round(
     return Round(waiting[:slice_size], list(tried), waiting[slice_size:], only, finished)
 
 
-def next_round(work: Work, forced: bool) -> Round:
+def next_round(work: Work, forced: bool, shares: bool = False) -> Round:
     """Choose the next round of a driver's run: a slice of the clips not finished, so that planning stays short.
 
     Args:
         forced: whether what is finished is made again.
+        shares: whether a shared LoRA is still to be trained.
     """
     driver = read_json_or_nothing(batch_file(work.results, "driver.json"))
     earlier = read_json_or_nothing(batch_file(work.results, "plan.json"))
@@ -100,7 +104,10 @@ def next_round(work: Work, forced: bool) -> Round:
     finished = [] if forced else _find_finished(work) if looked is None else looked
     if only is None and driver.get("only_failed"):
         only = sorted({name.split("/")[0] for name in read_failures(find_stage_files(work.results))})
-    return choose_round(list(work.clips), finished, tried, only, driver.get("slice_size", len(work.clips)))
+    chosen = choose_round(list(work.clips), finished, tried, only, driver.get("slice_size", len(work.clips)))
+    if shares and chosen.chosen and not earlier.get("gathered"):
+        return replace(chosen, chosen=[], later=[*chosen.chosen, *chosen.later], gathers=True)
+    return chosen
 
 
 def _find_finished(work: Work) -> list[str]:
@@ -130,13 +137,14 @@ def note_plan(work: Work, chosen: Round, to_do: Sequence[Sequence[str]], anew: b
         "to_do": [*earlier.get("to_do", []), *to_do],
         "tried": [*chosen.tried, *chosen.chosen],
         "num_left": chosen.num_left,
+        "gathered": chosen.gathers or earlier.get("gathered", False),
     }
     write_json(path, plan)
 
 
 def report_is_due(work: Work, chosen: Round) -> bool:
     """Tell whether a round makes the report: the last one, unless it is there and tells all there is."""
-    if chosen.chosen:
+    if chosen.chosen or chosen.gathers:
         return chosen.is_last
     return read_finished(work.results).get("") != report_fingerprint(
         work.expected, work.problems, work.results, work.run

@@ -14,7 +14,7 @@ from lib.core.failures import Failure
 from lib.core.files import read_json_or_nothing
 from lib.core.names import Names, show_names
 from lib.core.progress import format_seconds
-from lib.report.outcomes import Outcome, Video, has_failed, is_done, judge, read_last_run
+from lib.report.outcomes import SHARED, Outcome, Video, has_failed, is_done, judge, read_last_run
 
 State = Literal["done", "running", "waiting", "failed"]
 STATES: tuple[State, ...] = ("done", "running", "waiting", "failed")
@@ -59,7 +59,7 @@ def read_status(results: Path) -> BatchStatus:
     failed = {
         name: failure
         for name, failure in read_failures(files).items()
-        if name.split("/")[0] in unfinished and not (driver["lives"] and is_older(failure, run.begun))
+        if name.split("/")[0] in {SHARED, *unfinished} and not (driver["lives"] and is_older(failure, run.begun))
     }
     videos = _judge_all(expected, done, failed)
     clips = _clip_states(videos, unfinished, running)
@@ -74,7 +74,8 @@ def _judge_all(expected: Iterable[Video], done: set[Video], failures: Mapping[st
     for name, failure in failures.items():
         if has_failed(failure):
             failed.setdefault(name.split("/")[0], []).append(name)
-    return {video: judge(video, video in done, failed.get(video[0], [])) for video in expected}
+    of_all = failed.get(SHARED, [])
+    return {video: judge(video, video in done, [*failed.get(video[0], []), *of_all]) for video in expected}
 
 
 def _clip_states(

@@ -227,7 +227,7 @@ class TrainingSection(Section):
         min_length=1,
         description="the LoRA that stage 1 starts from; none: a fresh one, as in the paper; batch: one that this run"
         " trains once on clips of its own (section `shared`); or the file of an earlier run, such as"
-        " results/shared/{mask}.safetensors, {mask} being the kind of mask it was trained with",
+        " results/shared/{mask}.safetensors, {mask} being the kind of mask: kinds without such a file start fresh",
     )
 
 

@@ -72,24 +72,22 @@ class Layout:
         """Return the LoRA of stage 1: the edit's own, one of an earlier run, the shared one, or the clip's."""
         if not name.startswith(OWN) and (reused := reused_lora(self.decouple_lora, clip, name)):
             return str(reused)
-        shared = self.shared_lora(name.removeprefix(OWN))
-        if shared and self.clip_steps == 0:
+        if self.clip_steps == 0 and (shared := self.shared_lora(name.removeprefix(OWN))):
             return shared
         folder = self.folder(clip, edit) if name.startswith(OWN) else self.folder(clip)
         return f"{folder}/lora/{name}/decouple.safetensors"
 
     def shared_lora(self, mask: str) -> str | None:
-        """Return the LoRA that stage 1 starts from, by the kind of mask; None: a fresh one."""
+        """Return the LoRA that stage 1 starts from, by the kind of mask.
+
+        None: a fresh one, also where one for each kind is given and there is none of this one.
+        """
         if self.shared == "none":
             return None
-        pattern = f"{self.folder('shared')}/{{mask}}.safetensors" if self.shared == "batch" else self.shared
-        return pattern.replace("{mask}", mask)
-
-    def source_of_lora(self, clip: str, edit: str, name: str) -> str:
-        """Return what stage 1 of a LoRA was trained on, which stage 2 repeats."""
-        if name.startswith(OWN):
-            return f"{self.folder(clip, edit)}/encoded/source_{name.removeprefix(OWN)}.safetensors"
-        return f"{self.folder(clip)}/encoded/{name}.safetensors"
+        if self.shared == "batch":
+            return f"{self.folder('shared')}/{mask}.safetensors"
+        path = self.shared.replace("{mask}", mask)
+        return path if path == self.shared or Path(path).exists() else None
 
 
 def layout_of(settings: Config) -> Layout:
@@ -110,4 +108,5 @@ def given_shared(settings: Config, layout: Layout) -> dict[str, Path]:
     """Return the shared LoRAs of an earlier run that this one is given, by the kind of mask."""
     if settings.training.shared in ("none", "batch"):
         return {}
-    return {mask: Path(layout.shared_lora(mask) or "") for mask in masks_of_methods(settings, layout)}
+    paths = {mask: layout.shared_lora(mask) for mask in masks_of_methods(settings, layout)}
+    return {mask: Path(path) for mask, path in paths.items() if path}

@@ -14,6 +14,7 @@ from lib.core.failures import Failure
 from lib.core.files import read_json_or_nothing
 
 PLAN = Path(".batch") / "plan.json"  # in the results folder: what the last run is to make, see `lib.batch.plan`
+SHARED = "shared"  # the folder, among those of clips, of stages that are all clips'
 Outcome = Literal["done", "failed", "not run"]
 """A video is `not run` when it waits: for its turn, for a stop to be taken back, or for another edit of its clip."""
 
@@ -55,7 +56,7 @@ def judge(video: Video, done: bool, failed: Iterable[str]) -> Outcome:
 
     Args:
         done: of `is_done`.
-        failed: names of the stages of its clip that failed, see `has_failed`.
+        failed: names of the stages of its clip, and of SHARED, that failed, see `has_failed`.
     """
     if done:
         return "done"
@@ -64,7 +65,10 @@ def judge(video: Video, done: bool, failed: Iterable[str]) -> Outcome:
 
 
 def leads_to(stage: str, edit: str, method: str) -> bool:
-    """Say whether a stage of a clip, such as `car-turn/red-car/align_edit`, leads to one of its edited videos."""
+    """Say whether a stage of a clip, such as `car-turn/red-car/align_edit`, leads to one of its edited videos.
+
+    One of SHARED, such as `shared/train_shared.edit`, leads to those of every clip.
+    """
     _, *folders, job = stage.split("/")
     if folders and folders[0] not in (edit, *RESERVED_METHOD_NAMES):
         return False

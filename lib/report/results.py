@@ -16,7 +16,7 @@ from typing import Any
 from lib.core.failures import FAILED, FINISHED, KILLED, SUFFIX, TAIL_LINES, Failure, failure_path, read_failure
 from lib.core.files import read_json_or_nothing
 from lib.core.names import Names, name_of, show_names
-from lib.report.outcomes import LastRun, Outcome, has_failed, is_done, judge, leads_to, read_last_run
+from lib.report.outcomes import SHARED, LastRun, Outcome, has_failed, is_done, judge, leads_to, read_last_run
 
 Expected = Sequence[tuple[str, str, str]]
 """Clip, edit and method of each edited video of the batch, by id."""
@@ -108,9 +108,9 @@ def read_edited_videos(results: Path, expected: Expected, names: Names) -> Itera
     One at a time, since thousands with all their frames' metrics fill the memory. A clip's logs are read once where
     its edited videos follow one another.
     """
-    run = read_last_run(results)
+    run, shared = read_last_run(results), read_stages(results, SHARED, names)
     for clip, videos in groupby(expected, key=lambda video: video[0]):
-        stages = read_stages(results, clip, names)
+        stages = sorted([*shared, *read_stages(results, clip, names)], key=lambda stage: stage.ended)
         for _, edit, method in videos:
             own = [stage for stage in stages if leads_to(stage.name, edit, method)]
             yield _read_edited_video(results, (clip, edit, method), names, own, run)

@@ -21,7 +21,7 @@ RUN = run_fingerprint(SETTINGS.model_dump_json(), MODEL_FILES.parts, ROOT) if HA
 WORK = Work(RESULTS, CLIPS, BATCH.names, EXPECTED, PROBLEMS, RUN)
 
 if HAS_DRIVER:
-    ROUND = next_round(WORK, IS_FORCED)
+    ROUND = next_round(WORK, IS_FORCED, shares=bool(TO_SHARE))
     # Before Snakemake plans it: a slice that it cannot plan has been tried all the same, and the others go on.
     note_plan(WORK, ROUND, [], anew=False)
     HAS_REPORT = report_is_due(WORK, ROUND)

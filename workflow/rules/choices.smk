@@ -59,32 +59,42 @@ def without_user_masks(name):
     return lambda wildcards: [] if edit_of(wildcards).user_masks else f"{LAYOUT.folder(wildcards.clip)}/{name}"
 
 
-def of_stage_1(training):
-    """The settings of stage 1: from a shared LoRA few steps of few layers, which are to forget nothing."""
-    if LAYOUT.shared == "none":
-        return {**training, "learning_rate": SETTINGS.training.learning_rate}
+def starts_from_shared(wildcards):
+    """Whether a LoRA goes on from a shared one."""
+    name = wildcards.get("lora") or wildcards.mask
+    return LAYOUT.shared_lora(name.removeprefix(OWN)) is not None
+
+
+def stage_1_settings(wildcards):
+    """The settings of stage 1: from a shared LoRA few steps of few layers, so that little is forgotten."""
+    copies = SETTINGS.training.recoloured_copies
+    if not starts_from_shared(wildcards):
+        share = SETTINGS.training.recoloured_share if copies else 0.0
+        return {**TRAINING, "learning_rate": SETTINGS.training.learning_rate, "recoloured_share": share}
     shared = SETTINGS.shared
-    own = dict(learning_rate=shared.clip_learning_rate, layers=shared.clip_layers)
-    copies = shared.clip_recoloured_share if SETTINGS.training.recoloured_copies else 0.0
-    return {**training, **own, "recoloured_share": copies}
+    share = shared.clip_recoloured_share if copies else 0.0
+    own = dict(learning_rate=shared.clip_learning_rate, layers=shared.clip_layers, recoloured_share=share)
+    return {**TRAINING, **own}
 
 
-def stage_1_steps():
-    """Steps of stage 1, for each window of a clip."""
-    return SETTINGS.training.decouple_steps if LAYOUT.shared == "none" else SETTINGS.shared.clip_steps
+def stage_1_steps(wildcards):
+    """Steps of stage 1: a longer clip has more to learn, as many steps for each of its windows."""
+    section = SETTINGS.shared.clip_steps if starts_from_shared(wildcards) else SETTINGS.training.decouple_steps
+    return section * len(windows_of(wildcards))
 
 
-def of_stage_2(training):
+def stage_2_settings(wildcards):
     """The settings of stage 2."""
-    given = SETTINGS.shared.appearance_learning_rate if LAYOUT.shared != "none" else None
+    given = SETTINGS.shared.appearance_learning_rate if starts_from_shared(wildcards) else None
     rate = given or SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate
-    return {**training, "learning_rate": rate}
+    share = SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 0.0
+    return {**TRAINING, "learning_rate": rate, "recoloured_share": share}
 
 
 def appearance_steps(wildcards):
     """Steps of stage 2: more where there is more to learn."""
     more = SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1)
-    section = SETTINGS.training if LAYOUT.shared == "none" else SETTINGS.shared
+    section = SETTINGS.shared if starts_from_shared(wildcards) else SETTINGS.training
     return section.appearance_steps + more
 
 

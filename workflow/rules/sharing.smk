@@ -33,7 +33,17 @@ TO_SHARE = [
 def samples_of_shared(wildcards):
     """The samples of the clips that a shared LoRA is trained on; a clip that failed before holds up none."""
     clips = without_failed(SHARED_CLIPS, Path(SETTINGS.results), wildcards.mask)
-    return [f"{LAYOUT.folder(clip)}/encoded/shared_{wildcards.mask}.safetensors" for clip in clips]
+    return [sample_of_shared(clip, wildcards.mask) for clip in clips]
+
+
+def sample_of_shared(clip, mask):
+    """The samples of one clip."""
+    return f"{LAYOUT.folder(clip)}/encoded/shared_{mask}.safetensors"
+
+
+def gathered_samples():
+    """All samples that shared LoRAs may be trained on."""
+    return [sample_of_shared(clip, mask) for mask in TO_SHARE for clip in SHARED_CLIPS]
 
 
 if workflow.is_main_process and (

@@ -14,8 +14,6 @@ TRAINING = SETTINGS.training.only(
     "region_weight",
     "seed",
 )
-TRAINING["recoloured_share"] = SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 0.0
-STAGE_1, STAGE_2 = of_stage_1(TRAINING), of_stage_2(TRAINING)
 
 
 rule train_lora_decouple:
@@ -42,10 +40,9 @@ rule train_lora_decouple:
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
         models=MODEL_FILES.of("model.name", only=["transformer"]),
-        training=STAGE_1,
+        training=stage_1_settings,
         own=lambda wildcards: dict(
-            # A longer clip has more to learn: as many steps for each of its windows.
-            num_steps=stage_1_steps() * len(windows_of(wildcards)),
+            num_steps=stage_1_steps(wildcards),
             references_share=0.0,
             reference_draws=1,
         ),
@@ -89,7 +86,7 @@ use rule train_lora_decouple as train_lora_appearance with:
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
         models=MODEL_FILES.of("model.name", only=["transformer"]),
-        training=STAGE_2,
+        training=stage_2_settings,
         own=lambda wildcards: dict(
             num_steps=appearance_steps(wildcards),
             references_share=1 - SETTINGS.training.appearance_source_share,
