@@ -27,6 +27,7 @@ LOOK, MOTION = 1.0, 0.3  # weights of the two distances, each 0 to 1
 ALIKE, SURE = 0.7, 0.25  # look's distance, and score, of another object that could be taken for the one followed
 SAME_PLACE = 0.3  # intersection over union from which two detections of one frame show one object
 MOST_RIVALS = 6
+MOST_STEP = LOOK * 0.5 + MOTION + 1e-6  # that a step costs beside frames without a sighting; rounding is the rest
 FARTHEST = 2.0  # diagonals of its box that an object moves between two frames at the most
 
 
@@ -156,6 +157,10 @@ def core_colours(picture: Picture, box: Boxes) -> NDArray[np.float32]:
 def _cheapest_way(nodes: NDArray[Any], sightings: Sightings, last: int) -> dict[int, float]:
     """Return the sightings of the cheapest way from nodes[0] to the clip's end `last`, each with its step's cost.
 
+    However long a way is, its last step costs MOST_STEP at the most beside the frames without a sighting, which all
+    ways pay alike: a node behind by more can be no one's best predecessor. In a clip of n frames that leaves a few
+    frames' sightings to try for each, not n.
+
     `nodes` are indices into `sightings` by their distance in time from the first.
     """
     frames, boxes, looks = sightings.frames[nodes], sightings.boxes[nodes], sightings.looks[nodes]
@@ -164,10 +169,15 @@ def _cheapest_way(nodes: NDArray[Any], sightings: Sightings, last: int) -> dict[
     own_cost = LOOK * 0.5 * _distances(looks, looks[0]) + OTHER_CLASS * (kinds != kinds[0])
     costs, previous = np.full(len(nodes), np.inf), np.zeros(len(nodes), np.int64)
     costs[0] = 0.0
+    elapsed = np.abs(frames - frames[0])
+    before, tried = np.zeros(1, np.int64), 1  # nodes that may be best predecessors, of the first `tried`
     for index in range(1, len(nodes)):
-        gaps = np.abs(frames[index] - frames[:index])
-        before = np.flatnonzero(gaps > 0)
-        steps = gaps[before]
+        if elapsed[index] > elapsed[tried]:  # the frame before is done
+            before = np.concatenate([before, np.arange(tried, index)])
+            tried = index
+            ahead = costs[before] - MISSING * elapsed[before]
+            before = before[ahead <= ahead.min() + MOST_STEP]
+        steps = elapsed[index] - elapsed[before]
         moved = np.linalg.norm(centres[index] - centres[before], axis=1)
         reach = FARTHEST * np.maximum(diagonals[index], diagonals[before]) * steps
         place = MOTION * np.minimum(1.0, moved / reach)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lib.masks.object_links import core_colours, describe_sightings, link_object
+from lib.masks import object_links
+from lib.masks.object_links import Detection, core_colours, describe_sightings, link_object
 from tests.lib.masks.example_edits import (
     FRAMES,
     HEIGHT,
@@ -83,3 +84,49 @@ def test_an_object_does_not_go_on_as_another_like_it() -> None:
     gone[2:] = np.nan
     boxes = linked_boxes(video, as_detections(gone) + as_detections(other))
     assert np.array_equal(boxes, gone, equal_nan=True)
+
+
+def _num_compared(num_frames: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many looks are held against one another to link one of twelve squares through a clip."""
+    rows, columns = np.divmod(np.arange(12), 4)
+    corners = np.stack([10 + 36 * columns, 6 + 30 * rows, 34 + 36 * columns, 30 + 30 * rows], axis=1)
+    picture = texture(HEIGHT, WIDTH, 0)
+    for number, box in enumerate(corners):
+        picture = painted(picture, box, (20 * number, 240 - 20 * number, 90 if number % 2 else 200))
+    squares = [as_detections(np.tile(box.astype(np.float64), (num_frames, 1))) for box in corners]
+    video, compared = np.repeat(picture[None], num_frames, axis=0), [0]
+    sightings = describe_sightings(video, [one for square in squares for one in square])
+
+    def count(looks: np.ndarray, look: np.ndarray) -> np.ndarray:
+        compared[0] += len(looks)
+        return distances(looks, look)
+
+    distances = object_links._distances
+    with monkeypatch.context() as counting:
+        counting.setattr(object_links, "_distances", count)
+        members = link_object(3, sightings, num_frames)
+    assert len(members) == num_frames and np.ptp(sightings.boxes[members], axis=0).max() == 0
+    return compared[0]
+
+
+def test_a_longer_clip_costs_as_much_more_to_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four times the frames are four times the comparisons, not sixteen: a crowd of 3,240 detections took seconds."""
+    assert _num_compared(80, monkeypatch) < 5 * _num_compared(20, monkeypatch)
+
+
+def test_no_way_is_lost_for_the_comparisons_that_are_spared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Detections at random, with gaps: each object's way is the same as with every sighting before held against it."""
+    generator = np.random.default_rng(7)
+    video = np.repeat(texture(HEIGHT, WIDTH, 0)[None], 2 * FRAMES, axis=0)
+    detections = []
+    for frame in range(len(video)):
+        for _ in range(generator.integers(0, 5)):
+            left, top = generator.uniform(20, 80), generator.uniform(20, 60)
+            box = np.array([left, top, left + generator.uniform(15, 40), top + generator.uniform(15, 40)])
+            video[frame] = painted(video[frame], box, (RED, BLUE, (200, 60, 60))[generator.integers(3)])
+            detections.append(Detection(frame, str(generator.choice(["cat", "dog"])), box, generator.uniform(0.1, 1)))
+    sightings = describe_sightings(video, detections)
+    spared = [link_object(seed, sightings, len(video)) for seed in range(len(detections))]
+    monkeypatch.setattr(object_links, "MOST_STEP", np.inf)
+    assert spared == [link_object(seed, sightings, len(video)) for seed in range(len(detections))]
+    assert any(len(way) > 3 for way in spared)
