@@ -2,12 +2,12 @@
 
 import os
 import socket
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lib.batch.files import batch_file
+from lib.core.clocks import seconds_since_change
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing, write_json
 from lib.core.locks import try_lock
@@ -74,7 +74,7 @@ def _beats_elsewhere(facts: dict[str, Any], results: Path) -> bool:
     """Tell whether a driver on another host gave a sign of life of late."""
     if facts.get("host") in (None, socket.gethostname()) or facts.get("ended"):
         return False
-    return time.time() - batch_file(results, "driver.json").stat().st_mtime < SECONDS_OF_SILENCE
+    return seconds_since_change(batch_file(results, "driver.json")) < SECONDS_OF_SILENCE
 
 
 def _busy(results: Path) -> InputError:

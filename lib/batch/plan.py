@@ -10,6 +10,7 @@ from lib.batch.activity import find_stage_files, read_failures, settle_killed
 from lib.batch.files import batch_file
 from lib.batch.finished import clip_fingerprint, read_finished, remember_finished, report_fingerprint
 from lib.batch.status import Video, is_done, is_older
+from lib.core.clocks import disk_time
 from lib.core.failures import NO_WORD, read_failure, write_failure
 from lib.core.files import read_json_or_nothing, write_json
 from lib.core.names import Names
@@ -108,8 +109,10 @@ def note_plan(work: Work, chosen: Round, to_do: Sequence[Sequence[str]], anew: b
     """
     path = batch_file(work.results, "plan.json")
     earlier = {} if anew else read_json_or_nothing(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     plan = {
         "begun": earlier.get("begun", time.time()),
+        "begun_on_disk": earlier.get("begun_on_disk", earlier.get("begun", disk_time(path.parent))),
         "only": chosen.only,
         "expected": work.expected,
         "names": work.names,
@@ -151,7 +154,7 @@ def note_finished(work: Work, chosen: Round, reported: bool) -> None:
     missing = {
         video[0]
         for video in work.expected
-        if video[0] in clips and not is_done(work.results, video, plan["begun"] if video in to_do else 0.0)
+        if video[0] in clips and not is_done(work.results, video, plan["begun_on_disk"] if video in to_do else 0.0)
     }
     finished = [clip for clip in chosen.chosen if clip not in missing]
     prints = {clip: clip_fingerprint(work.clips[clip], work.results, work.run) for clip in finished}

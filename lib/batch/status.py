@@ -57,7 +57,8 @@ def read_status(results: Path) -> BatchStatus:
     expected = [tuple(names) for names in plan.get("expected", [])]
     to_do = {tuple(names) for names in plan.get("to_do", [])}
     begun = plan.get("begun", 0.0)
-    done = {video for video in expected if is_done(results, video, begun if video in to_do else 0.0)}
+    since = plan.get("begun_on_disk", begun)
+    done = {video for video in expected if is_done(results, video, since if video in to_do else 0.0)}
     files = find_stage_files(results)
     running = read_running(files)
     unfinished = {clip for clip, *_ in set(expected) - done}
@@ -73,7 +74,7 @@ def read_status(results: Path) -> BatchStatus:
 
 
 def is_done(results: Path, video: Video, begun: float) -> bool:
-    """Tell whether an edited video is there and was measured, not before a time (seconds since the epoch)."""
+    """Tell whether an edited video is there and was measured, not before a time (seconds, by `lib.core.clocks`)."""
     folder = os.path.join(results, *video)  # noqa: PTH118 - thousands of paths: pathlib takes most of the time
     try:
         return os.stat(f"{folder}/metrics.json").st_mtime >= begun and os.path.exists(f"{folder}/edited.mp4")  # noqa: PTH110, PTH116

@@ -1,5 +1,6 @@
 """What everything stands on: errors for people, whole files, hashes, provenance, why a stage failed.
 
+clocks      the clock of a disk: a network disk dates files by its own
 errors      what a user did wrong, said so that it can be mended without reading code
 failures    why a stage failed: one small file beside its log, for retries, the status and the report
 files       files that appear whole or not at all, and how they are named by their content

@@ -7,11 +7,12 @@ import re
 import secrets
 import shutil
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from lib.core.clocks import seconds_since_change
 
 SECONDS_UNTIL_LEFT = 24 * 3600.0  # no file takes a day to write
 
@@ -65,7 +66,7 @@ def _sweep(path: Path, stem: str, suffix: str) -> None:
     for leftover, match in left:
         with suppress(FileNotFoundError):
             is_dead = match[1] == socket.gethostname() and not Path(f"/proc/{match[2]}").exists()
-            if not is_dead and time.time() - leftover.stat().st_mtime < SECONDS_UNTIL_LEFT:
+            if not is_dead and seconds_since_change(leftover) < SECONDS_UNTIL_LEFT:
                 continue
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lib.core.clocks import seconds_since_change
 from lib.core.files import read_json, write_json
 from lib.core.processes import process_lives
 
@@ -76,6 +77,6 @@ def still_runs(path: Path, mark: Mark) -> bool:
     if mark.host == socket.gethostname():
         return process_lives(mark.pid, mark.started)
     try:
-        return time.time() - path.stat().st_mtime < SECONDS_OF_SILENCE
+        return seconds_since_change(path) < SECONDS_OF_SILENCE
     except OSError:
         return False

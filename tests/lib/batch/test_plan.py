@@ -1,10 +1,14 @@
 """Which clips a round plans, and when a clip is finished."""
 
 import os
+import time
 from pathlib import Path
 
+import pytest
+
 from lib.batch.finished import clip_fingerprint, read_finished, remember_finished
-from lib.batch.plan import choose_round
+from lib.batch.plan import Round, Work, choose_round, note_finished, note_plan
+from lib.batch.status import read_status
 from lib.inputs.clips import find_clips
 from tests.conftest import ROOT
 
@@ -40,3 +44,24 @@ def test_a_clip_is_finished_until_anything_of_it_changes(tmp_path: Path) -> None
     remember_finished(tmp_path, {"a": "1", "b": "2"}, [])
     remember_finished(tmp_path, {"c": "3"}, ["a"])
     assert read_finished(tmp_path) == {"b": "2", "c": "3"}
+
+
+def test_what_is_made_is_finished_whatever_this_machines_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network disk may date new files an hour before the driver began, by the driver's own clock."""
+    clip = find_clips(ROOT / "demo" / "clips", num_frames=5, start=0, stride=1).clips[0]
+    video, own = (clip.id, clip.edits[0].id, "mask_lora"), time.time
+    work = Work(tmp_path, {clip.id: clip}, {}, [video], [], "run")
+    chosen = Round([clip.id], [], [], None)
+    monkeypatch.setattr(time, "time", lambda: own() + 3600)
+    note_plan(work, chosen, [video], anew=True)
+    note_finished(work, chosen, reported=False)
+    assert not read_finished(tmp_path)
+    folder = tmp_path.joinpath(*video)
+    folder.mkdir(parents=True)
+    for name in ("edited.mp4", "metrics.json"):
+        (folder / name).touch()
+    note_finished(work, chosen, reported=False)
+    assert list(read_finished(tmp_path)) == [clip.id]
+    assert list(read_status(tmp_path).clips.values()) == ["done"]
