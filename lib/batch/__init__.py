@@ -5,6 +5,7 @@ command       the command ./batch: start, watch, stop and resume a batch that ou
 driver        runs Snakemake until all is done, outlives the terminal, ends in good order
 files         what a batch's driver keeps in RESULTS/.batch/: its settings, what it plans, and that it lives
 finished      which clips of a batch are finished, so that they are not planned again
+job_clips     which clips a job of a cluster is about: the workflow, read anew for each job, need look at no others
 lock          one driver for a results folder: a lock that dies with its holder, and who holds it
 plan          what a run plans and what became of it: which clips come next, and what is noted of them
 processes     the processes of a session on this machine: a driver's Snakemake and the jobs it started

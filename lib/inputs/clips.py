@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from lib.core.names import Names, name_ids
 from lib.core.text import printable
 from lib.inputs.edits import Edit, Inputs, check_edit, index_of, list_indices
 from lib.inputs.folder import read_folder
-from lib.inputs.given import ClipFiles, EditFiles, place_of
+from lib.inputs.given import Choice, ClipFiles, EditFiles, place_of
 from lib.inputs.ids import OF_CLIPS, OF_EDITS, make_ids
 from lib.inputs.names import check_name, check_paths
 from lib.inputs.probes import inspect_files
@@ -65,6 +65,7 @@ def find_clips(
     window_overlap: int = 1,
     frame_stride: int = 1,
     cache: Path | None = None,
+    only: Collection[str] | None = None,
 ) -> Batch:
     """Find the clips of a folder or sheet; leave out, with all its problems, what cannot be run.
 
@@ -74,6 +75,8 @@ def find_clips(
         max_windows, window_overlap, frame_stride: how many frames more of a longer clip; see
             `lib.video.windows.usable_frames`.
         cache: where to remember what the files hold; None: look into each file again.
+        only: ids of the clips to look at, as a job does that is about these alone; None: all. Of the others nothing is
+            said, and the cache is left as it is.
     """
 
     def use_frames(available: int) -> list[int]:
@@ -81,19 +84,22 @@ def find_clips(
         usable = usable_frames(reachable, num_frames, window_overlap, max_windows, frame_stride)
         return sample_indices(start, stride, usable)
 
+    def choose(names: Sequence[str]) -> list[bool]:
+        return [only is None or clip_id in only for clip_id in make_ids(names, OF_CLIPS)]
+
     if clips.is_dir():
         base = clips
-        found, problems = read_folder(clips)
+        found, problems = read_folder(clips, choose)
     elif clips.is_file() and clips.suffix.lower() in SHEET_SUFFIXES:
         base = clips.parent
-        found, problems = read_sheet(clips)
+        found, problems = read_sheet(clips, choose)
     else:
         found_there = "another kind of file" if clips.exists() else "no such file or folder"
         expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"
         return Batch((), (Problem(str(clips), found_there, expected),), {})
     could_be_used = set(use_frames(sys.maxsize))
-    videos, images = inspect_files(*_files_of(found, could_be_used), cache)
-    return _check_clips(found, problems, Inputs(base, videos, images, use_frames))
+    videos, images = inspect_files(*_files_of(found, could_be_used), cache, keep=only is None)
+    return _check_clips(found, problems, choose, Inputs(base, videos, images, use_frames))
 
 
 def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], list[Path]]:
@@ -107,12 +113,15 @@ def _files_of(found: Sequence[ClipFiles], used: set[int]) -> tuple[list[Path], l
     return videos, images
 
 
-def _check_clips(found: Sequence[ClipFiles], problems: list[Problem], inputs: Inputs) -> Batch:
+def _check_clips(found: Sequence[ClipFiles], problems: list[Problem], choose: Choice, inputs: Inputs) -> Batch:
     clips = []
     problems = [_readable(problem) for problem in problems]
     names: dict[str, str] = {}
-    ids = make_ids([files.name for files in found], OF_CLIPS)
-    for files, clip_id, is_doubled in zip(found, ids, _doubled(found), strict=True):
+    all_names = [files.name for files in found]
+    ids, chosen = make_ids(all_names, OF_CLIPS), choose(all_names)
+    for files, clip_id, is_doubled, is_chosen in zip(found, ids, _doubled(found), chosen, strict=True):
+        if not is_chosen:
+            continue
         edit_ids = make_ids([edit.name for edit in files.edits], OF_EDITS)
         names |= name_ids(clip_id, files.name, dict(zip(edit_ids, (edit.name for edit in files.edits), strict=True)))
         clip, wrong = _check_clip(files, clip_id, edit_ids, is_doubled, inputs)

@@ -3,6 +3,7 @@
 Only what the layout itself says is judged here; `lib.inputs.clips` judges what the files hold.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from lib.inputs.given import (
     IMAGE_KINDS,
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
+    Choice,
     ClipFiles,
     EditFiles,
     EditSettings,
+    all_clips,
     list_folder,
     list_images,
     place_of,
@@ -39,10 +42,12 @@ NEAR_MISSES = {
 """What is meant by names that would else be passed over in silence; keys are case-folded."""
 
 
-def read_folder(clips: Path) -> tuple[list[ClipFiles], list[Problem]]:
-    """Find the clips of a folder, and the problems that belong to no clip."""
+def read_folder(clips: Path, choose: Choice = all_clips) -> tuple[list[ClipFiles], list[Problem]]:
+    """Find the clips of a folder, and the problems that belong to no clip; of those not chosen the name alone."""
     try:
         entries, links = list_folder(clips, clips)
+        with os.scandir(clips) as listed:  # which tells folders without a question to the disk for each
+            folder_names = {entry.name for entry in listed if entry.is_dir()}
     except OSError as error:
         return [], [unreadable_folder(error, clips, clips)]
     problems = []
@@ -50,7 +55,12 @@ def read_folder(clips: Path) -> tuple[list[ClipFiles], list[Problem]]:
         if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
             expected = f"each video in a folder of its own: {path.stem}/source{path.suffix}"
             problems.append(Problem(path.name, "a video beside the clips' folders", expected))
-    found = [_read_clip(path, clips) for path in entries if path.is_dir()]
+    folders = [path for path in entries if path.name in folder_names]
+    chosen = choose([*(path.name for path in folders), *(link.place for link in links)])
+    found = [
+        _read_clip(path, clips) if is_chosen else ClipFiles(path.name, path.name)
+        for path, is_chosen in zip(folders, chosen, strict=False)
+    ]
     found += [ClipFiles(link.place, link.place, problems=(link,)) for link in links]
     if not found and not problems:
         expected = "a folder for each clip, such as car-turn/source.mp4 and car-turn/edits/red-car/first_frame.png"

@@ -1,6 +1,7 @@
 """What a user gave of a clip and of an edit: files by their role, and settings; not yet looked into."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,6 +67,15 @@ class ClipFiles:
     sources: tuple[Path, ...] = ()
     edits: tuple[EditFiles, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+Choice = Callable[[Sequence[str]], Sequence[bool]]
+"""From the names of all clips to which of them are looked at."""
+
+
+def all_clips(names: Sequence[str]) -> list[bool]:
+    """Look at every clip."""
+    return [True] * len(names)
 
 
 def list_folder(folder: Path, root: Path | None) -> tuple[list[Path], list[Problem]]:

@@ -62,18 +62,19 @@ class Cache:
 
 
 def inspect_files(
-    videos: Iterable[Path], images: Iterable[Path], cache: Path | None
+    videos: Iterable[Path], images: Iterable[Path], cache: Path | None, keep: bool = True
 ) -> tuple[dict[Path, Content], dict[Path, Content]]:
     """Tell what each video and each image holds, opening only those that changed since the cache was written.
 
     Args:
         cache: a JSON file that is read and replaced; None: look into every file.
+        keep: whether these are all files, so that the cache is replaced by what is known of them.
     """
     known = _load_cache(cache)
     seen_videos = _look_at(videos, probe_video, known.videos)
     seen_images = _look_at(images, probe_image, known.images)
     now = Cache(known.versions, _to_keep(seen_videos), _to_keep(seen_images))
-    if cache is not None and now != known:
+    if cache is not None and keep and now != known:
         _save_cache(cache, now)
     return _contents(seen_videos), _contents(seen_images)
 

@@ -11,7 +11,17 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from lib.core.errors import Problem, nearest_known
-from lib.inputs.given import VIDEO_SUFFIXES, ClipFiles, EditFiles, EditSettings, Text, list_images, unreadable_folder
+from lib.inputs.given import (
+    VIDEO_SUFFIXES,
+    Choice,
+    ClipFiles,
+    EditFiles,
+    EditSettings,
+    Text,
+    all_clips,
+    list_images,
+    unreadable_folder,
+)
 
 SHEET_SUFFIXES = {".tsv": "\t", ".csv": ","}  # and what separates the columns
 WHOLE_NUMBER, DECIMAL = re.compile(r"[0-9]{1,19}"), re.compile(r"[0-9](\.[0-9]+)?")
@@ -52,8 +62,8 @@ class Row:
     problems: tuple[Problem, ...]
 
 
-def read_sheet(sheet: Path) -> tuple[list[ClipFiles], list[Problem]]:
-    """Find the clips of a sheet, and the problems that belong to no clip."""
+def read_sheet(sheet: Path, choose: Choice = all_clips) -> tuple[list[ClipFiles], list[Problem]]:
+    """Find the clips of a sheet, and the problems that belong to no clip; of those not chosen the name alone."""
     try:
         header, *lines = _read_lines(sheet)
     except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
@@ -75,7 +85,11 @@ def read_sheet(sheet: Path) -> tuple[list[ClipFiles], list[Problem]]:
             clips.setdefault(row.cells["clip"], []).append(row)
         else:
             problems += row.problems
-    return [_read_clip(name, of_clip, sheet.parent) for name, of_clip in clips.items()], problems
+    files = [
+        _read_clip(name, of_clip, sheet.parent) if is_chosen else ClipFiles(name, of_clip[0].place)
+        for (name, of_clip), is_chosen in zip(clips.items(), choose(list(clips)), strict=True)
+    ]
+    return files, problems
 
 
 def _read_lines(sheet: Path) -> list[list[str]]:

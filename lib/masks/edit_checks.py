@@ -31,7 +31,9 @@ MOST_TRANSPARENT = 0.001  # share of the pixels
 LOOK = "2"  # raise it when a look comes to see something else in the same files
 
 
-def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: Path | None) -> Batch:
+def check_edits(
+    batch: Batch, width: int, height: int, threshold: float, cache: Path | None, keep: bool = True
+) -> Batch:
     """Leave out the edits that would change nothing, with a problem for each; a clip without edits goes too.
 
     Args:
@@ -39,6 +41,7 @@ def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: 
         width, height: of the model's frames, see `lib.video.crops.plan_crop`.
         threshold: see `lib.masks.differences.edit_difference`.
         cache: a JSON file that is read and replaced; None: look at every edit.
+        keep: whether these are all edits, so that the cache is replaced by what is known of them.
     """
     pairs = [(clip, edit) for clip in batch.clips for edit in clip.edits]
     known = read_json_or_nothing(cache) if cache else {}
@@ -48,7 +51,7 @@ def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: 
             lambda pair, key: known.get(key) or _look(pair[0], pair[1], width, height, threshold), pairs, keys
         )
         found = dict(zip(keys, collecting(looks, 500), strict=True))
-    if cache is not None and found != known:
+    if cache is not None and keep and found != known:
         _save(cache, found)
     bad = {key: [Problem(**problem) for problem in answer["problems"]] for key, answer in found.items()}
     problems = [problem for key in keys for problem in bad[key]]

@@ -1,6 +1,37 @@
-# What a job takes, where its rule cannot say it in a line.
-# In: the wildcards of a job. Out: input files and params.
+# What a job is about, and what it takes where its rule cannot say it in a line.
+# In: the wildcards of a job. Out: its clip, edit and method; input files and params.
+from lib.core.errors import Problem
+from lib.core.failures import write_failure
+from lib.core.names import name_of
+from lib.training.schedule import count_steps
 from lib.video.windows import plan_windows
+
+
+def clip_of(wildcards):
+    """The clip of a job."""
+    return CLIPS[wildcards.clip] if wildcards.clip in CLIPS else say_lost(wildcards.clip)
+
+
+def edit_of(wildcards):
+    """The edit of a job."""
+    names = (wildcards.clip, wildcards.edit)
+    return EDITS[names] if names in EDITS else say_lost(wildcards.clip)
+
+
+def method_of(wildcards):
+    """The method of a job."""
+    return METHODS[wildcards.method]
+
+
+def say_lost(clip):
+    """End a job on a cluster, which looks anew, where its clip is not what it was when the driver planned it."""
+    name = name_of(BATCH.names, clip)
+    found = [str(problem) for problem in BATCH.problems if problem.clip == name]
+    lost = Problem(SETTINGS.clips, f"no usable clip '{name}' any more", "it to stay until the run ends")
+    reason = "; ".join(found or [str(lost)])
+    log = Path(SETTINGS.results, "logs", clip, "extract_frames.log")
+    write_failure(log, "input", reason, workflow.execution_settings.attempt, [])
+    raise WorkflowError(reason)
 
 
 def windows_of(wildcards):
@@ -23,10 +54,17 @@ def without_user_masks(name):
     return lambda wildcards: [] if edit_of(wildcards).user_masks else f"{LAYOUT.folder(wildcards.clip)}/{name}"
 
 
+def reference_captions_of(wildcards):
+    """The captions of an edit's references, where these are prompts of their own and the user wrote none."""
+    edit = edit_of(wildcards)
+    own = SETTINGS.training.reference_caption == "own" and edit.references and not edit.prompt
+    return f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/reference_captions.json" if own else []
+
+
 def appearance_steps(wildcards):
     """Steps of stage 2: more where there is more to learn."""
-    more = SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1)
-    return SETTINGS.training.appearance_steps + more
+    num_more, num_references = SETTINGS.training.appearance_steps_per_reference, len(edit_of(wildcards).references)
+    return count_steps(SETTINGS.training.appearance_steps, num_more, num_references)
 
 
 def mask_name_of(wildcards):

@@ -9,12 +9,11 @@ from typing import get_args
 sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))
 
 from lib.batch.files import job_prefix
+from lib.batch.job_clips import clips_of_job
 from lib.config.families import family_of
 from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import load_config
-from lib.core.errors import InputError, Problem
-from lib.core.failures import write_failure
-from lib.core.names import name_of
+from lib.core.errors import InputError
 from lib.core.project import ROOT
 from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
@@ -40,6 +39,8 @@ except InputError as error:
 FRAME_STRIDE = family_of(SETTINGS.model.family).frame_stride
 # What is known of the inputs; not in the results: a dry run looks at the inputs too, and leaves no trace there.
 SEEN = Path(".snakemake") / "input_checks" / job_prefix(SETTINGS.results)
+# A cluster's job looks at its own clip alone: at all, thousands of jobs would ask the disk for millions of files.
+OWN_CLIPS = None if workflow.is_main_process else clips_of_job(sys.argv)
 BATCH = find_clips(
     Path(SETTINGS.clips),
     num_frames=SETTINGS.video.num_frames,
@@ -49,6 +50,7 @@ BATCH = find_clips(
     window_overlap=SETTINGS.video.window_overlap,
     frame_stride=FRAME_STRIDE,
     cache=SEEN / "files.json",
+    only=OWN_CLIPS,
 )
 BATCH = check_edits(
     BATCH,
@@ -56,6 +58,7 @@ BATCH = check_edits(
     height=SETTINGS.video.height,
     threshold=SETTINGS.mask.difference_threshold,
     cache=SEEN / "edits.json",
+    keep=OWN_CLIPS is None,
 )
 CLIPS = {clip.id: clip for clip in BATCH.clips}
 EDITS = {(clip.id, edit.id): edit for clip in BATCH.clips for edit in clip.edits}
@@ -100,30 +103,3 @@ NUM_GPUS = int(SETTINGS.model.device == "cuda" or (SETTINGS.model.device == "aut
 def attempt_of(wildcards, attempt):
     """Which attempt of this run a job is, from 1: its script must know."""
     return attempt
-
-
-def clip_of(wildcards):
-    """The clip of a job."""
-    return CLIPS[wildcards.clip] if wildcards.clip in CLIPS else say_lost(wildcards.clip)
-
-
-def edit_of(wildcards):
-    """The edit of a job."""
-    names = (wildcards.clip, wildcards.edit)
-    return EDITS[names] if names in EDITS else say_lost(wildcards.clip)
-
-
-def method_of(wildcards):
-    """The method of a job."""
-    return METHODS[wildcards.method]
-
-
-def say_lost(clip):
-    """End a job on a cluster, which looks anew, where its clip is not what it was when the driver planned it."""
-    name = name_of(BATCH.names, clip)
-    found = [str(problem) for problem in BATCH.problems if problem.clip == name]
-    lost = Problem(SETTINGS.clips, f"no usable clip '{name}' any more", "it to stay until the run ends")
-    reason = "; ".join(found or [str(lost)])
-    log = Path(SETTINGS.results, "logs", clip, "extract_frames.log")
-    write_failure(log, "input", reason, workflow.execution_settings.attempt, [])
-    raise WorkflowError(reason)
