@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from lib.core.failures import write_failure
+from lib.core.files import write_json
 from lib.report.page import write_report
 from lib.report.results import KILLED, read_edited_videos
 from lib.report.table import TABLE_KEYS, write_metrics_table
@@ -194,6 +195,15 @@ def test_names_are_text(results: Path) -> None:
     """Markup in names, reasons and captions is shown, not obeyed."""
     page = write(results)
     assert "<b>" not in page and "<GPU" not in page and "<16>" not in page and "Édits &lt;1&gt;" in page
+
+
+def test_prompts_of_references_are_shown(results: Path) -> None:
+    """Where references were shown with captions of their own the page has them beside the edit's prompt."""
+    made = {"prompt": "p3rs0n, a red disc", "reference_prompts": {"12": "p3rs0n, a disc turned blue"}}
+    (results / CAR / "red car" / "encoded").mkdir(exist_ok=True)
+    write_json(results / CAR / "red car" / "encoded" / "edit.json", {"settings": made})
+    page = write(results)
+    assert "Reference at frame 12" in page and "p3rs0n, a disc turned blue" in page
 
 
 def test_media_are_linked_and_follow_their_source(results: Path) -> None:
