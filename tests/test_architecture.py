@@ -49,6 +49,19 @@ def test_planning_a_batch_does_not_load_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
+def test_weights_are_read_without_their_code() -> None:
+    """Each call that could unpickle asks for weights alone, and each model of a hub's format for safetensors."""
+    for path in (ROOT / "lib").rglob("*.py"):
+        for call in (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)):
+            named = {word.arg: ast.unparse(word.value) for word in call.keywords}
+            called = ast.unparse(call.func)
+            if called == "torch.load":
+                assert named.get("weights_only") == "True", f"{path}:{call.lineno}"
+            if called.endswith(".from_pretrained") and not re.search(r"Auto(Processor|Tokenizer|Image)", called):
+                assert named.get("use_safetensors") == "True", f"{path}:{call.lineno}"
+            assert called not in ("pickle.load", "pickle.loads"), f"{path}:{call.lineno}"
+
+
 def test_config_schema_is_up_to_date() -> None:
     """workflow/schemas/config.schema.json is what lib/config/settings.py generates; make schema renews it."""
     assert (ROOT / "workflow" / "schemas" / "config.schema.json").read_text(encoding="utf-8") == json_schema()

@@ -43,7 +43,7 @@ The built-in methods, by what differs from `mask_lora` ([methods.md](methods.md)
 """
 
 ENCODE = "`encode_source`, `encode_edit`"
-CAPTION = "`caption_source`, `caption_edit`"
+CAPTION = "`caption_source`, `caption_edit`, `caption_references`"
 TRAIN = "`train_lora_decouple`, `train_lora_appearance`"
 RERUNS = {
     "clips": "what is new or changed",
@@ -96,6 +96,8 @@ RERUNS = {
     "training.appearance_source_share": "`train_lora_appearance`",
     "training.appearance_learning_rate": "`train_lora_appearance`",
     "training.reference_sample": "`encode_edit`, of edits with references",
+    "training.reference_context": "`encode_edit`, of edits with references",
+    "training.reference_caption": "`encode_edit`, of edits with references; `caption_references` where it is not there",
     "training.reference_draws": "`train_lora_appearance`",
     "training.rank": TRAIN,
     "training.alpha": TRAIN,
@@ -129,7 +131,6 @@ RERUNS = {
     "sampling.shift": "`generate`",
     "sampling.negative_prompt": "`encode_edit`",
     "sampling.image_context": "`encode_edit`",
-    "training.reference_context": "`encode_edit`, of edits with references",
     "sampling.lora_scale": "`generate`",
     "sampling.lock_latents": "`generate`",
     "sampling.cache_threshold": "`generate`",

@@ -22,6 +22,9 @@ MaskKind = Literal["edit", MaskShape, "first_frame", "all_ones", "all_zeros"]
 A shape: the edit's mask, drawn so.
 """
 
+ReferenceContext = Literal["generation", "source", "own"]
+"""Whose picture the image encoder is shown beside a still reference, see `lib.diffusion.encoding.encode_edit`."""
+
 MOST = 1_000_000  # of any count: what is above is a slip of the finger, and planning would take all memory
 PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
 NonNegativeInt = Annotated[int, Field(ge=0, le=MOST)]
@@ -186,11 +189,16 @@ class TrainingSection(Section):
         description="what stage 2 shows of a reference; still: that frame alone, as in the paper; placed: after the"
         " edited first frame and at its own time, so that the LoRA learns when the look comes",
     )
-    reference_context: Literal["generation", "own"] = Field(
+    reference_context: ReferenceContext = Field(
         "generation",
         description="what the model's image encoder is shown beside a still reference; generation: what generation is"
-        " shown (sampling.image_context); own: the source frame that the reference was edited from, as in the paper's"
-        " code",
+        " shown (sampling.image_context); source: the source's frame 0, as in stage 1; own: the source frame that the"
+        " reference was edited from, as in the paper's code",
+    )
+    reference_caption: Literal["edit", "own"] = Field(
+        "edit",
+        description="the prompt of a reference's sample; edit: that of the edit, as in generation; own: the caption of"
+        " that reference, as in the paper's code; a prompt in edit.yaml is that of all",
     )
     reference_draws: Annotated[int, Field(ge=1, le=1024)] = Field(
         1,

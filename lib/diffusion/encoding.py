@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from lib.config.sections import ReferenceContext
 from lib.core.files import whole_file
 from lib.diffusion.conditioning import make_condition_video, make_keep_mask, make_reference_keep_mask
 from lib.diffusion.recolouring import recolour_video
@@ -86,7 +87,8 @@ def encode_edit(
     mask_kind: str,
     reference_sample: str = "still",
     image_context: str = "edited",
-    reference_context: str = "generation",
+    reference_context: ReferenceContext = "generation",
+    reference_prompts: Mapping[int, str] | None = None,
     window: int | None = None,
 ) -> Encoded:
     """Encode what an edit is generated from, and one sample of stage 2 for each reference.
@@ -101,8 +103,9 @@ def encode_edit(
         reference_sample: `still`, a clip of one frame, or `placed`, which also tells when the reference is seen;
             after the first window all are still, as each window begins its time anew.
         image_context: `edited` or `source`: whose frame 0 the image encoder is shown.
-        reference_context: what it is shown beside a still reference. `generation`: the same; `own`: the source frame
-            at the reference's position, as the paper's authors do.
+        reference_context: what it is shown beside a still reference. `generation`: the same; `source`: the source's
+            frame 0; `own`: the source frame at the reference's position, as the paper's authors do.
+        reference_prompts: of the references' samples, by position; None: `prompt`, as in generation.
         window: frames of the first window; None: all.
     """
     video, length = to_model_video(source_video), window or len(source_video)
@@ -110,19 +113,18 @@ def encode_edit(
     context = first_frame if image_context == "edited" else video[:, :, :1]
     keep_mask = make_keep_mask(mask_kind, edit_mask[:length], model.frame_stride)
     condition_video = make_condition_video(first_frame, video[:, :, :length], keep_mask)
-    encoded: Encoded = {
-        "generation": model.encode_conditioning(prompt, condition_video, keep_mask, context),
-        "negative": model.encode_prompt(negative_prompt),
-    }
+    generation = model.encode_conditioning(prompt, condition_video, keep_mask, context)
+    encoded: Encoded = {"generation": generation, "negative": model.encode_prompt(negative_prompt)}
     for position, reference in sorted(references.items()):
-        picture = to_model_video(reference[np.newaxis])
+        picture, words = to_model_video(reference[np.newaxis]), (reference_prompts or {}).get(position, prompt)
         if reference_sample == "placed" and position < length:
-            sample = _encode_placed(model, first_frame, picture, position, encoded["generation"])
+            shown = generation if words == prompt else {**generation, **model.encode_prompt(words)}
+            sample = _encode_placed(model, first_frame, picture, position, shown)
         else:
             still_mask = make_reference_keep_mask(mask_kind, edit_mask[position])
             source_frame = video[:, :, position : position + 1]
-            shown = source_frame if reference_context == "own" else context
-            sample = _encode_still(model, shown, picture, source_frame, still_mask, prompt)
+            contexts = {"generation": context, "source": video[:, :, :1], "own": source_frame}
+            sample = _encode_still(model, contexts[reference_context], picture, source_frame, still_mask, words)
         encoded[f"{REFERENCE}_{position:05d}"] = sample
     return encoded
 
@@ -156,7 +158,7 @@ def _encode_placed(
         model: with its VAE loaded.
         first_frame, reference: edited, model videos of one frame.
         position: of the reference in the clip, above 0.
-        generation: the Conditioning of the whole clip.
+        generation: the Conditioning of the whole clip, with the sample's prompt.
     """
     assert position > 0
     # A latent frame after the first holds several frames and must look so: the reference, standing still.

@@ -113,11 +113,14 @@ def _add_from(folder: Path, name: str, page: Path, *names: str) -> str | None:
 
 
 def _list_captions(edit_folder: Path) -> list[dict[str, str]]:
-    """Return the prompts; the edit's is the one it was generated with, which may be the user's own."""
+    """Return the prompts; that the edit was generated with, maybe the user's own; references may have theirs."""
     given = {"Source": edit_folder.parent / "caption.json", "Edit": edit_folder / "caption.json"}
     prompts = {label: read_json_or_nothing(path).get("prompt") for label, path in given.items()}
     for path in sorted((edit_folder / "encoded").glob("*.json"))[:1]:
-        prompts["Edit"] = read_json_or_nothing(path).get("settings", {}).get("prompt", prompts["Edit"])
+        settings = read_json_or_nothing(path).get("settings", {})
+        prompts["Edit"] = settings.get("prompt", prompts["Edit"])
+        own = settings.get("reference_prompts", {})
+        prompts |= {f"Reference at frame {position}": prompt for position, prompt in own.items()}
     return [{"label": label, "text": prompt} for label, prompt in prompts.items() if prompt]
 
 

@@ -3,6 +3,7 @@
 align_edit      bring an edited first frame and its references to the source's crop
 alone           run one stage again, alone, in this process: under a debugger, from a clip and the name of its rule
 caption         describe one picture in words: frame 0 of a source, or an edited first frame
+caption_references  describe each reference of an edit in words, for stage 2 to show it with a prompt of its own
 detect_objects  find the objects of a clip and its motion, once for all edits and shapes of mask
 encode_edit     encode what an edit is generated from, and its references for stage 2
 encode_source   encode a clip for stage 1: the source, window by window, and its recoloured copies

@@ -1,6 +1,10 @@
 """Describe one picture in words: frame 0 of a source, or an edited first frame."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lib.config.sections import CaptionSection, ModelSection
 from lib.core.files import write_json
@@ -33,18 +37,26 @@ class Caption(Params):
 
 def caption(inputs: Inputs, outputs: Outputs, params: Caption, job: Job) -> None:
     """Write the caption of a picture."""
+    (described,) = describe_pictures([read_first_frame(inputs.picture)], params, job)
+    made = describe("caption", params.described(), [inputs.picture], [])
+    write_json(outputs.caption, {**described, "provenance": made})
+
+
+def describe_pictures(pictures: Sequence[NDArray[np.uint8]], params: Caption, job: Job) -> list[dict[str, str]]:
+    """Return of each picture, (height, width, 3) uint8 RGB, its `caption`, and the `prompt` made of it."""
     section = params.caption
     device, _ = prepare_torch(params.model.device, "float32", job.num_threads)
     model, processor = load_captioner(resolve_path(section.model), device, params.model.download)
-    words = caption_frame(
-        model,
-        processor,
-        read_first_frame(inputs.picture),
-        task=section.task,
-        num_beams=section.num_beams,
-        max_new_tokens=section.max_new_tokens,
-    )
-    print(words)
-    made = describe("caption", params.described(), [inputs.picture], [])
-    prompt = make_prompt(section.trigger_word, words)
-    write_json(outputs.caption, {"caption": words, "prompt": prompt, "provenance": made})
+    described = []
+    for picture in pictures:
+        words = caption_frame(
+            model,
+            processor,
+            picture,
+            task=section.task,
+            num_beams=section.num_beams,
+            max_new_tokens=section.max_new_tokens,
+        )
+        print(words)
+        described.append({"caption": words, "prompt": make_prompt(section.trigger_word, words)})
+    return described

@@ -48,6 +48,11 @@ def shuffled_schedule(num_steps: int, num_samples: int, samples_per_step: int, s
     return [tuple(int(sample) for sample in step) for step in order]
 
 
+def count_steps(num_steps: int, num_more: int, num_references: int) -> int:
+    """Return the steps of stage 2: num_steps for one reference, num_more for each after the first."""
+    return num_steps + num_more * (num_references - 1)
+
+
 def _spread(num_steps: int, share: float) -> list[bool]:
     """Choose a share of steps, evenly."""
     return [int((step + 1) * share) > int(step * share) for step in range(num_steps)]

@@ -51,6 +51,15 @@ def test_the_installed_versions_are_those_that_the_patches_were_tested_with(proj
     assert "groups have a rule: True" in answer.stdout
 
 
+def test_a_snakemake_that_is_too_old_is_told_so(project: Path) -> None:
+    """The last one without what the rules' paths and the profiles use gets a sentence, and no error from in between."""
+    snakefile = project / "Snakefile"
+    older = 'import snakemake.common\n\nsnakemake.common.__version__ = "9.11.9"\n'
+    snakefile.write_text(older + snakefile.read_text())
+    answer = run_snakemake(project, "--dry-run", "--quiet")
+    assert answer.returncode == 1 and "Expecting Snakemake version 9.19 or higher" in answer.stdout, answer.stdout
+
+
 def test_other_versions_are_left_as_they_are_and_the_user_is_told(project: Path) -> None:
     """Each patch that is missing is named once, with what that means; the run goes on without it."""
     patches = (project / PATCHES).read_text()

@@ -11,7 +11,7 @@ import pytest
 
 from lib.core.files import file_hash
 from tests.conftest import ROOT
-from tests.workflow.finished_runs import NUM_FRAMES, TURNING, TURNING_ID, copy_without
+from tests.workflow.finished_runs import NUM_FRAMES, SPEAKER, TURNING, TURNING_ID, copy_without, filmed_speaker
 from tests.workflow.project import ENVIRONMENT, planned_jobs, run_snakemake, write_settings
 
 
@@ -36,6 +36,9 @@ def batch(finished: Path) -> Iterator[Path]:
 
 REGENERATED = {"generate": 1, "evaluate": 1, "report": 1}
 
+
+STAGE_2 = {"encode_edit": 1, "train_lora_appearance": 1, **REGENERATED}
+"""What a change to its samples leads to: of the edit with a reference alone."""
 
 AFTER_MASKS = {
     "encode_source": 2,
@@ -78,8 +81,11 @@ def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
          {"encode_source": 2, "train_lora_decouple": 2, "train_lora_appearance": 1, "generate": 3,
           "evaluate": 3, "report": 1}),
         ({"methods": ["mask_lora", "base"]}, {"encode_edit": 3, "generate": 3, "evaluate": 3, "report": 1}),
+        ({"training": {"reference_caption": "own"}}, {"caption_references": 1, **STAGE_2}),
+        ({"training": {"reference_context": "own"}}, STAGE_2),
     ],
-    ids=["sampling seed", "metric", "title", "appearance steps", "decouple steps", "noise levels", "copies", "method"],
+    ids=["sampling seed", "metric", "title", "appearance steps", "decouple steps", "noise levels", "copies", "method",
+         "captions", "pictures"],
 )  # fmt: skip
 def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(
     batch: Path, settings: dict[str, object], rerun: dict[str, int]
@@ -93,6 +99,13 @@ def test_changed_prompt_leaves_masks_and_the_clips_lora_alone(batch: Path) -> No
     """A prompt in edit.yaml is encoded anew and generated from, for its edit only."""
     (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text("prompt: a golden ring\n")
     assert planned_jobs(batch) == {"encode_edit": 1, **REGENERATED}
+
+
+def test_a_users_prompt_is_that_of_references_too(batch: Path) -> None:
+    """Where edit.yaml has one no reference is captioned, whatever the settings say."""
+    (batch / "clips" / SPEAKER / "edits" / filmed_speaker().edit / "edit.yaml").write_text("prompt: a green tie\n")
+    _change(batch, training={"reference_caption": "own"})
+    assert planned_jobs(batch) == STAGE_2
 
 
 def test_own_seed_of_one_edit_regenerates_that_edit(batch: Path) -> None:

@@ -1,8 +1,9 @@
-# What a job takes, where its rule cannot say it in a line.
-# In: the wildcards of a job. Out: its clip, edit and method, input files and params.
+# What a job is about, and what it takes where its rule cannot say it in a line.
+# In: the wildcards of a job. Out: its clip, edit and method; input files and params.
 from lib.core.errors import Problem
 from lib.core.failures import write_failure
 from lib.core.names import name_of
+from lib.training.schedule import count_steps
 from lib.video.windows import plan_windows
 
 
@@ -91,11 +92,18 @@ def stage_2_settings(wildcards):
     return {**TRAINING, "learning_rate": rate, "recoloured_share": share}
 
 
+def reference_captions_of(wildcards):
+    """The captions of an edit's references, where these are prompts of their own and the user wrote none."""
+    edit = edit_of(wildcards)
+    own = SETTINGS.training.reference_caption == "own" and edit.references and not edit.prompt
+    return f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/reference_captions.json" if own else []
+
+
 def appearance_steps(wildcards):
     """Steps of stage 2: more where there is more to learn."""
-    more = SETTINGS.training.appearance_steps_per_reference * (len(edit_of(wildcards).references) - 1)
     section = SETTINGS.shared if starts_from_shared(wildcards) else SETTINGS.training
-    return section.appearance_steps + more
+    num_more, num_references = SETTINGS.training.appearance_steps_per_reference, len(edit_of(wildcards).references)
+    return count_steps(section.appearance_steps, num_more, num_references)
 
 
 def mask_name_of(wildcards):

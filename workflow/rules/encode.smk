@@ -61,6 +61,7 @@ rule encode_edit:
         caption=lambda wildcards: (
             [] if edit_of(wildcards).prompt else f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/caption.json"
         ),
+        reference_captions=reference_captions_of,
         mask=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.mask(clip, edit, wildcards.mask)),
         mask_facts=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.mask_facts(clip, edit, wildcards.mask)),
     output:

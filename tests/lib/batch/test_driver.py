@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from pathlib import Path
 from lib.batch import driver, slurm_jobs
 from lib.batch.lock import take_lock
 slurm_jobs.SECONDS_FOR_SLURM, slurm_jobs.SECONDS_BETWEEN_LOOKS = 0.5, 0.1
+driver.SECONDS_BETWEEN_BEATS = 0.5
 driver.SECONDS_OF_SILENCE, driver.SECONDS_TO_LEAVE_QUEUE = float(sys.argv[2]), float(sys.argv[2])
 results = Path(sys.argv[1])
 sys.exit(driver.drive(results, take_lock(results), "--wait" in sys.argv, False))
@@ -171,6 +174,34 @@ def test_a_driver_that_is_killed_takes_its_snakemake_with_it(tmp_path: Path) -> 
     its_snakemake.wait(30)
     assert not driver_facts(slurm.results)["lives"]
     os.close(take_lock(slurm.results))
+
+
+@pytest.fixture
+def disk_of_few_files(tmp_path: Path) -> Iterator[Path]:
+    """A disk for results that takes some files and then none, whatever room it says it has: as under a quota."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=30", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"a disk can be mounted by root alone: {mounted.stderr}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_disk_that_reports_room_and_gives_none_stops_the_batch(tmp_path: Path, disk_of_few_files: Path) -> None:
+    """Once, with what to do, where every job would have failed one after the other; its last word finds room."""
+    slurm = FakeSlurm(tmp_path, "nothing")
+    never = tmp_path / "settings.yaml"
+    os.mkfifo(never)
+    driver = slurm.start(3, config=never)
+    _wait_until(lambda: bool(_facts(slurm).get("session")), driver)
+    with suppress(OSError):
+        for number in range(100):
+            (disk_of_few_files / f"filler {number}").touch()
+    assert shutil.disk_usage(disk_of_few_files).free > 32 * 2**20
+    said = driver.communicate(timeout=60)[0]
+    assert driver.returncode and "a full disk: make room for" in slurm.outcome(), said
 
 
 def _facts(slurm: FakeSlurm) -> dict[str, Any]:

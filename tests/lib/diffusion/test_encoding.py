@@ -1,11 +1,13 @@
 """What is encoded once for training and generation."""
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+from lib.config.sections import ReferenceContext
 from lib.diffusion.encoding import encode_edit, encode_source, largest_batch, load_encoded, load_samples, save_encoded
 from lib.models.base import VideoModel
 from lib.video.arrays import to_model_video
@@ -102,19 +104,35 @@ def test_the_image_context_may_be_the_sources(tiny_wan: VideoModel, edit_mask: n
     assert all(torch.equal(edited[name], plain[name]) for name in edited if name != "image_embeds")
 
 
-def test_a_still_reference_may_be_shown_beside_its_own_source_frame(
-    tiny_wan: VideoModel, edit_mask: np.ndarray
-) -> None:
-    """`own` is the paper's code: the frame that was edited, and not frame 0; generation is encoded as before."""
+def test_a_still_reference_may_be_shown_beside_another_picture(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:
+    """`own` is the paper's code: the frame that was edited; else frame 0, edited (`generation`) or not (`source`)."""
     source = smooth_video(FRAMES, HEIGHT, WIDTH)
     how = (tiny_wan, source, 255 - source[0], {3: 255 - source[3]}, edit_mask, "a cat", "", "edit", "still")
-    same, own = (encode_edit(*how, reference_context=context) for context in ("generation", "own"))
-    of_frame_3 = encode_source(tiny_wan, source[3:4], edit_mask[3:4], "a dog", "edit")["source"]
-    assert torch.equal(own["reference_00003"]["image_embeds"], of_frame_3["image_embeds"])
+    same, first, own = (encode_edit(*how, reference_context=context) for context in get_args(ReferenceContext))
+    of_frame_0, of_frame_3 = (
+        encode_source(tiny_wan, source[index : index + 1], edit_mask[:1], "a dog", "edit")["source"]["image_embeds"]
+        for index in (0, 3)
+    )
     assert torch.equal(same["reference_00003"]["image_embeds"], same["generation"]["image_embeds"])
-    for name in ("latents", "condition_latents", "prompt_embeds", "packed_mask"):
-        assert torch.equal(own["reference_00003"][name], same["reference_00003"][name]), name
-    assert all(torch.equal(own["generation"][name], tensor) for name, tensor in same["generation"].items())
+    for encoded, picture in ((own, of_frame_3), (first, of_frame_0)):
+        assert torch.equal(encoded["reference_00003"]["image_embeds"], picture)
+        for name in ("latents", "condition_latents", "prompt_embeds", "packed_mask"):
+            assert torch.equal(encoded["reference_00003"][name], same["reference_00003"][name]), name
+        assert all(torch.equal(encoded["generation"][name], tensor) for name, tensor in same["generation"].items())
+
+
+@pytest.mark.parametrize("kind", ["still", "placed"])
+def test_a_reference_may_have_a_prompt_of_its_own(tiny_wan: VideoModel, edit_mask: np.ndarray, kind: str) -> None:
+    """Its sample has it, and is else the same; generation and a reference without one keep the edit's."""
+    source = smooth_video(FRAMES, HEIGHT, WIDTH)
+    references = {3: 255 - source[3], 6: 255 - source[6]}
+    how = (tiny_wan, source, 255 - source[0], references, edit_mask, "a cat", "", "edit", kind)
+    plain, own = encode_edit(*how), encode_edit(*how, reference_prompts={6: "a dog"})
+    assert torch.equal(own["reference_00006"].pop("prompt_embeds"), tiny_wan.encode_prompt("a dog")["prompt_embeds"])
+    assert torch.equal(plain["reference_00006"].pop("prompt_embeds"), plain["generation"]["prompt_embeds"])
+    for group, tensors in plain.items():
+        assert own[group].keys() == tensors.keys()
+        assert all(torch.equal(own[group][name], tensor) for name, tensor in tensors.items()), group
 
 
 def test_generation_sees_the_edited_frame_and_training_the_source(tiny_wan: VideoModel, edit_mask: np.ndarray) -> None:

@@ -116,6 +116,16 @@ def test_names_are_text(results: Path) -> None:
     assert "&lt;GPU 0&gt;" in read_edit(results, DOG, "hat & scarf?")["html"]
 
 
+def test_prompts_of_references_are_shown(results: Path) -> None:
+    """Where references were shown with captions of their own the page has them beside the edit's prompt."""
+    made = {"prompt": "p3rs0n, a red disc", "reference_prompts": {"12": "p3rs0n, a disc turned blue"}}
+    (results / CAR / "red car" / "encoded").mkdir(exist_ok=True)
+    write_json(results / CAR / "red car" / "encoded" / "edit.json", {"settings": made})
+    write(results)
+    page = read_all(results)
+    assert "Reference at frame 12" in page and "p3rs0n, a disc turned blue" in page
+
+
 def test_media_are_linked_and_follow_their_source(results: Path) -> None:
     """Videos take no room twice, and a new result replaces the old one."""
     write(results)

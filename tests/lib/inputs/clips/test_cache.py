@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.inputs.clips import find_clips
 from tests.conftest import ROOT
 from tests.lib.inputs.clips.example_clips import ROW, look, only_problem, says, write_image
 from tests.wrong_clock import needs_compiler, run_with_clock
@@ -134,7 +135,37 @@ def test_known_clips_cost_no_opened_file(clips: Path, add: Callable[..., Path]) 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     events = [line.split(" ", 1) for line in done.stdout.splitlines()]
     assert [name for event, name in events if event not in ("os.listdir", "os.scandir")] == [str(cache)]
-    assert sum(event in ("os.listdir", "os.scandir") for event, _ in events) <= MOST_LISTINGS * 20 + 1
+    assert sum(event in ("os.listdir", "os.scandir") for event, _ in events) <= MOST_LISTINGS * 20 + 2
+
+
+@pytest.mark.parametrize("given", ["folder", "sheet"])
+def test_a_look_at_one_clip_asks_for_the_files_of_no_other(
+    given: str, clips: Path, add: Callable[..., Path], sheet: Callable[..., Path]
+) -> None:
+    """As a cluster's job does: the same clip as a whole look finds, by the same id; the cache stays as it was."""
+    cache, names = clips.parent / "cache.json", ["Car", "car", *map(str, range(5))]
+    for name in names:
+        add(name)
+    edit = "edits/red/first_frame.png"
+    files = [{"source": f"clips/{name}/source.mp4", "first_frame": f"clips/{name}/{edit}"} for name in names]
+    listed = sheet(*({**ROW, "clip": name, **row} for name, row in zip(names, files, strict=True)))
+    looked_at = clips if given == "folder" else listed
+    whole = look(looked_at, cache)
+    (clip,) = (clip for clip in whole.clips if clip.name == "Car")
+    assert clip.id != "Car" and len(whole.clips) == len(names), "its id is that of its company"
+    written, asked, stat = cache.stat().st_mtime_ns, [], Path.stat
+
+    def note(path: Path, **how: bool) -> os.stat_result:
+        asked.append(str(path))
+        return stat(path, **how)
+
+    with pytest.MonkeyPatch.context() as watch:
+        watch.setattr(Path, "stat", note)
+        own = find_clips(looked_at, num_frames=5, start=2, stride=3, cache=cache, only={clip.id})
+    assert own.clips == (clip,) and own.problems == ()
+    assert cache.stat().st_mtime_ns == written
+    assert str(clip.source) in asked
+    assert not [path for path in asked if any(f"clips/{name}" in path for name in names if name != "Car")]
 
 
 def test_the_import_is_light() -> None:

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,17 @@ def test_settings_that_are_not_text_are_told(clips: Path, add: Callable[..., Pat
     """A file in another encoding is no crash."""
     (add() / "edit.yaml").write_bytes("prompt: früh".encode("latin-1"))
     assert "not YAML" in edit_problem(clips, add).found
+
+
+@pytest.mark.parametrize("key", ["prompt", "seed", "classes"])
+def test_a_few_lines_that_name_gigabytes_make_a_short_message(clips: Path, add: Callable[..., Path], key: str) -> None:
+    """Each line of the YAML holds the one before nine times: 9^9 words in 300 bytes, for a known key and another."""
+    lines = ["a: &a [boom, boom, boom, boom, boom, boom, boom, boom, boom]"]
+    for before, name in pairwise("abcdefghi"):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]")
+    (add() / "edit.yaml").write_text("\n".join([*lines, f"{key}: *i"]))
+    told = [str(problem) for problem in look(clips).problems]
+    assert told and max(map(len, told)) < 1000, "each names a place, what was found, and what would be right"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "prompt: null"])
