@@ -208,6 +208,7 @@ def test_what_a_setting_reruns_is_what_the_rules_read() -> None:
         "caption.smk",
         "mask.smk",
         "encode.smk",
+        "shared.smk",
         "train.smk",
         "generate.smk",
         "evaluate.smk",

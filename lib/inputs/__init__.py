@@ -14,6 +14,7 @@ model_files  what the files of a run's models hold, so that new weights under an
 names        what people may call clips and edits, and where their files may lie: nearly anything
 probes       look into the videos and images a user gave: their sizes, or why they cannot be read
 run_checks   what keeps a whole run from starting: models, LoRAs and disk, beside what is wrong with single clips
+shared_lora  the LoRA that clips start from: who trains it, whether it is there, whether a given one is right
 sheet        which files belong to which clip and edit: a sheet (.tsv or .csv) with one row for each edit
 targets      which clips a cluster's job is of, so that it looks at no others
 """

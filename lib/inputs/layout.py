@@ -90,14 +90,6 @@ class Layout:
         return path if path == self.shared or Path(path).exists() else None
 
 
-def layout_of(settings: Config) -> Layout:
-    """Return the layout of a run."""
-    training = settings.training
-    return Layout(
-        settings.results, settings.mask.shape, training.decouple_lora, training.shared, settings.shared.clip_steps
-    )
-
-
 def masks_of_methods(settings: Config, layout: Layout) -> list[str]:
     """Return what the masks are called that the run's methods train LoRAs with."""
     methods = [settings.method(name) for name in settings.methods]

@@ -13,6 +13,7 @@ followers          the prompted trackers of a run: those whose weights are confi
 ground_motion      follow what stands on the ground by the camera's motion
 object_links       one object through a whole clip, linked from detections by look and motion
 path_gaps          where a followed region lies in the frames in which it was not seen
+random_masks       masks of no edit: loose boxes that wander through a clip
 refusals           edits that are not made for their mask must not stop their clip's others
 region_flow        follow a region by optical flow, point by point: needs no weights and no detector
 region_paths       where the regions of an edited frame lie in the others: a ladder of methods

@@ -66,30 +66,42 @@ def starts_from_shared(wildcards):
     return LAYOUT.shared_lora(name.removeprefix(OWN)) is not None
 
 
+def share_of_copies(share):
+    """The share of steps on recoloured copies, where there are any."""
+    return share if SETTINGS.training.recoloured_copies else 0.0
+
+
 def stage_1_settings(wildcards):
     """The settings of stage 1: from a shared LoRA few steps of few layers, so that little is forgotten."""
-    copies = SETTINGS.training.recoloured_copies
-    if not starts_from_shared(wildcards):
-        share = SETTINGS.training.recoloured_share if copies else 0.0
-        return {**TRAINING, "learning_rate": SETTINGS.training.learning_rate, "recoloured_share": share}
-    shared = SETTINGS.shared
-    share = shared.clip_recoloured_share if copies else 0.0
-    own = dict(learning_rate=shared.clip_learning_rate, layers=shared.clip_layers, recoloured_share=share)
+    if starts_from_shared(wildcards):
+        own = dict(
+            learning_rate=SETTINGS.shared.clip_learning_rate,
+            layers=SETTINGS.shared.clip_layers,
+            recoloured_share=share_of_copies(SETTINGS.shared.clip_recoloured_share),
+        )
+    else:
+        own = dict(
+            learning_rate=SETTINGS.training.learning_rate,
+            recoloured_share=share_of_copies(SETTINGS.training.recoloured_share),
+        )
     return {**TRAINING, **own}
 
 
 def stage_1_steps(wildcards):
     """Steps of stage 1: a longer clip has more to learn, as many steps for each of its windows."""
-    section = SETTINGS.shared.clip_steps if starts_from_shared(wildcards) else SETTINGS.training.decouple_steps
-    return section * len(windows_of(wildcards))
+    shared, fresh = SETTINGS.shared.clip_steps, SETTINGS.training.decouple_steps
+    return (shared if starts_from_shared(wildcards) else fresh) * len(windows_of(wildcards))
 
 
 def stage_2_settings(wildcards):
     """The settings of stage 2."""
     given = SETTINGS.shared.appearance_learning_rate if starts_from_shared(wildcards) else None
     rate = given or SETTINGS.training.appearance_learning_rate or SETTINGS.training.learning_rate
-    share = SETTINGS.training.recoloured_share if SETTINGS.training.recoloured_copies else 0.0
-    return {**TRAINING, "learning_rate": rate, "recoloured_share": share}
+    return {
+        **TRAINING,
+        "learning_rate": rate,
+        "recoloured_share": share_of_copies(SETTINGS.training.recoloured_share),
+    }
 
 
 def reference_captions_of(wildcards):
@@ -101,9 +113,9 @@ def reference_captions_of(wildcards):
 
 def appearance_steps(wildcards):
     """Steps of stage 2: more where there is more to learn."""
-    section = SETTINGS.shared if starts_from_shared(wildcards) else SETTINGS.training
+    shared, fresh = SETTINGS.shared.appearance_steps, SETTINGS.training.appearance_steps
     num_more, num_references = SETTINGS.training.appearance_steps_per_reference, len(edit_of(wildcards).references)
-    return count_steps(section.appearance_steps, num_more, num_references)
+    return count_steps(shared if starts_from_shared(wildcards) else fresh, num_more, num_references)
 
 
 def mask_name_of(wildcards):

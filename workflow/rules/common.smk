@@ -18,7 +18,7 @@ from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
 from lib.inputs.ids import SAFE
-from lib.inputs.layout import OWN, layout_of
+from lib.inputs.layout import OWN, Layout
 from lib.inputs.run_checks import check_run
 from lib.inputs.targets import clips_of_targets
 from lib.masks.detector_classes import check_classes
@@ -61,7 +61,13 @@ CLIPS = {clip.id: clip for clip in BATCH.clips}
 EDITS = {(clip.id, edit.id): edit for clip in BATCH.clips for edit in clip.edits}
 METHODS = {name: SETTINGS.method(name) for name in SETTINGS.methods}
 EXPECTED = [(clip, edit, method) for clip, edit in EDITS for method in METHODS]
-LAYOUT = layout_of(SETTINGS)
+LAYOUT = Layout(
+    SETTINGS.results,
+    SETTINGS.mask.shape,
+    SETTINGS.training.decouple_lora,
+    SETTINGS.training.shared,
+    SETTINGS.shared.clip_steps,
+)
 
 if workflow.is_main_process:  # a cluster's jobs parse this file too: their inputs are checked already
     # A detector that is not there, which check_run says, cannot be asked for its classes.

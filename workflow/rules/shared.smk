@@ -1,6 +1,8 @@
 # The LoRA that stage 1 of every clip starts from, trained once on clips of the batch.
 # In: source videos, captions and masks of the chosen clips. Out: shared/MASK.safetensors. There: clips added later use it.
 
+NONE = "(?!)"  # matches nothing: a shared LoRA that is there, or given, is a file like any other
+
 
 rule encode_shared:
     input:
@@ -43,33 +45,31 @@ rule encode_shared:
         "../scripts/encode_shared.py"
 
 
-if TO_SHARE:
-
-    rule train_shared:
-        input:
-            samples=samples_of_shared,
-        output:
-            lora="<results>/shared/{mask}.safetensors",
-            curve="<results>/shared/{mask}.jsonl",
-            provenance="<results>/shared/{mask}.json",
-        log:
-            "<logs>/shared/train_shared.{mask}.log",
-        benchmark:
-            "<benchmarks>/shared/train_shared.{mask}.tsv"
-        wildcard_constraints:
-            mask="|".join(TO_SHARE),
-        conda:
-            "../../envs/diffusion.yaml"
-        threads: 1
-        resources:
-            tmpdir=TMPDIR,
-            attempt=attempt_of,
-            gpu=NUM_GPUS,  # 2: `--set-resources train_shared:gpu=2`, on one host
-        params:
-            **SHARED_PARAMS,
-            title="train the shared LoRA",
-            own=lambda wildcards: dict(mask_kind=wildcards.mask),
-        message:
-            "{params.title}"
-        script:
-            "../scripts/train_shared.py"
+rule train_shared:
+    input:
+        samples=samples_of_shared,
+    output:
+        lora="<results>/shared/{mask}.safetensors",
+        curve="<results>/shared/{mask}.jsonl",
+        provenance="<results>/shared/{mask}.json",
+    log:
+        "<logs>/shared/train_shared.{mask}.log",
+    benchmark:
+        "<benchmarks>/shared/train_shared.{mask}.tsv"
+    wildcard_constraints:
+        mask="|".join(TO_SHARE) or NONE,
+    conda:
+        "../../envs/diffusion.yaml"
+    threads: 1
+    resources:
+        tmpdir=TMPDIR,
+        attempt=attempt_of,
+        gpu=NUM_GPUS,  # 2: `--set-resources train_shared:gpu=2`, on one host
+    params:
+        **SHARED_PARAMS,
+        title="train the shared LoRA",
+        own=lambda wildcards: dict(mask_kind=wildcards.mask),
+    message:
+        "{params.title}"
+    script:
+        "../scripts/train_shared.py"

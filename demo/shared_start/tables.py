@@ -1,0 +1,103 @@
+"""Tables and a picture from what the study measured: `python -m demo.shared_start.tables FOLDER --picture FILE`."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+
+from demo.evaluation.table import markdown
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 - after its backend is chosen
+
+MEASURES = {
+    "background_psnr": "background dB",
+    "kept_psnr": "outside mask dB",
+    "edit_psnr": "edit dB",
+    "late_edit_psnr": "late edit dB",
+    "centroid_error": "centroid px (median)",
+    "lost_share": "frames lost",
+}
+FRESH = "fresh"
+CURVES = {"fresh, copies, 2e-3": (FRESH, 2e-3, 0.67, ""), "shared, 5e-4": ("200-8000-own", 5e-4, 0.0, "")}
+
+
+def read_rows(folder: Path) -> pd.DataFrame:
+    """Read the rows of all workers, one for each edited video, with the arm's fields as columns."""
+    lines = [line for path in sorted(folder.glob("rows*.jsonl")) for line in path.read_text("utf-8").splitlines()]
+    rows = {}
+    for line in lines:
+        row = json.loads(line)
+        rows[row["key"]] = {**row, **{f"arm_{name}": value for name, value in row["arm"].items()}}
+    table = pd.DataFrame(rows.values())
+    starts = table["arm_start"].str.replace(r"-s\d+$", "", regex=True)  # seeds of one arm belong together
+    return table.assign(start=starts.where(starts != "", FRESH))
+
+
+def summarize(rows: pd.DataFrame) -> list[str]:
+    """Return number of edits and, of each measure, the mean over scenes with its standard error."""
+    cells = [str(len(rows))]
+    for name in MEASURES:
+        by_scene = rows.groupby("clip")[name].mean().dropna()
+        error = by_scene.std(ddof=1) / sqrt(len(by_scene)) if len(by_scene) > 1 else 0.0
+        if name == "centroid_error":
+            cells.append(f"{rows[name].median():.1f}")
+        elif name == "lost_share":
+            cells.append(f"{by_scene.mean():.1%} ± {error:.1%}")
+        else:
+            cells.append(f"{by_scene.mean():.2f} ± {error:.2f}")
+    return cells
+
+
+def arm_table(rows: pd.DataFrame, of_set: str) -> str:
+    """Write a line for each arm of a set of scenes."""
+    chosen = rows[rows["arm_set"] == of_set]
+    keys = ["start", "arm_naive", "arm_steps", "arm_rate", "arm_copies", "arm_layers", "arm_anchor"]
+    keys += ["arm_late_steps", "arm_late_rate"]
+    lines = []
+    for arm, group in chosen.groupby(keys, sort=False):
+        named = dict(zip(keys, arm, strict=True))
+        own = f"{named['arm_steps']} at {named['arm_rate']:g}"
+        own += ", copies" * bool(named["arm_copies"]) + f", {named['arm_layers']} alone" * bool(named["arm_layers"])
+        own += f", anchor {named['arm_anchor']:g}" * bool(named["arm_anchor"]) + ", naive" * bool(named["arm_naive"])
+        late = f"{named['arm_late_steps']} at {named['arm_late_rate']:g}" if named["arm_late_steps"] else "-"
+        lines.append([str(named["start"]), own, late, *summarize(group)])
+    return markdown(["start", "own steps", "stage 2", "edits", *MEASURES.values()], lines)
+
+
+def draw_curves(rows: pd.DataFrame, path: Path) -> None:
+    """Draw edit, background and lost frames against the number of a clip's own steps."""
+    shown = ("edit_psnr", "background_psnr", "lost_share")
+    figure, axes = plt.subplots(1, len(shown), figsize=(12, 3.4), layout="constrained")
+    for label, (start, rate, copies, layers) in CURVES.items():
+        chosen = rows[rows["start"].str.startswith(start) & (rows["arm_set"] == "main") & ~rows["arm_naive"]]
+        chosen = chosen[(chosen["arm_rate"] == rate) & (chosen["arm_copies"] == copies)]
+        chosen = chosen[(chosen["arm_layers"] == layers) & (chosen["arm_anchor"] == 0) & (chosen["seed"] >= 0)]
+        for axis, name in zip(axes, shown, strict=True):
+            scenes = chosen.groupby(["arm_steps", "clip"])[name].mean().groupby("arm_steps")
+            axis.errorbar(scenes.mean().index, scenes.mean(), yerr=scenes.sem(), label=label, marker="o", capsize=3)
+            axis.set(xlabel="own steps", title=MEASURES[name])
+    axes[0].legend(frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables and draw the picture."""
+    parser = argparse.ArgumentParser(description="Tables and a picture of the study of the shared start.")
+    parser.add_argument("folder", type=Path, help="of demo.shared_start's --output")
+    parser.add_argument("--picture", type=Path, help="PNG to draw the curves to")
+    given: Any = parser.parse_args(arguments)
+    rows = read_rows(given.folder)
+    for of_set in dict.fromkeys(rows["arm_set"]):
+        print(f"## {of_set}\n\n{arm_table(rows, of_set)}\n")
+    if given.picture:
+        draw_curves(rows, given.picture)
+
+
+if __name__ == "__main__":
+    main()
