@@ -89,6 +89,12 @@ class Layout:
         path = self.shared.replace("{mask}", mask)
         return path if path == self.shared or Path(path).exists() else None
 
+    def source_of_lora(self, clip: str, edit: str, name: str) -> str:
+        """Return what stage 1 of a LoRA was trained on, which stage 2 repeats."""
+        if name.startswith(OWN):
+            return f"{self.folder(clip, edit)}/encoded/source_{name.removeprefix(OWN)}.safetensors"
+        return f"{self.folder(clip)}/encoded/{name}.safetensors"
+
 
 def masks_of_methods(settings: Config, layout: Layout) -> list[str]:
     """Return what the masks are called that the run's methods train LoRAs with."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.training.schedule import make_schedule
+from lib.training.schedule import make_schedule, shuffled_schedule
 
 
 @pytest.mark.parametrize(("num_references", "source_share"), [(1, 0.1), (3, 0.1), (2, 0.5), (2, 0.0)])
@@ -40,3 +40,13 @@ def test_references_of_a_step_go_on_where_the_last_step_ended() -> None:
 
 def _singles(*samples: int) -> list[tuple[int, ...]]:
     return [(sample,) for sample in samples]
+
+
+def test_a_shuffled_schedule_shows_each_sample_as_often_as_the_others() -> None:
+    """All of them in each round, in an order of its own; the seed decides."""
+    schedule = shuffled_schedule(6, num_samples=4, samples_per_step=2, seed=3)
+    assert schedule == shuffled_schedule(6, num_samples=4, samples_per_step=2, seed=3)
+    shown = [sample for step in schedule for sample in step]
+    assert [sorted(shown[first : first + 4]) for first in (0, 4, 8)] == [[0, 1, 2, 3]] * 3
+    assert len({tuple(shown[first : first + 4]) for first in (0, 4, 8)}) > 1
+    assert shuffled_schedule(1, num_samples=2, samples_per_step=5, seed=0)[0][:2] != (0, 0)
