@@ -1,5 +1,7 @@
 """What keeps a whole run from starting: models and LoRAs, beside what is wrong with single clips."""
 
+from collections.abc import Sequence
+
 from lib.config.families import family_of
 from lib.config.settings import Config
 from lib.core.errors import Problem
@@ -32,4 +34,26 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
             settings.training.rank,
         ),
         *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank),
+        *_check_shared_is_there(settings, layout, masks),
+    ]
+
+
+def _check_shared_is_there(settings: Config, layout: Layout, masks: Sequence[str]) -> list[Problem]:
+    """Refuse a shared LoRA that no mask has, and a method that needs one where its mask has none."""
+    shared = settings.training.shared
+    if shared == "none" or not masks:
+        return []
+    if not any(layout.shared_lora(mask) for mask in masks):
+        found = f"'{shared}', which exists for none of the masks {', '.join(masks)}"
+        return [Problem("training.shared", found, "a file such as " + shared.replace("{mask}", masks[0]))]
+    lacking = [
+        (name, mask)
+        for name in settings.methods
+        if not settings.method(name).clip_lora and (kind := settings.method(name).train_mask)
+        if not layout.shared_lora(mask := layout.mask_name(kind))
+    ]
+    expected = "a file for this mask too, as this method takes the shared LoRA as it is"
+    return [
+        Problem("training.shared", f"'{shared}', which does not exist for mask {mask} of method {name}", expected)
+        for name, mask in lacking
     ]

@@ -4,7 +4,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from lib.core.failures import TAIL_LINES, kind_of, reason_of, write_failure
+from lib.core.failures import TAIL_LINES, kind_of, read_failure, reason_of, write_failure
 from lib.core.files import read_json
 from lib.stages.job import call_stage, stage_of
 
@@ -21,7 +21,8 @@ def main(description: Path, log: Path) -> int:
         call_stage(stage_of(known), known)
     except Exception as error:
         lines = traceback.format_exc().splitlines()
-        write_failure(log, kind_of(error), reason_of(error), 1, lines[-TAIL_LINES:])
+        if read_failure(log) is None:  # of several, the first one's: the others only lose it
+            write_failure(log, kind_of(error), reason_of(error), 1, lines[-TAIL_LINES:])
         print("\n".join(lines), flush=True)
         return 1
     return 0

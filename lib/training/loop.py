@@ -122,7 +122,8 @@ def train(
         state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
         state.adamw.zero_grad(set_to_none=True)
         drawn_groups = [_draw(group, state.generator, objective) for group in _alike(chosen)]
-        batches = [part for drawn in drawn_groups for part in _split(drawn, spread.at_once)]
+        most = max(1, len(chosen) // replica.count)  # so that each process has a batch
+        batches = [part for drawn in drawn_groups for part in _split(drawn, min(spread.at_once or most, most))]
         own, losses = batches[replica.rank :: replica.count], []
         for number, drawn in enumerate(own, start=1):
             with nullcontext() if number == len(own) else only_here(shared_loss):
@@ -163,9 +164,8 @@ def _draw(batch: Sequence[Sample], generator: torch.Generator, objective: Object
     return _Drawn(batch, sigma, torch.randn((len(batch), *shape), generator=generator))
 
 
-def _split(drawn: _Drawn, at_once: int | None) -> list[_Drawn]:
+def _split(drawn: _Drawn, size: int) -> list[_Drawn]:
     """Cut into batches of so many samples at most."""
-    size = at_once or len(drawn.batch)
     parts = [slice(first, first + size) for first in range(0, len(drawn.batch), size)]
     return [_Drawn(drawn.batch[part], drawn.sigma[part], drawn.noise[part]) for part in parts]
 

@@ -1,12 +1,19 @@
 """Which clips train a shared LoRA, when it is there, and which given ones are refused."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from lib.config.settings import load_config
+from lib.core.errors import InputError
 from lib.core.failures import write_failure
 from lib.core.files import write_json
+from lib.core.project import ROOT
+from lib.inputs.clips import Batch
+from lib.inputs.layout import Layout
+from lib.inputs.run_checks import check_run
 from lib.inputs.shared_lora import (
     MASK,
     MODEL,
@@ -81,3 +88,26 @@ def test_it_is_made_where_the_same_settings_made_it(tmp_path: Path) -> None:
     write_json(path.with_suffix(".json"), {"stage_version": 1, "settings": {"shared": {"steps": 4}, "layers": ["a"]}})
     assert is_made(path, settings)
     assert not is_made(path, {**settings, "version": 2}) and not is_made(path, {**settings, "shared": {"steps": 5}})
+
+
+def _told(settings: dict[str, Any]) -> list[str]:
+    config = load_config(settings, ROOT)
+    layout = Layout("results", config.mask.shape, None, config.training.shared, config.shared.clip_steps)
+    return [str(problem) for problem in check_run(config, Batch((), (), {}), layout)]
+
+
+def test_a_shared_lora_that_is_nowhere_is_told(lora: Path) -> None:
+    """A path that no kind of mask has; a method that takes the shared LoRA as it is, of a mask without one."""
+    pattern = str(lora.with_name("{mask}.safetensors"))
+    nowhere = str(lora.with_name("none-{mask}.safetensors"))
+    (told,) = _told({"training": {"shared": nowhere, "rank": 4}})
+    assert "exists for none of the masks edit" in told and "none-edit.safetensors" in told
+    assert _told({"training": {"shared": pattern, "rank": 4}}) == []
+    naive = {"clip_lora": False, "train_mask": "first_frame", "generate_mask": "first_frame"}
+    methods = {"methods": ["mask_lora", "naive_as_is"], "method_presets": {"naive_as_is": naive}}
+    (told,) = _told({"training": {"shared": pattern, "rank": 4}, **methods})
+    assert "does not exist for mask first_frame of method naive_as_is" in told
+    with pytest.raises(InputError, match="training.shared none; expected training.shared: batch"):
+        _told({"training": {"shared": "none"}, "methods": ["shared_lora_only"]})
+    with pytest.raises(InputError, match="a .safetensors file"):
+        _told({"training": {"shared": "results/{clip}.safetensors"}})
