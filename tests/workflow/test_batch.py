@@ -227,7 +227,7 @@ def test_a_resume_needs_room_for_what_is_left_alone(project: Path, small_disk: P
 
     With less than they need nothing is started, and that is told.
     """
-    others = [f"later-{number}" for number in range(2)]
+    others = [f"take-{number}" for number in range(2)]  # after it in the order of names
     for name in others:
         shutil.copytree(GOOD, project / "clips" / name)
     write_settings(project, {"clips": "clips", "results": str(small_disk), "min_free_disk": SPARE / GIB})
