@@ -43,11 +43,11 @@ def check_edits(batch: Batch, width: int, height: int, threshold: float, cache: 
     pairs = [(clip, edit) for clip in batch.clips for edit in clip.edits]
     known = read_json_or_nothing(cache) if cache else {}
     keys = [_key(clip, edit, (LOOK, width, height, threshold)) for clip, edit in pairs]
+    unknown = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in known}
     with ThreadPoolExecutor(NUM_THREADS) as pool:
-        looks = pool.map(
-            lambda pair, key: known.get(key) or _look(pair[0], pair[1], width, height, threshold), pairs, keys
-        )
-        found = dict(zip(keys, collecting(looks, 500), strict=True))
+        looks = pool.map(lambda pair: _look(pair[0], pair[1], width, height, threshold), unknown.values())
+        seen = dict(zip(unknown, collecting(looks, 500), strict=True))
+    found = {key: seen[key] if key in seen else known[key] for key in keys}
     if cache is not None and batch.is_whole and found != known:
         _save(cache, found)
     bad = {key: [Problem(**problem) for problem in answer["problems"]] for key, answer in found.items()}
