@@ -60,4 +60,8 @@ def test_what_is_finished_is_looked_for_once_in_a_run(tmp_path: Path) -> None:
     assert next_round(work, forced=True).finished == []
     assert next_round(replace(work, run="other settings"), forced=False).finished == []
     batch_file(tmp_path, "plan.json").unlink()
+    gathering = next_round(work, forced=False, shares=True)
+    assert gathering.gathers and gathering.chosen == [] and not gathering.is_last, "first what all clips need"
+    note_plan(work, gathering, [], anew=False)
+    assert not next_round(work, forced=False, shares=True).gathers, "once in a run, whatever came of it"
     assert clips[0].id in next_round(work, forced=False).chosen
