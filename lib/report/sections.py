@@ -11,10 +11,12 @@ from lib.core.files import read_json_or_nothing
 from lib.core.progress import format_seconds
 from lib.report.media import add_media, add_thumbnail
 from lib.report.metric_labels import Metric, list_metrics
+from lib.report.outcomes import SHARED
 from lib.report.results import EditedVideo, read_losses
 
 MAX_LOSS_POINTS = 400  # more cannot be told apart on the page
 CONTROL_ROWS = {"vae_round_trip": "VAE round trip", "source_copy": "Unedited copy"}
+STAGE_1_FACTS = ("layers", "learning_rate", "rank", "recoloured_share")  # settings that tell one training from another
 
 
 def make_section(videos: Sequence[EditedVideo], results: Path, page: Path) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def make_section(videos: Sequence[EditedVideo], results: Path, page: Path) -> di
         "drawn": {
             "times": _relative_times(source),
             "charts": _loss_charts(clip_folder, edit_folder) + _frame_charts(videos, metrics, mask),
-            "facts": _list_facts(videos, source, mask),
+            "facts": _list_facts(videos, source, mask) + _list_starts(clip_folder, edit_folder),
         },
     }
 
@@ -137,7 +139,8 @@ def _relative_times(source: dict[str, Any]) -> list[float]:
 
 
 def _loss_charts(clip_folder: Path, edit_folder: Path) -> list[dict[str, Any]]:
-    found = [("Stage 1, decouple", log) for log in sorted(clip_folder.glob("lora/*/decouple.jsonl"))]
+    found = [("The shared start", log) for log in sorted((clip_folder.parent / SHARED).glob("*.jsonl"))]
+    found += [("Stage 1, decouple", log) for log in sorted(clip_folder.glob("lora/*/decouple.jsonl"))]
     found += [("Stage 1, this edit alone", log) for log in sorted(edit_folder.glob("lora/*/decouple.jsonl"))]
     found += [("Stage 2, appearance", log) for log in sorted(edit_folder.glob("lora/*/appearance.jsonl"))]
     charts = []
@@ -149,7 +152,7 @@ def _loss_charts(clip_folder: Path, edit_folder: Path) -> list[dict[str, Any]]:
         charts.append(
             {
                 "kind": "loss",
-                "title": f"Loss · {stage} · mask “{log.parent.name}”",
+                "title": f"Loss · {stage} · mask “{log.stem if log.parent.name == SHARED else log.parent.name}”",
                 "x": steps[::every],
                 "lines": [{"label": "loss", "values": _compact(losses[::every])}],
             }
@@ -195,6 +198,19 @@ def _list_facts(
     facts.append(("Edit mask", {key: value for key, value in mask.items() if key != "area_share"}))
     facts.append(("Source video", {key: value for key, value in source.items() if key not in ("indices", "times")}))
     return [(title, values) for title, values in facts if values]
+
+
+def _list_starts(clip_folder: Path, edit_folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Say of each stage-1 LoRA what it started from, and how far it went."""
+    facts = []
+    for path in [*sorted(clip_folder.glob("lora/*/decouple.json")), *sorted(edit_folder.glob("lora/*/decouple.json"))]:
+        made = read_json_or_nothing(path)
+        settings = made.get("settings", {})
+        started = [given for given in made.get("inputs", {}) if Path(given).parent.name != "encoded"]
+        training = {key: value for key, value in settings.get("training", {}).items() if key in STAGE_1_FACTS}
+        start = {"starts from": started[0] if started else "a fresh LoRA", "steps": settings.get("num_steps")}
+        facts.append((f"Stage 1 · mask “{path.parent.name}”", {**start, **training}))
+    return facts
 
 
 def _format_memory(mebibytes: float | None) -> str:

@@ -245,3 +245,21 @@ def test_unknown_metrics_are_shown_as_they_are(results: Path) -> None:
     write(results)
     html = read_edit(results, CAR, "red car")["html"]
     assert "New thing" in html and "12.500" in html
+
+
+def test_what_stage_1_started_from_is_told(results: Path) -> None:
+    """A shared LoRA by its path, with its loss curve; a fresh one as such."""
+    folder = results / CAR / "lora" / "edit"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {"num_steps": 15, "training": {"layers": ["self_attention"], "seed": 0}}
+    given = {"results/car/encoded/edit.safetensors": "a", "results/shared/edit.safetensors": "b"}
+    write_json(folder / "decouple.json", {"settings": settings, "inputs": given})
+    (results / "shared").mkdir()
+    (results / "shared" / "edit.jsonl").write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.4}\n')
+    write(results)
+    part = json.dumps(read_edit(results, CAR, "red car"), ensure_ascii=False)
+    assert "results/shared/edit.safetensors" in part and "self_attention" in part
+    assert "Loss · The shared start · mask “edit”" in part
+    write_json(folder / "decouple.json", {"settings": settings, "inputs": dict(list(given.items())[:1])})
+    write(results)
+    assert "a fresh LoRA" in json.dumps(read_edit(results, CAR, "red car"))
