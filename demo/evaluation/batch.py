@@ -77,9 +77,7 @@ def read_settings(configfile: Path | None, methods: Sequence[str]) -> tuple[dict
     ]
     if problems:
         raise InputError(problems)
-    # Each clip's LoRA from nothing, as the paper has it, unless the file asks for a shared start.
-    training = {"shared": "none", **given.get("training", {})}
-    settings = {**given, "video": {**asked, **VIDEO}, "training": training, "methods": list(methods)}
+    settings = {**given, "video": {**asked, **VIDEO}, "methods": list(methods)}
     return settings, load_config(settings, ROOT)
 
 
