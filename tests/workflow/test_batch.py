@@ -26,6 +26,7 @@ from tests.workflow.project import copy_project, run_snakemake, write_settings
 
 GOOD = ROOT / "demo" / "clips" / CLIP
 SPARE = LEAST_FREE + 2**20  # bytes that a batch on a small disk leaves free: a driver stops below the first
+SLACK = 2**16  # bytes, a few blocks of the disk
 CAPTIONS = f"results/{CLIP}/{EDIT}/caption.json"
 
 
@@ -237,14 +238,14 @@ def test_a_resume_needs_room_for_what_is_left_alone(project: Path, small_disk: P
     made = (small_disk / CLIP / EDIT / "mask_lora" / "edited.mp4").stat().st_mtime_ns
 
     whole, left = _needed(project, [CLIP, *others], "nowhere"), _needed(project, others, str(small_disk))
-    assert not (small_disk / others[1]).exists() and left < 0.8 * whole
+    assert not (small_disk / others[1]).exists() and left + 2 * SLACK < whole
     used = shutil.disk_usage(small_disk).used + LEAST_FREE + SPARE  # the driver's ballast, and what is to stay free
     _mount(small_disk, "remount", f"size={used + left // 2}")
     answer = batch(project, "resume", "--foreground")
     assert answer.returncode == 1 and "GiB of free disk; expected" in answer.stdout, answer.stdout
     assert "extract frames" not in answer.stdout and not (small_disk / others[1]).exists()
 
-    _mount(small_disk, "remount", f"size={used + left + 2**16}")
+    _mount(small_disk, "remount", f"size={used + left + SLACK}")
     answer = batch(project, "resume", "--foreground")
     assert answer.returncode == 0, answer.stdout
     assert (small_disk / CLIP / EDIT / "mask_lora" / "edited.mp4").stat().st_mtime_ns == made

@@ -37,7 +37,8 @@ if workflow.is_main_process:  # what is there already, and clips that are finish
     if NUM_GPUS and (gpus := slots.resources.get("gpu")):
         at_once = min(at_once, int(getattr(gpus, "value", gpus)))  # older versions of Snakemake give a plain number
     needed = bytes_to_come(SETTINGS, LAYOUT, now, later) + bytes_for_a_while(SETTINGS, LAYOUT, now + later, at_once)
-    if too_little := check_disk(RESULTS, needed, SETTINGS.min_free_disk):
+    # In mid-run what is to stay free is there for what was estimated too low: only what cannot fit is refused.
+    if too_little := check_disk(RESULTS, needed, 0 if ROUND.tried else SETTINGS.min_free_disk):
         refuse(too_little)
 
 
