@@ -1,5 +1,6 @@
 # Settings and the batch.
 # In: config.yaml or --configfile, the clips. Out: SETTINGS, BATCH, CLIPS, EDITS, METHODS, LAYOUT.
+import gc
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +31,10 @@ def refuse(problems):
     listed = "\n".join(f"  - {problem}" for problem in problems)
     raise WorkflowError(f"Nothing was started. What has to change:\n{listed}") from None
 
+
+# Looking at clips and planning make millions of objects that stay: looking for garbage among them took a quarter of the
+# time, 12 s instead of 9 s until the first of 1,000 clips.
+gc.set_threshold(500_000, 50, 1000)
 
 try:
     SETTINGS = load_config(config, ROOT)

@@ -1,7 +1,6 @@
 # All that reaches into private parts of Snakemake and of its SLURM plugin: what large batches and real clusters need.
 # In: their modules, of the versions in TESTED. Out: the same, with a few functions replaced.
 import functools
-import gc
 import importlib.metadata
 import os
 import sys
@@ -37,10 +36,6 @@ def may_patch(package, without):
         print(f"{package} {version} is left as it is (tested: {first} to below {end}): {without}", file=sys.stderr)
     return tested
 
-
-# Planning makes millions of objects that stay: looking for garbage among them took a quarter of the time, 12 s instead
-# of 9 s until the first of 1,000 clips. It is no private part, so that any version has it.
-gc.set_threshold(500_000, 50, 1000)
 
 # Snakemake parses the path of the script anew for each job: 11 s instead of 9 s until the first of 1,000 clips. The
 # answer for a path is always the same.
