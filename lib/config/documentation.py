@@ -45,6 +45,7 @@ The built-in methods, by what differs from `mask_lora` ([methods.md](methods.md)
 ENCODE = "`encode_source`, `encode_edit`"
 CAPTION = "`caption_source`, `caption_edit`, `caption_references`"
 TRAIN = "`train_lora_decouple`, `train_lora_appearance`"
+TRAIN_ALL = f"{TRAIN}; `train_shared`, where the run trains one"
 RERUNS = {
     "clips": "what is new or changed",
     "results": "everything, in the other folder",
@@ -99,18 +100,18 @@ RERUNS = {
     "training.reference_context": "`encode_edit`, of edits with references",
     "training.reference_caption": "`encode_edit`, of edits with references; `caption_references` where it is not there",
     "training.reference_draws": "`train_lora_appearance`",
-    "training.rank": TRAIN,
-    "training.alpha": TRAIN,
-    "training.layers": TRAIN,
+    "training.rank": TRAIN_ALL,
+    "training.alpha": TRAIN_ALL,
+    "training.layers": TRAIN_ALL,
     "training.learning_rate": TRAIN,
     "training.decay_share": TRAIN,
-    "training.beta1": TRAIN,
-    "training.beta2": TRAIN,
-    "training.weight_decay": TRAIN,
-    "training.gradient_clip": TRAIN,
-    "training.sigma_shift": TRAIN,
-    "training.region_weight": TRAIN,
-    "training.seed": TRAIN,
+    "training.beta1": TRAIN_ALL,
+    "training.beta2": TRAIN_ALL,
+    "training.weight_decay": TRAIN_ALL,
+    "training.gradient_clip": TRAIN_ALL,
+    "training.sigma_shift": TRAIN_ALL,
+    "training.region_weight": TRAIN_ALL,
+    "training.seed": f"{TRAIN_ALL}, on samples of `encode_shared`",
     "training.decouple_lora": "`train_lora_appearance`, `generate`: of clips that take another LoRA",
     "training.shared": f"{TRAIN}; `generate`, where clips take it as it is",
     "shared.clips": "`train_shared`, only where it is still to be trained",
