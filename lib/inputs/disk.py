@@ -12,11 +12,13 @@ from lib.core.files import files_below
 from lib.core.units import GIB
 from lib.inputs.checkpoints import checkpoint_file, read_lora_targets
 from lib.inputs.clips import Clip
-from lib.inputs.layout import Layout
+from lib.inputs.layout import Layout, masks_of_methods
+from lib.inputs.shared_lora import choose_clips
 
 FLOAT_BYTES = 4
 STATE_LORAS = 3
 """Size of a training's state (`lib.training.state`), in LoRAs: the LoRA itself and both of AdamW's moments."""
+SAMPLE_VIDEOS, PROMPT_BYTES = 0.2, 10 * 2**20  # of an encoded sample: its latents, as above; its text and picture
 CLIP_VIDEOS, EDIT_VIDEOS, METHOD_VIDEOS = 2.2, 0.5, 1.5
 """Videos kept per clip, edit and method, in units of one uncompressed RGB video (FFV1 keeps about two thirds)."""
 
@@ -30,8 +32,21 @@ def bytes_to_come(settings: Config, layout: Layout, now: Sequence[Clip], later: 
     """
     lora = _lora_bytes(settings)
     whole = {clip.id: estimate_clip_bytes(clip, settings, lora) for clip in (*now, *later)}
+    shared = _shared_samples_bytes(settings, layout, list(whole))
+    whole = {clip: needed + shared.get(clip, 0) for clip, needed in whole.items()}
     there = {clip.id: sum(size for _, size, _ in files_below(layout.folder(clip.id))) for clip in now}
     return sum(max(0, needed - there.get(clip, 0)) for clip, needed in whole.items())
+
+
+def _shared_samples_bytes(settings: Config, layout: Layout, clips: Sequence[str]) -> dict[str, int]:
+    """Estimate the samples for the shared LoRA of each clip that is to train it."""
+    masks = [mask for mask in masks_of_methods(settings, layout) if not Path(layout.shared_lora(mask) or "").exists()]
+    if settings.training.shared != "batch" or not masks:
+        return {}
+    video = settings.video.num_frames * settings.video.height * settings.video.width * 3
+    each = int(SAMPLE_VIDEOS * video) + PROMPT_BYTES
+    chosen = choose_clips(clips, settings.shared.clips, settings.training.seed)
+    return dict.fromkeys(chosen, each * settings.shared.samples_per_clip * len(masks))
 
 
 def bytes_for_a_while(settings: Config, layout: Layout, clips: Sequence[Clip], at_once: int) -> int:

@@ -66,3 +66,17 @@ def test_trainings_at_work_need_room_for_their_states(clip: Clip, tmp_path: Path
     Path(made).touch()
     assert bytes_for_a_while(settings, layout, clips, 100) == 4 * state
     assert bytes_for_a_while(settings, layout, clips[:1], 100) == 0
+
+
+def test_samples_of_the_shared_lora_need_room_until_it_is_there(clip: Clip, tmp_path: Path) -> None:
+    """Only of the clips that are to train it, and of each as many as the settings say."""
+    shared = {"training": {"shared": "batch"}, "shared": {"clips": 2, "samples_per_clip": 3}}
+    clips = [replace(clip, id=f"clip-{number}") for number in range(4)]
+    none, batch = (load_config({**REAL, "results": str(tmp_path), **more}, ROOT) for more in ({}, shared))
+    layout = Layout(str(tmp_path), batch.mask.shape, None, "batch")
+    more = bytes_to_come(batch, layout, clips, []) - bytes_to_come(none, layout, clips, [])
+    assert 2 * 3 * 15 * 2**20 < more < 2 * 3 * 40 * 2**20
+    made = Path(layout.shared_lora("edit") or "")
+    made.parent.mkdir()
+    made.touch()
+    assert bytes_to_come(batch, layout, clips, []) == bytes_to_come(none, layout, clips, [])
