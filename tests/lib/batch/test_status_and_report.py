@@ -63,8 +63,8 @@ def batch(tmp_path: Path) -> tuple[Path, Work, dict[tuple[str, str], str]]:
         ("half", "blue"): "failed",
         ("siblings", "bad"): "failed",
         ("siblings", "good"): "not run",  # waits for the mask of the other, which their LoRA is trained with
-        ("shared", "red"): "failed",  # both, with what they share
-        ("shared", "blue"): "failed",
+        ("both", "red"): "failed",  # both, with what they share
+        ("both", "blue"): "failed",
         ("killed", "red"): "failed",
         ("wordless", "red"): "failed",  # ended before it had a log
         ("stopped", "red"): "not run",
@@ -87,7 +87,7 @@ def batch(tmp_path: Path) -> tuple[Path, Work, dict[tuple[str, str], str]]:
     log(results, "half/blue/encode_edit.edit", wrong)
     log(results, "siblings/bad/segment_masks", wrong)
     log(results, "siblings/good/segment_masks")
-    log(results, "shared/train_lora_decouple.edit", RuntimeError("no more"))
+    log(results, "both/train_lora_decouple.edit", RuntimeError("no more"))
     log(results, "stopped/train_lora_decouple.edit", InterruptionError("stopped by SIGTERM"))
     log(results, "stale/train_lora_decouple.edit", MemoryError())
     killed = results / "logs" / "killed" / "red" / METHOD / "generate.log"

@@ -50,13 +50,14 @@ JUDGE = """
 import sys
 from pathlib import Path
 from lib.batch.plan import note_failures
-from lib.batch.status import is_done
 from lib.core.failures import read_failure
 from lib.core.files import read_json
+from lib.report.outcomes import LastRun, is_done
 results, log = Path(sys.argv[1]), sys.argv[2]
-begun = read_json(results / ".batch" / "plan.json")["begun"]
+video = ("clip", "edit", "mask_lora")
+run = LastRun(read_json(results / ".batch" / "plan.json")["begun"], frozenset([video]))
 note_failures(results, [(log, 1)])
-print(is_done(results, ("clip", "edit", "mask_lora"), begun), read_failure(log).reason)
+print(is_done(results, video, run), read_failure(log).reason)
 """
 
 
