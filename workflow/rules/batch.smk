@@ -9,6 +9,7 @@ from lib.batch.finished import run_fingerprint
 from lib.batch.lock import take_lock, this_driver, write_driver
 from lib.batch.plan import Round, Work, next_round, note_failures, note_finished, note_plan, report_is_due
 from lib.batch.processes import MARK
+from lib.core.files import read_json_or_nothing
 from lib.inputs.disk import bytes_for_a_while, bytes_to_come, check_disk
 
 RESULTS = Path(SETTINGS.results)
@@ -20,15 +21,8 @@ PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
 RUN = run_fingerprint(SETTINGS.model_dump_json(), MODEL_FILES.parts, ROOT) if HAS_DRIVER else ""
 WORK = Work(RESULTS, CLIPS, BATCH.names, EXPECTED, PROBLEMS, RUN)
 
-if HAS_DRIVER:
-    ROUND = next_round(WORK, IS_FORCED, shares=bool(TO_SHARE))
-    # Before Snakemake plans it: a slice that it cannot plan has been tried all the same, and the others go on.
-    note_plan(WORK, ROUND, [], anew=False)
-    HAS_REPORT = report_is_due(WORK, ROUND)
-else:
-    ROUND, HAS_REPORT = Round(list(CLIPS), [], [], None), True
-CHOSEN = set(ROUND.chosen)
-PLANNED = [names for names in EXPECTED if names[0] in CHOSEN]
+ROUND = next_round(WORK, IS_FORCED, shares=bool(TO_SHARE)) if HAS_DRIVER else Round(list(CLIPS), [], [], None)
+HAS_BEGUN = HAS_DRIVER and bool(read_json_or_nothing(batch_file(RESULTS, "plan.json")).get("to_do"))
 
 if workflow.is_main_process:  # what is there already, and clips that are finished, ask for no room again
     now, later = ([CLIPS[clip] for clip in clips] for clips in (ROUND.chosen, ROUND.later))
@@ -38,8 +32,16 @@ if workflow.is_main_process:  # what is there already, and clips that are finish
         at_once = min(at_once, int(getattr(gpus, "value", gpus)))  # older versions of Snakemake give a plain number
     needed = bytes_to_come(SETTINGS, LAYOUT, now, later) + bytes_for_a_while(SETTINGS, LAYOUT, now + later, at_once)
     # In mid-run what is to stay free is there for what was estimated too low: only what cannot fit is refused.
-    if too_little := check_disk(RESULTS, needed, 0 if ROUND.tried else SETTINGS.min_free_disk):
-        refuse(too_little)
+    if too_little := check_disk(RESULTS, needed, 0 if HAS_BEGUN else SETTINGS.min_free_disk):
+        refuse(too_little)  # before a plan is noted: the driver then tries no other slice either
+
+HAS_REPORT = True
+if HAS_DRIVER:
+    # Before Snakemake plans it: a slice that it cannot plan has been tried all the same, and the others go on.
+    note_plan(WORK, ROUND, [], anew=False)
+    HAS_REPORT = report_is_due(WORK, ROUND)
+CHOSEN = set(ROUND.chosen)
+PLANNED = [names for names in EXPECTED if names[0] in CHOSEN]
 
 
 def begin():
