@@ -100,7 +100,7 @@ def run_stage(stage: Stage, given: Given) -> None:
         "params": {**params.pop("own", {}), **{key: params[key] for key in params if key not in NOT_FOR_THE_STAGE}},
         "log": str(given.log[0]),
         "num_threads": given.threads,
-        "num_gpus": int(given.resources.get("gpu") or 0),
+        "num_gpus": int(getattr(given.resources, "gpu", 0)),
     }
     with stage_log(given.log[0], params["title"], given.resources.attempt):
         write_json(job_path(given.log[0]), description)
