@@ -178,6 +178,8 @@ def test_a_clip_folder_that_vanishes_in_mid_run_fails_with_its_reason(project: P
     targets = [f"results/{name}/{EDIT}/first_frame.png" for name in (CLIP, "gone")]
     answer = batch(project, "start", "--configfile", "my.yaml", "--", "--cores", "1", *targets)
     assert answer.returncode == 0, answer.stdout
+    driver_log = project / "results" / ".batch" / "driver.log"
+    wait_for(lambda: "Job stats" in text_of(driver_log), project)  # planned: what is gone before is told as an input
     shutil.rmtree(gone)
     assert wait_for_end(project)["exit_code"] == 1
     assert (project / targets[0]).exists()
