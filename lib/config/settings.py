@@ -23,10 +23,9 @@ from lib.config.sections import (
     ReportSection,
     SamplingSection,
     Section,
-    SharedSection,
-    TrainingSection,
     VideoSection,
 )
+from lib.config.training_sections import SharedSection, TrainingSection
 from lib.core.errors import InputError, Problem, nearest_known
 from lib.core.text import brief
 from lib.core.yaml_files import describe_no_yaml, read_yaml

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.config.sections import ModelSection, SharedSection, VideoSection
+from lib.config.sections import ModelSection, VideoSection
+from lib.config.training_sections import SharedSection
 from lib.core.files import read_json, write_json
 from lib.core.provenance import describe
 from lib.diffusion.encoding import Encoded, save_encoded

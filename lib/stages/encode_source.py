@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from lib.config.sections import CaptionSection, ModelSection, TrainingSection
+from lib.config.sections import CaptionSection, ModelSection
+from lib.config.training_sections import TrainingSection
 from lib.core.files import read_json, write_json
 from lib.core.provenance import describe
 from lib.diffusion import encoding

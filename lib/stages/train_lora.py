@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from lib.config.sections import ModelSection, TrainingSection
+from lib.config.sections import ModelSection
+from lib.config.training_sections import TrainingSection
 from lib.core.files import write_json
 from lib.core.provenance import describe
 from lib.diffusion.encoding import largest_batch, load_samples

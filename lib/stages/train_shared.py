@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.config.sections import ModelSection, SharedSection, TrainingSection
+from lib.config.sections import ModelSection
+from lib.config.training_sections import SharedSection, TrainingSection
 from lib.core.errors import InputError, InterruptionError, Problem
 from lib.core.failures import Failure, clear_failure, read_failure
 from lib.core.files import write_json

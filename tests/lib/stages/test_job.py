@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
-from lib.config.sections import SamplingSection, TrainingSection
+from lib.config.sections import SamplingSection
+from lib.config.training_sections import TrainingSection
 from lib.core.files import read_json
 from lib.stages.job import Files, Job, Params, call_stage, job_path, run_stage
 

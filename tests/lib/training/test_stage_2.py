@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from lib.config.sections import TrainingSection
 from lib.config.settings import load_config
+from lib.config.training_sections import TrainingSection
 from lib.diffusion.encoding import encode_edit, encode_source, load_samples, save_encoded
 from lib.models.base import Sample, VideoModel
 from lib.training.schedule import count_steps, make_schedule
