@@ -1,5 +1,6 @@
 """What is compared: shared LoRAs and how each is trained, and arms, each a way to come to a clip's LoRA from one."""
 
+import re
 from dataclasses import dataclass, replace
 
 from lib.training.loop import Optimizer
@@ -16,6 +17,7 @@ class Shared:
         batch: samples a step.
         rate: the learning rate's peak.
         rank: of the LoRA.
+        layers: that are trained, a regular expression found in their names; empty: all.
         seed: of its weights and draws.
     """
 
@@ -25,12 +27,13 @@ class Shared:
     batch: int = 8
     rate: float = 1e-3
     rank: int = 16
+    layers: str = ""
     seed: int = 0
 
     @property
     def name(self) -> str:
         """Its file's name."""
-        kinds = "+".join(self.kinds)
+        kinds = "+".join(self.kinds) + "".join(f"-{part}" for part in re.findall("[a-z0-9_]+", self.layers))
         return f"{self.clips}-{self.samples}-{kinds}-b{self.batch}-r{self.rank}-lr{self.rate:g}-s{self.seed}"
 
 
@@ -119,6 +122,7 @@ def layer_arms(seed: int) -> list[Arm]:
 
 def needs_arms(seed: int) -> list[Arm]:
     """What the shared LoRA itself needs: clips, samples, masks, size, rank; each without and with steps of its own."""
+    attn1 = r"attn1\."
     shared = [Shared(clips, samples) for clips in (10, 20, 50, 200, 500) for samples in (500, 2000, 8000)]
     shared += [Shared(samples=samples) for samples in (1000, 4000, 16000)]
     shared += [Shared(500, 16000), Shared(500, 16000, rank=32), Shared(rate=2e-3), Shared(samples=2000, rate=2e-3)]
@@ -126,9 +130,12 @@ def needs_arms(seed: int) -> list[Arm]:
     shared += [Shared(kinds=kind, samples=samples) for kind in kinds for samples in (2000, 8000)]
     shared += [Shared(samples=2000, batch=batch, rate=rate) for batch, rate in ((4, 1e-3), (2, 1e-3), (2, 5e-4))]
     shared += [Shared(rank=rank) for rank in (4, 8, 32)]
+    shared += [Shared(layers=attn1), Shared(rate=2e-3, layers=attn1)]
     shared += [Shared(-number, samples) for number in (10, 20) for samples in (500, 2000, 8000)]
-    own = ((0, 5e-4, 0.0), (10, 5e-4, 0.0), (15, 1e-3, 0.67))
-    return [Arm(one, steps, rate, copies=copies) for one in shared for steps, rate, copies in own if seed == 0]
+    shared.sort(key=lambda one: one.samples)  # those that are trained first are edited with first
+    arms = [Arm(one, 0, 5e-4) for one in shared] + [Arm(one, 15, 2e-3, copies=0.67, layers=attn1) for one in shared]
+    arms += [Arm(one, 10, 5e-4) for one in shared]
+    return sorted(arms, key=lambda arm: bool(arm.start and arm.start.samples > 8000)) if seed == 0 else []
 
 
 STUDIES = {"main": main_arms, "late": late_arms, "tuning": tuning_arms, "layers": layer_arms, "needs": needs_arms}

@@ -28,6 +28,7 @@ LAYERS = ("self_attention", "cross_attention", "feed_forward")
 OBJECTIVE = Objective(sigma_shift=5.0, region_weight=1.0)
 SECONDS_BETWEEN_LOOKS = 0.2
 CHUNK = 10  # clips of a file of samples
+EDITS = 12  # of a scene that one process makes in a row
 
 
 class Worker:
@@ -91,34 +92,42 @@ class Worker:
                 for row in order[: one.samples // one.batch * one.batch].reshape(-1, one.batch)
             ]
             begun = time.perf_counter()
-            losses = self._train(
-                None, one.rank, samples, schedule, Optimizer(one.rate, 0.5, 0.9, 0.99, 0.01, 1.0), one.seed
-            )
+            optimizer = Optimizer(one.rate, 0.5, 0.9, 0.99, 0.01, 1.0)
+            losses = self._train(None, one.rank, samples, schedule, optimizer, one.seed, layers=one.layers)
             save_lora(self.model.transformer, path)
             self.say(f"{one.name}: {time.perf_counter() - begun:.1f} s, loss {np.mean(losses[-20:]):.4f}")
-        self._wait([self.lora_of(one) for one in needed])
 
     def measure(self, arms: Sequence[tuple[int, Arm]], scenes: Sequence[HeldOutScene]) -> None:
-        """Edit the scenes by each arm and append a row each to this process's own file."""
+        """Edit the scenes by each arm and append a row each to this process's own file.
+
+        All scenes take the first few arms before any takes the next, so that a run cut short has whole rows.
+        """
         path = self.folder / f"rows-{self.part}.jsonl"
         known = [line for rows in self.folder.glob("rows-*.jsonl") for line in rows.read_text("utf-8").splitlines()]
         done = {json.loads(line)["key"] for line in known}
-        seeds = sorted({seed for seed, _ in arms})
-        for seed, scene in ((seed, scene) for seed in seeds for scene in scenes):
-            of_set = "late" if scene.edit.kind == "evolving" else "main"
-            keys = {f"{scene.name} {seed} {arm}": arm for of_arm, arm in arms if (of_arm, arm.set) == (seed, of_set)}
-            if not keys.keys() - done or not self._claim(f"{scene.name}-{seed}"):
-                continue
-            case = prepare(self.model, scene)
-            for key, arm in keys.items():
-                if key in done:
+        for first in range(0, len(arms), EDITS):
+            for scene in scenes:
+                of_set = "late" if scene.edit.kind == "evolving" else "main"
+                chosen = [(seed, arm) for seed, arm in arms[first : first + EDITS] if arm.set == of_set]
+                keys = {f"{scene.name} {seed} {arm}": (seed, arm) for seed, arm in chosen}
+                wanted = [key for key in keys if key not in done]
+                if not wanted or not self._claim(f"{scene.name}-{first}"):
                     continue
-                begun = time.perf_counter()
-                row = {"key": key, "clip": case.clip, "kind": case.kind, "seed": seed, **self._edit(case, arm, seed)}
-                row |= {"arm": {**asdict(arm), "start": arm.start.name if arm.start else ""}}
-                with path.open("a", encoding="utf-8") as rows:
-                    rows.write(json.dumps({**row, "seconds": time.perf_counter() - begun}) + "\n")
-            self.say(f"{scene.name}, seed {seed}: {len(keys)} edits")
+                case = prepare(self.model, scene)
+                for key in wanted:
+                    row = self._row(case, *keys[key])
+                    with path.open("a", encoding="utf-8") as rows:
+                        rows.write(json.dumps({"key": key, **row}) + "\n")
+                self.say(f"{scene.name}: edits {first} to {first + len(arms[first : first + EDITS])} of {len(arms)}")
+
+    def _row(self, case: Case, seed: int, arm: Arm) -> dict[str, object]:
+        if arm.start:
+            self._wait([self.lora_of(arm.start)])
+        begun = time.perf_counter()
+        measured = self._edit(case, arm, seed)
+        row = {"clip": case.clip, "kind": case.kind, "seed": seed, **measured}
+        row |= {"arm": {**asdict(arm), "start": arm.start.name if arm.start else ""}}
+        return {**row, "seconds": time.perf_counter() - begun}
 
     def _claim(self, name: str) -> bool:
         """Take a piece of work that no other process has."""

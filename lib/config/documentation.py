@@ -116,6 +116,7 @@ RERUNS = {
     "training.shared": f"{TRAIN}; `generate`, where clips take it as it is",
     "shared.clips": "`train_shared`, only where it is still to be trained",
     "shared.samples_per_clip": "`encode_shared`, only where the LoRA is still to be trained",
+    "shared.scale": "`encode_shared`, only where the LoRA is still to be trained",
     "shared.held_out_clips": "`train_shared`",
     "shared.steps": "`train_shared`",
     "shared.samples_per_step": "`train_shared`",

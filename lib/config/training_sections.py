@@ -91,9 +91,14 @@ class SharedSection(Section):
         200, description="clips of the batch that it is trained on, chosen by training.seed; null: all"
     )
     samples_per_clip: Annotated[int, Field(ge=1, le=1000)] = Field(
-        2,
+        1,
         description="of each of them: its first frames with the mask of its edits, then windows anywhere in it with"
         " random masks; its edits are never shown",
+    )
+    scale: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5,
+        description="width and height of these samples as a share of the run's: what masks mean is learnt as well at"
+        " half the size, where a sample takes a sixth of the time",
     )
     held_out_clips: NonNegativeInt = Field(
         4, description="of the clips, those that only measure the loss on the way; at most a fifth"

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +49,28 @@ def choose_windows(
         start = int(generator.integers((num_masked if is_own else num_usable) - length + 1))
         windows.append(Window(start, is_own, int(generator.integers(2**31))))
     return windows
+
+
+def shrink(video: DecodedVideo, mask: Mask | None, scale: float, multiple: int) -> tuple[DecodedVideo, Mask | None]:
+    """Make a window smaller, to sides that the model takes; what the mask covers in part is covered.
+
+    Args:
+        video: (frames, height, width, 3) uint8 RGB.
+        mask: (frames, height, width), True = edit; None: there is none.
+        scale: of width and height, up to 1: as it is.
+        multiple: of the sides, in pixels, see `VideoModel.size_multiple`.
+    """
+    height, width = (max(multiple, round(side * scale / multiple) * multiple) for side in video.shape[1:3])
+    if (height, width) == video.shape[1:3]:
+        return video, mask
+
+    def resized(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+    smaller = np.stack([resized(frame) for frame in video])
+    if mask is None:
+        return smaller, None
+    return smaller, np.stack([resized(plane.astype(np.uint8) * 255) > 0 for plane in mask])
 
 
 def encode_window(

@@ -26,7 +26,9 @@ def prepare_torch(device: str, dtype: str, num_threads: int) -> tuple[torch.devi
         visible = os.environ.get(VISIBLE)
         claimed = claim_gpu(os.environ, count_gpus())
         if claimed is not None and torch.cuda.is_available() and torch._C._cuda_getDeviceCount() > 1:
-            # CUDA was asked something before, by a library's import say, and no longer heeds the environment.
+            # CUDA was asked something before, by a library's import say, and no longer heeds the environment: it is
+            # chosen by its place among those that CUDA sees, and the environment tells again what CUDA goes by.
+            os.environ.pop(VISIBLE) if visible is None else os.environ.update({VISIBLE: visible})
             torch.cuda.set_device(visible.split(",").index(claimed) if visible else int(claimed))
     kind = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     if device != "cpu" and not torch.cuda.is_available() and (device == "cuda" or is_gpu_granted(os.environ)):

@@ -44,7 +44,7 @@ def _shared_samples_bytes(settings: Config, layout: Layout, clips: Sequence[str]
     if settings.training.shared != "batch" or not masks:
         return {}
     video = settings.video.num_frames * settings.video.height * settings.video.width * 3
-    each = int(SAMPLE_VIDEOS * video) + PROMPT_BYTES
+    each = int(SAMPLE_VIDEOS * video * settings.shared.scale**2) + PROMPT_BYTES
     chosen = choose_clips(clips, settings.shared.clips, settings.training.seed)
     return dict.fromkeys(chosen, each * settings.shared.samples_per_clip * len(masks))
 

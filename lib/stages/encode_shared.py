@@ -9,7 +9,7 @@ from lib.config.training_sections import SharedSection
 from lib.core.files import read_json, write_json
 from lib.core.provenance import describe
 from lib.diffusion.encoding import Encoded, save_encoded
-from lib.diffusion.shared_samples import Window, choose_windows, encode_window
+from lib.diffusion.shared_samples import Window, choose_windows, encode_window, shrink
 from lib.execution.devices import describe_device
 from lib.masks.edit_mask import union_masks
 from lib.stages.job import Files, Job, Params
@@ -40,7 +40,7 @@ class Outputs(Files):
 class EncodeShared(Params):
     """What is encoded, and by which model.
 
-    model: name, family, dtype, device, download and memory; video: start, stride; shared: samples_per_clip.
+    model: name, family, dtype, device, download and memory; video: start, stride; shared: samples_per_clip, scale.
     clip: its id. seed: of the run. length: frames of a window. num_usable: frames of the source at the run's stride.
     mask_kind: see `lib.diffusion.conditioning.make_keep_mask`.
     """
@@ -67,9 +67,11 @@ def encode_shared(inputs: Inputs, outputs: Outputs, params: EncodeShared, job: J
     for number, window in enumerate(windows):
         video = _read_window(inputs, params, window)
         mask = _own_mask(masks, window, params.length) if window.has_own_mask else None
+        video, mask = shrink(video, mask, params.shared.scale, model.size_multiple)
         (group,) = encode_window(model, video, mask, window.seed, prompt, params.mask_kind).values()
         encoded[f"source_{number:02d}"] = group
-        print(f"window {number + 1} of {len(windows)}: frames {window.start} to {window.start + params.length - 1}")
+        frames = f"frames {window.start} to {window.start + params.length - 1}"
+        print(f"window {number + 1} of {len(windows)}: {frames}, {video.shape[2]} x {video.shape[1]} pixels")
     save_encoded(encoded, outputs.encoded)
     settings = {**params.described(), "prompt": prompt, "windows": [window.__dict__ for window in windows]}
     given = [inputs.source, inputs.video, inputs.caption, *inputs.masks]

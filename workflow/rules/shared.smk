@@ -31,7 +31,7 @@ rule encode_shared:
         model=ENCODERS,
         models=MODEL_FILES.of("model.name", leave_out=["transformer", "scheduler"]),
         video=SETTINGS.video.only("start", "stride"),
-        shared=SETTINGS.shared.only("samples_per_clip"),
+        shared=SETTINGS.shared.only("samples_per_clip", "scale"),
         own=lambda wildcards: dict(
             clip=wildcards.clip,
             seed=SETTINGS.training.seed,

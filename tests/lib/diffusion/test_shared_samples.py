@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from lib.diffusion.encoding import save_encoded
-from lib.diffusion.shared_samples import choose_windows, encode_window
+from lib.diffusion.shared_samples import choose_windows, encode_window, shrink
 from lib.diffusion.stored_samples import StoredSamples
 from lib.models.base import VideoModel
 
@@ -38,3 +38,16 @@ def test_windows_are_encoded_with_their_masks_and_read_back(tiny_wan: VideoModel
     assert torch.equal(samples[0].conditioning["packed_mask"], own["packed_mask"])
     assert torch.equal(samples[2].conditioning["packed_mask"], samples[1].conditioning["packed_mask"])
     assert not torch.equal(samples[0].conditioning["packed_mask"], samples[1].conditioning["packed_mask"])
+
+
+def test_samples_can_be_smaller_than_the_run() -> None:
+    """Sides that the model takes; what the mask covers in part stays covered; whole size passes through."""
+    video = np.random.default_rng(0).integers(0, 255, (5, 48, 96, 3), np.uint8)
+    mask = np.zeros((5, 48, 96), np.bool_)
+    mask[2, 47, 95] = True
+    smaller, small_mask = shrink(video, mask, 0.5, 16)
+    assert smaller.shape == (5, 32, 48, 3) and small_mask is not None and small_mask.shape == (5, 32, 48)
+    assert small_mask.sum() > 0 and small_mask[2, 31, 47] and not small_mask[[0, 1, 3, 4]].any()
+    assert abs(float(smaller.mean()) - float(video.mean())) < 1
+    assert shrink(video, None, 0.01, 16)[0].shape == (5, 16, 16, 3) and shrink(video, None, 0.5, 16)[1] is None
+    assert shrink(video, mask, 1.0, 16)[0] is video

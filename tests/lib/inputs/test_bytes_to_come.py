@@ -70,7 +70,7 @@ def test_trainings_at_work_need_room_for_their_states(clip: Clip, tmp_path: Path
 
 def test_samples_of_the_shared_lora_need_room_until_it_is_there(clip: Clip, tmp_path: Path) -> None:
     """Only of the clips that are to train it, and of each as many as the settings say."""
-    shared = {"training": {"shared": "batch"}, "shared": {"clips": 2, "samples_per_clip": 3}}
+    shared = {"training": {"shared": "batch"}, "shared": {"clips": 2, "samples_per_clip": 3, "scale": 1}}
     clips = [replace(clip, id=f"clip-{number}") for number in range(4)]
     none, batch = (load_config({**REAL, "results": str(tmp_path), **more}, ROOT) for more in ({}, shared))
     layout = Layout(str(tmp_path), batch.mask.shape, None, "batch")
