@@ -1,4 +1,4 @@
-"""Encode a pool of rendered clips once: latents, and all that Wan's transformer is shown with them.
+"""Encode a pool of rendered clips: latents, and all that Wan's transformer is shown with them.
 
 The condition is that of an ordinary first-frame model: frame 0, grey after it, and a mask that keeps frame 0 only.
 """
@@ -45,6 +45,12 @@ class ClipPool:
     empty_prompt: torch.Tensor
     packed_mask: torch.Tensor
 
+    def put(self, first: int, fresh: "ClipPool") -> None:
+        """Put clips in the place of others, from number `first` on; tensors stay where they are in memory."""
+        for name in ("latents", "condition_latents", "image_embeds", "prompt_tokens"):
+            old, new = (getattr(pool, name) for pool in (self, fresh))
+            old[first : first + len(new)].copy_(new[: len(old) - first])
+
 
 def scene_prompts(scene: Scene) -> list[str]:
     """List a scene's prompts: with and without its motion, each with and without the trigger word."""
@@ -52,35 +58,42 @@ def scene_prompts(scene: Scene) -> list[str]:
     return captions + [TRIGGER + text for text in captions]
 
 
-@torch.no_grad()
-def encode_pool(folder: Path, scenes: Sequence[Scene], packed: Packed, num_frames: int, device: str) -> ClipPool:
-    """Render and encode scenes of one size with the VAE and the image encoder of a Wan folder."""
-    vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", dtype=torch.float32).to(device)
-    image_encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=torch.float32).to(device)
-    processor = AutoImageProcessor.from_pretrained(folder, subfolder="image_processor")
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
-    latents, condition_latents, image_embeds = [], [], []
-    for first in range(0, len(scenes), CLIPS_AT_ONCE):
-        rows = {key: tensor[first : first + CLIPS_AT_ONCE] for key, tensor in packed.items()}
-        pixels = render_packed(rows, num_frames, device)
-        video = pixels.float() / 127.5 - 1
-        condition_video = torch.cat([video[:, :, :1], torch.zeros_like(video[:, :, 1:])], dim=2)
-        latents.append(encode_normalised(vae, video).to(dtype))
-        condition_latents.append(encode_normalised(vae, condition_video).to(dtype))
-        frames = squash_frames(pixels[:, :, 0], processor.size["height"])
-        inputs = normalise_frames(frames, processor)
-        image_embeds.append(image_encoder(inputs, output_hidden_states=True).hidden_states[-2].to(dtype))
-    _, height, width = pixels.shape[2:]
-    no_edit = np.zeros((num_frames, height, width), np.bool_)
-    keep_mask = make_keep_mask("first_frame", no_edit, FRAME_STRIDE)
-    return ClipPool(
-        latents=torch.cat(latents),
-        condition_latents=torch.cat(condition_latents),
-        image_embeds=torch.cat(image_embeds),
-        prompt_tokens=tokenize_prompts(folder, [scene_prompts(scene) for scene in scenes]).to(device),
-        empty_prompt=tokenize_prompts(folder, [[""]])[0, 0].to(device, torch.int64),
-        packed_mask=pack_keep_mask(keep_mask, CELL_SIZE, FRAME_STRIDE).to(device, dtype),
-    )
+class ClipEncoder:
+    """Renders scenes and encodes them with the VAE and the image encoder of a Wan folder."""
+
+    def __init__(self, folder: Path, num_frames: int, device: str) -> None:
+        self.folder, self.num_frames, self.device = folder, num_frames, device
+        self.vae = AutoencoderKLWan.from_pretrained(folder, subfolder="vae", dtype=torch.float32).to(device)
+        encoder = CLIPVisionModel.from_pretrained(folder, subfolder="image_encoder", dtype=torch.float32)
+        self.image_encoder = encoder.to(device)
+        self.processor = AutoImageProcessor.from_pretrained(folder, subfolder="image_processor")
+
+    @torch.no_grad()
+    def encode(self, scenes: Sequence[Scene], packed: Packed) -> ClipPool:
+        """Encode scenes of one size."""
+        dtype = torch.bfloat16 if self.device == "cuda" else torch.float32
+        latents, condition_latents, image_embeds = [], [], []
+        for first in range(0, len(scenes), CLIPS_AT_ONCE):
+            rows = {key: tensor[first : first + CLIPS_AT_ONCE] for key, tensor in packed.items()}
+            pixels = render_packed(rows, self.num_frames, self.device)
+            video = pixels.float() / 127.5 - 1
+            condition_video = torch.cat([video[:, :, :1], torch.zeros_like(video[:, :, 1:])], dim=2)
+            latents.append(encode_normalised(self.vae, video).to(dtype))
+            condition_latents.append(encode_normalised(self.vae, condition_video).to(dtype))
+            frames = squash_frames(pixels[:, :, 0], self.processor.size["height"])
+            inputs = normalise_frames(frames, self.processor)
+            image_embeds.append(self.image_encoder(inputs, output_hidden_states=True).hidden_states[-2].to(dtype))
+        _, height, width = pixels.shape[2:]
+        no_edit = np.zeros((self.num_frames, height, width), np.bool_)
+        keep_mask = make_keep_mask("first_frame", no_edit, FRAME_STRIDE)
+        return ClipPool(
+            latents=torch.cat(latents),
+            condition_latents=torch.cat(condition_latents),
+            image_embeds=torch.cat(image_embeds),
+            prompt_tokens=tokenize_prompts(self.folder, [scene_prompts(scene) for scene in scenes]).to(self.device),
+            empty_prompt=tokenize_prompts(self.folder, [[""]])[0, 0].to(self.device, torch.int64),
+            packed_mask=pack_keep_mask(keep_mask, CELL_SIZE, FRAME_STRIDE).to(self.device, dtype),
+        )
 
 
 def encode_normalised(vae: AutoencoderKLWan, video: torch.Tensor) -> torch.Tensor:

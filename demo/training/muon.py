@@ -39,14 +39,18 @@ class BatchedMuon(torch.optim.Optimizer):
     """
 
     def __init__(self, matrices: list[torch.nn.Parameter], weight_decay: float) -> None:
-        """Group the matrices by shape; the learning rate, a tensor, is set with `set_learning_rate`."""
+        """Group the matrices by shape; the learning rate, a tensor, is set with `set_learning_rate`.
+
+        A convolution's kernel counts as a matrix too: its rows are its output channels.
+        """
         by_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
         for matrix in matrices:
             by_shape.setdefault(matrix.shape, []).append(matrix)
         rate = torch.tensor(0.0, device=matrices[0].device)
         super().__init__([{"params": same} for same in by_shape.values()], {"lr": rate, "weight_decay": weight_decay})
         for same in by_shape.values():
-            self.state[same[0]]["momentum"] = torch.zeros((len(same), *same[0].shape), device=same[0].device)
+            flat = same[0].flatten(1).shape
+            self.state[same[0]]["momentum"] = torch.zeros((len(same), *flat), device=same[0].device)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:
@@ -54,10 +58,10 @@ class BatchedMuon(torch.optim.Optimizer):
         assert closure is None
         for group in self.param_groups:
             matrices, rate = group["params"], group["lr"]
-            rows, columns = matrices[0].shape
-            gradients = torch.stack([matrix.grad for matrix in matrices])
+            rows, columns = matrices[0].flatten(1).shape
+            gradients = torch.stack([matrix.grad.flatten(1) for matrix in matrices])
             momentum = self.state[matrices[0]]["momentum"]
             momentum.lerp_(gradients, 1 - MOMENTUM)
             update = orthogonalise(gradients.lerp(momentum, MOMENTUM)).float() * (0.2 * sqrt(max(rows, columns)) * rate)
             torch._foreach_mul_(matrices, 1 - rate * group["weight_decay"])
-            torch._foreach_sub_(matrices, list(update.unbind()))
+            torch._foreach_sub_(matrices, [one.view(matrices[0].shape) for one in update.unbind()])

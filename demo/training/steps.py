@@ -41,6 +41,73 @@ def capture_step(step: Callable[[], torch.Tensor], num_warm_ups: int = 4) -> Cal
     return replay
 
 
+def capture_shared_step(
+    loss_of: Callable[[], torch.Tensor],
+    update: Callable[[], None],
+    parameters: list[torch.nn.Parameter],
+    num_warm_ups: int = 4,
+) -> Callable[[], torch.Tensor]:
+    """Record a step in two CUDA graphs, between which gradients are averaged over all processes, where there are more.
+
+    Args:
+        loss_of: the loss, on tensors that stay where they are; its gradients are added up here.
+        update: clips the gradients and takes the optimizers' steps.
+        parameters: whose gradients are averaged; all must have one.
+        num_warm_ups: times that it runs before the recording.
+    """
+
+    def backward() -> torch.Tensor:
+        for parameter in parameters:
+            parameter.grad = None
+        loss = loss_of()
+        loss.backward()
+        return loss.detach()
+
+    if not torch.distributed.is_initialized():
+
+        def whole() -> torch.Tensor:
+            loss = backward()
+            update()
+            return loss
+
+        return capture_step(whole, num_warm_ups)
+
+    def gradients() -> list[torch.Tensor]:
+        return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+    if not torch.cuda.is_available():
+
+        def step() -> torch.Tensor:
+            loss = backward()
+            average_over_processes(gradients())
+            update()
+            return loss
+
+        return step
+    side_stream = torch.cuda.Stream()
+    side_stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side_stream):
+        for _ in range(num_warm_ups):
+            backward()
+            average_over_processes(gradients(), torch.bfloat16)
+            update()
+    torch.cuda.current_stream().wait_stream(side_stream)
+    first, second = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+    with torch.cuda.graph(first):
+        loss = backward()
+    kept = gradients()  # where the graph leaves them
+    with torch.cuda.graph(second, pool=first.pool()):
+        update()
+
+    def replay() -> torch.Tensor:
+        first.replay()
+        average_over_processes(kept, torch.bfloat16)  # half the bytes: GPUs may share no memory
+        second.replay()
+        return loss
+
+    return replay
+
+
 def make_adamw(parameters: list[torch.nn.Parameter], weight_decay: float) -> torch.optim.AdamW:
     """Make an AdamW that a CUDA graph can hold; its learning rate is a tensor, set with `set_learning_rate`."""
     on_gpu = parameters[0].is_cuda

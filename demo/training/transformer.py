@@ -2,8 +2,8 @@
 
 `python -m demo.training.transformer --wan FOLDER --output FOLDER --seconds 420` on one GPU, where --wan holds the
 trained VAE and the image encoder; `torchrun --nproc-per-node 2 -m demo.training.transformer ...` shares the work
-between two. It never sees a spatial mask: that is left for a clip's LoRA to teach. Run again with the same --work to
-go on after an interruption.
+between two. It never sees a spatial mask: that is left for a clip's LoRA to teach. New clips take the place of old ones
+while it trains. Run again with the same --work to go on after an interruption.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import partial
+from itertools import count
 from pathlib import Path
 from time import perf_counter
 
@@ -19,11 +20,11 @@ import torch.nn.functional as F
 from diffusers import WanTransformer3DModel
 from transformers import AutoTokenizer, UMT5Config, UMT5EncoderModel
 
-from demo.training.clip_pool import ClipPool, encode_pool
+from demo.training.clip_pool import ClipEncoder, ClipPool
 from demo.training.muon import BatchedMuon
 from demo.training.steps import (
     average_over_processes,
-    capture_step,
+    capture_shared_step,
     clip_gradients,
     join_processes,
     load_checkpoint,
@@ -32,11 +33,14 @@ from demo.training.steps import (
     save_checkpoint,
     set_learning_rate,
 )
-from demo.world.random_scenes import pack_numbered
+from demo.world.random_scenes import Drawer, filmed_numbers, pack_numbered
+from demo.world.rendering import Packed
+from demo.world.scenes import Scene
 from lib.diffusion.flow_matching import add_noise, shift_sigmas, target_velocity
 from lib.models.wan.adapter import NUM_TIMESTEPS
 
 PEAK_LEARNING_RATE = 8e-4
+NUM_HEADS, NUM_LAYERS = 4, 8
 TEXT_WIDTH = 64  # of the text encoder
 GRADIENT_CLIP = 1.0
 EMA_DECAY = 0.999
@@ -44,26 +48,31 @@ EMPTY_PROMPT_SHARE = 0.1  # of the samples, for guidance
 SIGMA_SHIFT = 3.0  # of the sigmas drawn, towards noise
 PORTRAIT_EVERY = 4  # every fourth step is on portrait clips
 NUM_FRAMES = 17
+CLIPS_A_TASK, STEPS_BETWEEN_TASKS = 128, 40  # new clips, and how often they come
+FIRST_FRESH = 10_000_000  # number of their first scene, in each process its own
 CHECKPOINT_SECONDS = 90
 
 
-def make_transformer(text_dim: int = 64, image_dim: int = 64) -> WanTransformer3DModel:
-    """Build a transformer with Wan2.1-I2V's structure, 10.3 million parameters."""
+def make_transformer(
+    text_dim: int = 64, image_dim: int = 64, num_heads: int = NUM_HEADS, num_layers: int = NUM_LAYERS
+) -> WanTransformer3DModel:
+    """Build a transformer with Wan2.1-I2V's structure, 10.3 million parameters with 4 heads and 8 layers."""
     torch.manual_seed(0)
+    width = num_heads * 64
     return WanTransformer3DModel(
         patch_size=(1, 2, 2),
-        num_attention_heads=4,
+        num_attention_heads=num_heads,
         attention_head_dim=64,
         in_channels=36,
         out_channels=16,
         text_dim=text_dim,
         freq_dim=256,
-        ffn_dim=1024,
-        num_layers=8,
+        ffn_dim=4 * width,
+        num_layers=num_layers,
         cross_attn_norm=True,
         qk_norm="rms_norm_across_heads",
         image_dim=image_dim,
-        added_kv_proj_dim=256,
+        added_kv_proj_dim=width,
     )
 
 
@@ -149,6 +158,8 @@ def train(
     batch: int,
     seconds: float,
     checkpoint_path: Path,
+    peak_rate: float = PEAK_LEARNING_RATE,
+    fresh: Iterator[tuple[bool, ClipPool]] | None = None,
     process: int = 0,
 ) -> Iterator[str]:
     """Train in place; yields lines for the log.
@@ -160,6 +171,8 @@ def train(
         batch: clips a step in this process.
         seconds: of training in all, those before an interruption included.
         checkpoint_path: of the state after an interruption.
+        peak_rate: highest learning rate.
+        fresh: clips that take the place of the pools', and whether they are portrait.
         process: this process's number; the first one writes checkpoints.
     """
     parameters, averages = list(model.parameters()), list(average.parameters())
@@ -176,29 +189,28 @@ def train(
     if device.type == "cuda":
         model.transformer.compile_repeated_blocks(dynamic=False)
 
-    def step_on(pool: ClipPool) -> torch.Tensor:
-        loss = flow_matching_loss(model, pool, batch)
-        model.zero_grad(set_to_none=True)
-        loss.backward()
-        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        average_over_processes(gradients, torch.bfloat16)  # half the bytes: GPUs may share no memory
+    def update() -> None:
         clip_gradients(parameters, GRADIENT_CLIP)
         for optimizer in optimizers:
             optimizer.step()
-        return loss.detach()
 
-    steps = [partial(step_on, pool) for pool in pools]
-    if not torch.distributed.is_initialized():  # a graph for each shape
-        steps = [capture_step(step) for step in steps]
+    steps = [
+        capture_shared_step(partial(flow_matching_loss, model, pool, batch), update, parameters) for pool in pools
+    ]  # a graph for each shape
+    replaced = [0, 0]
     started, saved, mean_loss = perf_counter() - spent, spent, torch.zeros((), device=device)
     while spent < seconds:
         for optimizer in optimizers:
-            set_learning_rate(optimizer, spent / seconds, PEAK_LEARNING_RATE)
+            set_learning_rate(optimizer, spent / seconds, peak_rate)
         loss = steps[num_steps % PORTRAIT_EVERY == PORTRAIT_EVERY - 1]()
         num_steps += 1
         with torch.no_grad():
             torch._foreach_lerp_(averages, parameters, 1 - min(EMA_DECAY, num_steps / (num_steps + 10)))
             mean_loss.lerp_(loss, 0.02 if num_steps > 50 else 1 / num_steps)
+        if fresh and num_steps % STEPS_BETWEEN_TASKS == 0:
+            is_portrait, clips = next(fresh)
+            pools[is_portrait].put(replaced[is_portrait], clips)
+            replaced[is_portrait] = (replaced[is_portrait] + CLIPS_A_TASK) % len(pools[is_portrait].latents)
         if num_steps % 20 == 0 or device.type == "cpu":
             # All processes go by one clock, so that they stop together; reading it waits for the GPU.
             clock = torch.tensor(perf_counter() - started, device=device)
@@ -222,15 +234,27 @@ def measure_loss(model: PromptedTransformer, pool: ClipPool) -> float:
     return round(torch.stack(losses).mean().item(), 4)
 
 
-def load_or_make(start: Path | None, vocabulary_size: int, image_width: int) -> PromptedTransformer:
+def load_or_make(
+    start: Path | None, vocabulary_size: int, image_width: int, num_heads: int, num_layers: int
+) -> PromptedTransformer:
     """Load a finished transformer and text encoder from a Wan folder, or make new ones where it is None."""
     if start is None:
         text_encoder = make_text_encoder(vocabulary_size, TEXT_WIDTH)
-        return PromptedTransformer(make_transformer(TEXT_WIDTH, image_width), text_encoder)
+        return PromptedTransformer(make_transformer(TEXT_WIDTH, image_width, num_heads, num_layers), text_encoder)
     return PromptedTransformer(
         WanTransformer3DModel.from_pretrained(start, subfolder="transformer", dtype=torch.float32),
         UMT5EncoderModel.from_pretrained(start, subfolder="text_encoder", dtype=torch.float32),
     )
+
+
+def draw_fresh(first: int, drawer: Drawer) -> Iterator[tuple[bool, list[Scene], Packed]]:
+    """Draw new scenes without end, every fourth time portrait ones; other processes draw them ahead."""
+    tasks = (
+        ("train", range(number, number + CLIPS_A_TASK), (number - first) // CLIPS_A_TASK % PORTRAIT_EVERY == 0)
+        for number in count(first, CLIPS_A_TASK)
+    )
+    for (_, _, is_portrait), (scenes, packed) in drawer.draw(tasks):
+        yield is_portrait, scenes, packed
 
 
 def main() -> None:
@@ -247,27 +271,46 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256, help="clips a step on each GPU")
     parser.add_argument("--held-out", type=int, default=128, help="clips to measure")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--heads", type=int, default=NUM_HEADS, help="attention heads of 64 channels")
+    parser.add_argument("--layers", type=int, default=NUM_LAYERS, help="blocks")
+    parser.add_argument("--rate", type=float, default=PEAK_LEARNING_RATE, help="highest learning rate")
     parser.add_argument("--work", type=Path, default=Path(".cache/training/transformer"), help="checkpoint's folder")
     arguments = parser.parse_args()
-    process, count = join_processes()
-    own = range(arguments.first_clip + process, arguments.first_clip + arguments.clips, count)
+    process, num_processes = join_processes()
+    share = arguments.clips // num_processes
+    own = range(arguments.first_clip + process * share, arguments.first_clip + (process + 1) * share)
     landscape = pack_numbered("train", own, False, arguments.workers)
-    portrait = pack_numbered("train", own[::PORTRAIT_EVERY], True, arguments.workers)
-    held_out = pack_numbered("held_out", range(arguments.held_out))
+    portrait = pack_numbered("train", own[: share // PORTRAIT_EVERY], True, arguments.workers)
+    measured = {"plain": range(arguments.held_out), "filmed": filmed_numbers(arguments.held_out)}
+    held_out = {name: pack_numbered("held_out", numbers) for name, numbers in measured.items()}
+    drawer = Drawer(max(1, arguments.workers // 2))  # before CUDA is in use
     device, started = prepare_gpu(), perf_counter()
-    pools = [encode_pool(arguments.wan, *scenes, NUM_FRAMES, device) for scenes in (landscape, portrait, held_out)]
-    print(f"{arguments.clips} clips encoded in {perf_counter() - started:.0f} s", flush=True)
+    encoder = ClipEncoder(arguments.wan, NUM_FRAMES, device)
+    pools = encoder.encode(*landscape), encoder.encode(*portrait)
+    print(f"{share} clips encoded in {perf_counter() - started:.0f} s", flush=True)
     vocabulary_size = len(AutoTokenizer.from_pretrained(arguments.wan, subfolder="tokenizer"))
-    model = load_or_make(arguments.start_from, vocabulary_size, pools[0].image_embeds.shape[-1]).to(device)
+    image_width = pools[0].image_embeds.shape[-1]
+    sizes = arguments.heads, arguments.layers
+    model = load_or_make(arguments.start_from, vocabulary_size, image_width, *sizes).to(device)
     average = deepcopy(model).requires_grad_(False)
-    checkpoint_path = arguments.work / "checkpoint.pt"
-    for line in train(
-        model, average, (pools[0], pools[1]), arguments.batch, arguments.seconds, checkpoint_path, process
-    ):
+    drawn = draw_fresh(FIRST_FRESH * (1 + process) + arguments.first_clip, drawer)
+    lines = train(
+        model,
+        average,
+        pools,
+        arguments.batch,
+        arguments.seconds,
+        arguments.work / "checkpoint.pt",
+        arguments.rate,
+        ((is_portrait, encoder.encode(scenes, packed)) for is_portrait, scenes, packed in drawn),
+        process,
+    )
+    for line in lines:
         if process == 0:
             print(line, flush=True)
+    drawer.stop()
     if process == 0:
-        figures = {"held-out loss": measure_loss(average, pools[2])}
+        figures = {f"{name} loss": measure_loss(average, encoder.encode(*scenes)) for name, scenes in held_out.items()}
         average.half()
         average.transformer.save_pretrained(arguments.output / "transformer")
         average.text_encoder.save_pretrained(arguments.output / "text_encoder")

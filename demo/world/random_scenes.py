@@ -1,16 +1,23 @@
 """Draw scenes at random: for training, and held out for measurements. A scene's number decides all of it."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import hypot
 from multiprocessing import get_context
+from multiprocessing.pool import AsyncResult
+from typing import Any
 
 import numpy as np
 import torch
 
+from demo.world.random_filming import film_at_random
 from demo.world.rendering import Packed, pack_scenes
 from demo.world.scenes import COLOURS, GROUNDS, Figure, Mark, Motion, Point, Scene
 from demo.world.shapes import SHAPES
+
+Task = tuple[str, Sequence[int], bool]
+"""What scenes to draw: split, numbers, and whether they are portrait."""
 
 SPLITS = {"train": 0, "held_out": 1}
 LEAST_FRAMES, MOST_FRAMES = 17, 30  # of a scene: the fewer, the faster its figures move
@@ -18,6 +25,8 @@ STRIPED_SHARE, MARKED_SHARE, CHANGING_SHARE, FLIPPING_SHARE = 0.3, 0.15, 0.06, 0
 CROSSING_SHARE = 0.5  # of the scenes with two movers: they meet halfway
 LEAVING_SHARE = 0.1  # of the movers: out of the frame halfway, and back
 HIDING_SHARE = 0.3  # of the still figures: in front of the movers
+FIRST_FILMED_NUMBER = 10_000_000  # of held-out scenes; those before it stand still, as all did once
+FILMING_STREAM = 500  # of random numbers
 MOST_TRIES = 40  # to place a figure clear of the others
 
 
@@ -26,13 +35,25 @@ def number_scene(split: str, number: int, is_portrait: bool = False) -> Scene:
 
     Args:
         split: a key of SPLITS; no scene belongs to both.
-        number: any count.
+        number: any count; see `is_filmed`.
         is_portrait: swap width and height.
     """
     generator = np.random.default_rng((SPLITS[split], number))
     width, height = (96, 160) if is_portrait else (160, 96)
     num_frames = int(generator.integers(LEAST_FRAMES, MOST_FRAMES + 1))
-    return random_scene(generator, width, height, num_frames)
+    scene = random_scene(generator, width, height, num_frames)
+    filming = np.random.default_rng((SPLITS[split], number, FILMING_STREAM))
+    return film_at_random(filming, scene) if is_filmed(split, number) else scene
+
+
+def is_filmed(split: str, number: int) -> bool:
+    """Tell whether a numbered scene is lit and its camera may move: two of three to train on, and the last held out."""
+    return bool(number % 3) if split == "train" else number >= FIRST_FILMED_NUMBER
+
+
+def filmed_numbers(num_scenes: int) -> range:
+    """Return the numbers of held-out scenes that are lit and whose camera may move."""
+    return range(FIRST_FILMED_NUMBER, FIRST_FILMED_NUMBER + num_scenes)
 
 
 def random_scene(
@@ -158,6 +179,34 @@ def pack_numbered(
     scenes = [scene for part, _ in parts for scene in part]
     packed = {key: torch.cat([torch.from_numpy(part[key]) for _, part in parts]) for key in parts[0][1]}
     return scenes, packed
+
+
+class Drawer:
+    """Draws scenes ahead in other processes; to be made before CUDA is in use."""
+
+    def __init__(self, num_workers: int) -> None:
+        self._pool = get_context("fork").Pool(num_workers, initializer=torch.set_num_threads, initargs=(1,))
+        self._ahead = 2 * num_workers
+
+    def draw(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, tuple[list[Scene], Packed]]]:
+        """Yield each task, (split, numbers, whether portrait), with its scenes, packed."""
+        waiting = deque[tuple[Task, AsyncResult[Any]]]()
+        for task in tasks:
+            waiting.append((task, self._pool.apply_async(_pack_chunk, task)))
+            if len(waiting) > self._ahead:
+                yield self._next(waiting)
+        while waiting:
+            yield self._next(waiting)
+
+    @staticmethod
+    def _next(waiting: deque[tuple[Task, Any]]) -> tuple[Task, tuple[list[Scene], Packed]]:
+        task, result = waiting.popleft()
+        scenes, packed = result.get()
+        return task, (scenes, {key: torch.from_numpy(array) for key, array in packed.items()})
+
+    def stop(self) -> None:
+        """End the processes."""
+        self._pool.terminate()
 
 
 def _pack_chunk(split: str, numbers: Sequence[int], is_portrait: bool) -> tuple[list[Scene], dict[str, np.ndarray]]:

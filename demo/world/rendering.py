@@ -9,18 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from demo.world.scenes import COLOURS, GROUNDS, Point, Scene
+from demo.world.filming import SHADOW_LENGTH, SHADOW_SOFTNESS, Packed, View, film, light_up, pack_filming
+from demo.world.grounds import draw_ground, pack_ground
+from demo.world.scenes import COLOURS, Point, Scene, is_mover
 from demo.world.shapes import SHAPES
-
-Packed = dict[str, torch.Tensor]
-"""Scenes as tensors, one row each: the scene's own, and `figure_*` with a second axis for its figures."""
 
 SHAPE_NAMES = list(SHAPES)
 NO_SHAPE = -1
 MAX_FIGURES = 4
-TEXTURE_OCTAVES = ((2, 26.0), (5, 16.0), (12, 8.0))  # cells per shorter side, contrast in grey levels
-TEXTURE_KEYS = tuple(f"texture_{cells}" for cells, _ in TEXTURE_OCTAVES)
 STRIPE_PERIOD = 0.7  # in radii: two or three stripes on a figure
+GRAIN_RATES = (9.0, 18.0)  # of a figure's fine pattern, radians per radius: a dozen to six pixels
 THINNEST = 0.06  # width of a flipping figure seen edge-on, as a share of its full width
 
 
@@ -49,12 +47,8 @@ def pack_scenes(scenes: Sequence[Scene]) -> Packed:
         AssertionError: sizes differ, a scene has over MAX_FIGURES figures, or a path has over three points.
     """
     assert len({(scene.width, scene.height) for scene in scenes}) == 1, "scenes of one size only"
-    rows = [_pack_scene(scene) for scene in scenes]
-    packed = {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
-    textures = [_draw_texture_grids(scene) for scene in scenes]
-    for key, grids in zip(TEXTURE_KEYS, zip(*textures, strict=True), strict=True):
-        packed[key] = torch.cat(grids)
-    return packed
+    rows = [_pack_scene(scene) | pack_filming(scene) | pack_ground(scene) for scene in scenes]
+    return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
 
 
 def _pack_scene(scene: Scene) -> dict[str, np.ndarray]:
@@ -62,7 +56,6 @@ def _pack_scene(scene: Scene) -> dict[str, np.ndarray]:
     row = {
         "size": np.array((scene.width, scene.height), np.int64),
         "num_frames": np.array(scene.num_frames, np.int64),
-        "ground": np.array(GROUNDS[scene.ground], np.float32),
         "figure_shape": np.full(MAX_FIGURES, NO_SHAPE, np.int64),
         "figure_path": np.zeros((MAX_FIGURES, 3, 2), np.float32),
         "figure_radius": np.ones((MAX_FIGURES, 2), np.float32),
@@ -73,6 +66,9 @@ def _pack_scene(scene: Scene) -> dict[str, np.ndarray]:
         "figure_has_stripes": np.zeros(MAX_FIGURES, np.bool_),
         "figure_mark_shape": np.full(MAX_FIGURES, NO_SHAPE, np.int64),
         "figure_mark": np.ones((MAX_FIGURES, 3), np.float32),  # radius, x, y
+        "figure_depth": np.ones(MAX_FIGURES, np.float32),
+        "figure_is_still": np.zeros(MAX_FIGURES, np.bool_),
+        "figure_grain": np.zeros((MAX_FIGURES, 7), np.float32),  # strength; x, y and phase of two waves
     }
     for slot, figure in enumerate(scene.figures):
         row["figure_shape"][slot] = SHAPE_NAMES.index(figure.shape)
@@ -84,6 +80,9 @@ def _pack_scene(scene: Scene) -> dict[str, np.ndarray]:
         row["figure_late_interval"][slot] = figure.late_interval
         row["figure_flips"][slot] = figure.flips
         row["figure_has_stripes"][slot] = figure.stripe_colour is not None
+        row["figure_depth"][slot], row["figure_is_still"][slot] = figure.depth, not is_mover(figure)
+        if figure.grain:
+            row["figure_grain"][slot] = (figure.grain, *_draw_waves(figure.grain_seed))
         if figure.mark is not None:
             row["figure_mark_shape"][slot] = SHAPE_NAMES.index(figure.mark.shape)
             row["figure_mark"][slot] = (figure.mark.radius, *figure.mark.offset)
@@ -99,18 +98,14 @@ def _quadratic_path(path: tuple[Point, ...]) -> tuple[Point, Point, Point]:
     return path[0], middle, path[-1]
 
 
-def _draw_texture_grids(scene: Scene) -> list[torch.Tensor]:
-    """Draw the coarse noise of each octave of the ground, (1, 3, rows, columns)."""
-    generator = torch.Generator().manual_seed(scene.texture_seed)
-    shorter = min(scene.width, scene.height)
-    grids = []
-    for cells, contrast in TEXTURE_OCTAVES:
-        grid = (1 + cells * scene.height // shorter, 1 + cells * scene.width // shorter)
-        # Mostly shared by the three channels: light and dark patches with a slight tint.
-        noise = torch.rand(1, 1, *grid, generator=generator) - 0.5
-        tint = torch.rand(1, 3, *grid, generator=generator) - 0.5
-        grids.append(contrast * (2 * noise + 0.5 * tint))
-    return grids
+def _draw_waves(seed: int) -> NDArray[np.float64]:
+    """Draw two waves that cross: x and y per radius and phase, in radians, of each."""
+    generator = np.random.default_rng(seed)
+    turn = generator.uniform(0, np.pi)
+    turns = np.array((turn, turn + generator.uniform(0.3, 0.7) * np.pi))
+    rates = generator.uniform(*GRAIN_RATES, size=2)
+    phases = generator.uniform(0, 2 * np.pi, size=2)
+    return np.stack((rates * np.cos(turns), rates * np.sin(turns), phases), axis=1).ravel()
 
 
 # --- Rendering ---
@@ -149,26 +144,31 @@ def render_with_masks(packed: Packed, num_frames: int, device: str = "cpu") -> t
     rows = {key: tensor.to(device) for key, tensor in packed.items()}
     width, height = packed["size"][0].tolist()
     time = torch.arange(num_frames, device=rows["num_frames"].device) / (rows["num_frames"][:, None] - 1).clamp(min=1)
-    texture = torch.zeros(len(time), 3, height, width, device=time.device)
-    for key in TEXTURE_KEYS:
-        texture += torch.nn.functional.interpolate(rows[key], (height, width), mode="bicubic", align_corners=True)
-    ground = (rows["ground"][:, :, None, None] + texture).permute(0, 2, 3, 1)  # (scenes, height, width, 3)
-    canvas = ground[:, None].expand(-1, num_frames, -1, -1, -1).contiguous()
+    view = film(rows, time, width, height)
+    canvas = draw_ground(rows, view, num_frames, width, height)
     masks = torch.zeros(len(time), MAX_FIGURES, *canvas.shape[1:4], dtype=torch.bool, device=time.device)
     for slot in range(MAX_FIGURES):
         drawn = (rows["figure_shape"][:, slot] != NO_SHAPE).nonzero()[:, 0]
         if len(drawn):
             figures = {key: rows[key][drawn, slot] for key in rows if key.startswith("figure_")}
-            colour, opacity = _draw_figures(figures, time[drawn], width, height)
-            canvas[drawn] = torch.lerp(canvas[drawn], colour, opacity[..., None])
+            colour, opacity, shadow = _draw_figures(figures, rows["light"][drawn], time[drawn], view.of(drawn), canvas)
+            canvas[drawn] = torch.lerp(canvas[drawn] * (1 - shadow[..., None]), colour, opacity[..., None])
             solid = opacity > 0.5
             masks[drawn, :slot] &= ~solid[:, None]
             masks[drawn, slot] = solid
+    canvas = light_up(canvas, rows, time)
     return canvas.round().clamp(0, 255).to(torch.uint8).permute(0, 4, 1, 2, 3), masks
 
 
-def _draw_figures(figures: Packed, time: torch.Tensor, width: int, height: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw one figure of each scene: colour (scenes, frames, height, width, 3) and opacity, without the last axis."""
+def _draw_figures(
+    figures: Packed, light: torch.Tensor, time: torch.Tensor, view: View, canvas: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Draw one figure of each scene on a canvas of (..., height, width, 3).
+
+    Returns:
+        Its colour (scenes, frames, height, width, 3), and without the last axis its opacity and its shadow's.
+    """
+    height, width = canvas.shape[2:4]
     start, end = figures["figure_late_interval"][:, None].unbind(-1)
     change = ((time - start) / (end - start).clamp(min=1e-6)).clamp(0, 1)  # (scenes, frames)
     flips = figures["figure_flips"][:, None]
@@ -176,8 +176,8 @@ def _draw_figures(figures: Packed, time: torch.Tensor, width: int, height: int) 
     change = torch.where(flips, (change > 0.5).float(), change)
     is_front = 1.0 - (flips & (change > 0.5)).float()[..., None, None]
 
-    points, radius = _figure_coordinates(figures, time, width, height)
-    points = torch.stack([points[..., 0] / thinness, points[..., 1]], dim=-1)
+    sides, radius = _figure_sides(figures, time, view, width, height)
+    points = _turn(figures, time, sides, radius, thinness)
     early, late, stripes, mark = figures["figure_colours"].unbind(1)  # (scenes, 3) each
     colour = torch.lerp(early[:, None], late[:, None], change[..., None])[:, :, None, None]  # (scenes, frames, 1, 1, 3)
     to_stripe_edge = ((points[..., 0] / STRIPE_PERIOD) % 1 - 0.5).abs() - 0.25
@@ -188,7 +188,25 @@ def _draw_figures(figures: Packed, time: torch.Tensor, width: int, height: int) 
     mark_distance = _distances(mark_points, figures["figure_mark_shape"])
     share = coverage(mark_distance * mark_radius[:, None, None, None] * radius)
     colour = torch.lerp(colour, mark[:, None, None, None], (share * is_front)[..., None])
-    return colour, coverage(_distances(points, figures["figure_shape"]) * radius)
+
+    towards = light[:, None, None, None, :2]
+    colour = colour * (1 + light[:, 4, None, None, None] * ((sides * towards).sum(-1) / radius).clamp(-1, 1))[..., None]
+    colour = colour + _grain(figures["figure_grain"], points)[..., None]
+    opacity = coverage(_distances(points, figures["figure_shape"]) * radius)
+    darkness = light[:, 5, None, None, None]
+    if not darkness.any():
+        return colour, opacity, torch.zeros_like(opacity)
+    thrown = _turn(figures, time, sides + SHADOW_LENGTH * radius[..., None] * towards, radius, thinness)
+    distance = _distances(thrown, figures["figure_shape"]) / SHADOW_SOFTNESS
+    return colour, opacity, darkness * coverage(distance)
+
+
+def _grain(waves: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Draw the fine pattern of figures, see `_draw_waves`."""
+    strength, *waves_of = waves[:, None, None, None].unbind(-1)
+    (x1, y1, phase1, x2, y2, phase2) = waves_of
+    right, down = points.unbind(-1)
+    return strength * (x1 * right + y1 * down + phase1).sin() * (x2 * right + y2 * down + phase2).sin()
 
 
 def coverage(distance: torch.Tensor) -> torch.Tensor:
@@ -206,23 +224,39 @@ def _distances(points: torch.Tensor, shapes: torch.Tensor) -> torch.Tensor:
     return distances
 
 
-def _figure_coordinates(
-    figures: Packed, time: torch.Tensor, width: int, height: int
+def _figure_sides(
+    figures: Packed, time: torch.Tensor, view: View, width: int, height: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Express pixel centres in each figure's own coordinates: origin at its centre, unit = its radius.
+    """Tell how far pixel centres are to the right of each figure's centre and below it, in pixels.
 
     Returns:
-        (scenes, frames, height, width, 2) x and y, and the radius in pixels, (scenes, frames, 1, 1).
+        (scenes, frames, height, width, 2), and the radius, (scenes, frames, 1, 1).
     """
     first, middle, last = figures["figure_path"][:, None].unbind(2)  # (scenes, 1, 2) each
     progress = time[..., None]
     centre = torch.lerp(torch.lerp(first, middle, progress), torch.lerp(middle, last, progress), progress)
-    centre = centre * torch.tensor([width, height], device=time.device)
+    size = torch.tensor([width, height], device=time.device)
+    centre = centre * size
     radius = torch.lerp(*figures["figure_radius"][:, None].unbind(-1), time) * min(width, height)
-    angle = torch.deg2rad(torch.lerp(*figures["figure_rotation"][:, None].unbind(-1), time))
+    # What stands on the ground goes by with it; what moves has its own way over the frame, and shakes with the rest.
+    is_still, moves = figures["figure_is_still"][:, None], view.moves[:, None]
+    passed = (centre - size / 2 - view.offset * figures["figure_depth"][:, None, None]) * view.zoom[
+        ..., None
+    ] + size / 2
+    filmed = torch.where(is_still[..., None], passed, centre - view.shaken)
+    centre = torch.where(moves[..., None], filmed, centre)
+    radius = torch.where(is_still & moves, radius * view.zoom, radius)[..., None, None]
     right = (torch.arange(width, device=time.device) + 0.5 - centre[..., :1])[:, :, None, :]
     down = (torch.arange(height, device=time.device) + 0.5 - centre[..., 1:])[:, :, :, None]
+    return torch.stack(torch.broadcast_tensors(right, down), dim=-1), radius
+
+
+def _turn(
+    figures: Packed, time: torch.Tensor, sides: torch.Tensor, radius: torch.Tensor, thinness: torch.Tensor
+) -> torch.Tensor:
+    """Express places, given as by `_figure_sides`, in each figure's own coordinates: turned, in its radii."""
+    angle = torch.deg2rad(torch.lerp(*figures["figure_rotation"][:, None].unbind(-1), time))
     cosine, sine = angle.cos()[..., None, None], angle.sin()[..., None, None]
-    turned = torch.stack([cosine * right + sine * down, cosine * down - sine * right], dim=-1)
-    radius = radius[..., None, None]
-    return turned / radius[..., None], radius
+    right, down = sides.unbind(-1)
+    turned = torch.stack([cosine * right + sine * down, cosine * down - sine * right], dim=-1) / radius[..., None]
+    return torch.stack([turned[..., 0] / thinness, turned[..., 1]], dim=-1)

@@ -1,4 +1,4 @@
-"""What a clip of the procedural world shows: figures that move over a still, textured ground.
+"""What a clip of the procedural world shows: figures that move over a textured ground, and how they are filmed.
 
 An edit of a clip is the same scene with some attributes changed (`dataclasses.replace`), so rendering both gives the
 edited video pixel for pixel.
@@ -75,6 +75,9 @@ class Figure:
         flips: over `late_interval` the figure turns like a coin and shows its other face, which has the late colour
             and neither stripes nor mark; False = the colour fades.
         mark: painted on top.
+        grain: strength of a fine pattern on it, in grey levels; 0 = none.
+        grain_seed: of that pattern.
+        depth: of a still figure; how far it goes by when the camera moves, where the ground goes 1.
     """
 
     shape: str
@@ -85,6 +88,45 @@ class Figure:
     late_interval: tuple[float, float] = (0.3, 0.5)
     flips: bool = False
     mark: Mark | None = None
+    grain: float = 0.0
+    grain_seed: int = 0
+    depth: float = 1.0
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How the view moves over the ground and the figures that stand on it; the others' paths say how they are seen.
+
+    In the first frame it is at rest, so that places in that frame are what paths begin with.
+
+    Attributes:
+        path: one to three Bezier control points of its place, (x, y) in shorter sides; the first is (0, 0).
+        zoom: at the last frame; 1 at the first; above 1 = things grow.
+        shake: furthest that an unsteady hand moves it, in shorter sides; figures that move are shaken too.
+        shake_seed: of that.
+    """
+
+    path: tuple[Point, ...] = ((0.0, 0.0),)
+    zoom: float = 1.0
+    shake: float = 0.0
+    shake_seed: int = 0
+
+
+@dataclass(frozen=True)
+class Light:
+    """Light from one side, which may wax and wane.
+
+    Attributes:
+        angle: of where it comes from, in degrees; 0 = from the right, 90 = from below.
+        slope: brightness gained over a shorter side towards it, at the first and the last frame.
+        shading: how much brighter a figure is at the side of the light, and darker at the other.
+        shadow: darkness of the soft shadows that figures throw, 0 to 1.
+    """
+
+    angle: float = 225.0
+    slope: tuple[float, float] = (0.0, 0.0)
+    shading: float = 0.0
+    shadow: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +140,7 @@ class Scene:
         width, height: pixels.
         num_frames: frames.
         fps: frames per second.
+        camera, light: how it is filmed.
     """
 
     figures: tuple[Figure, ...]
@@ -107,6 +150,8 @@ class Scene:
     height: int = 96
     num_frames: int = 25
     fps: int = 24
+    camera: Camera = Camera()
+    light: Light = Light()
 
 
 def replace_figure(scene: Scene, index: int, figure: Figure) -> Scene:

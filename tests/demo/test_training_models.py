@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
-from demo.training.clip_pool import ClipPool, encode_pool, scene_prompts
+from demo.training.clip_pool import ClipEncoder, ClipPool, scene_prompts
 from demo.training.steps import (
     Interruptible,
     clip_gradients,
@@ -29,7 +30,7 @@ from demo.training.transformer import (
     train,
 )
 from demo.training.vae import Phase, make_vae, measure_latents, measure_psnr, random_crops, reconstruction_loss
-from demo.world.random_scenes import number_scene
+from demo.world.random_scenes import number_scene, pack_numbered
 from demo.world.rendering import pack_scenes, render_packed
 from lib.diffusion.conditioning import make_condition_video, make_keep_mask
 from lib.models.load import load_model
@@ -43,7 +44,7 @@ WAN_FOLDER = Path(__file__).parents[2] / "demo/models/wan2.1-i2v-tiny"
 def pool() -> ClipPool:
     """Encode two clips of five frames with the demo's encoders."""
     scenes = [number_scene("train", number) for number in range(2)]
-    return encode_pool(WAN_FOLDER, scenes, pack_scenes(scenes), num_frames=5, device="cpu")
+    return ClipEncoder(WAN_FOLDER, 5, "cpu").encode(scenes, pack_scenes(scenes))
 
 
 def test_training_shows_the_transformer_what_lib_does(pool: ClipPool) -> None:
@@ -61,12 +62,22 @@ def test_training_shows_the_transformer_what_lib_does(pool: ClipPool) -> None:
     assert torch.equal(pool.packed_mask, expected["packed_mask"])
     assert (pool.image_embeds[1] - expected["image_embeds"][0]).abs().mean() < 0.02  # resizing rounds differently
 
-    model = load_or_make(WAN_FOLDER, vocabulary_size=0, image_width=0)
+    model = load_or_make(WAN_FOLDER, 0, 0, 4, 8)
     latents = torch.cat([pool.latents[1:], expected["packed_mask"], expected["condition_latents"]], dim=1)
     sigma = torch.tensor([0.5])
     with torch.no_grad():
         velocity = model(latents, sigma, pool.prompt_tokens[1:, -1].long(), expected["image_embeds"])
         assert torch.allclose(velocity, lib_model.predict_velocity(latents[:, :16], sigma, expected), atol=1e-4)
+
+
+def test_new_clips_take_the_place_of_old_ones(pool: ClipPool) -> None:
+    """In the same memory, which a CUDA graph reads; at the end of the pool only as many as there is room for."""
+    old = deepcopy(pool)
+    where = old.latents.data_ptr()
+    old.put(1, ClipEncoder(WAN_FOLDER, 5, "cpu").encode(*pack_numbered("train", range(5, 7))))
+    assert old.latents.data_ptr() == where and len(old.latents) == len(pool.latents) == 2
+    assert torch.equal(old.latents[0], pool.latents[0]) and not torch.equal(old.latents[1], pool.latents[1])
+    assert not torch.equal(old.prompt_tokens[1], pool.prompt_tokens[1])
 
 
 def test_transformer_learns_from_the_pool(pool: ClipPool) -> None:
@@ -100,7 +111,7 @@ def test_transformer_learns_from_the_pool(pool: ClipPool) -> None:
 
 def test_interrupted_training_goes_on(pool: ClipPool, tmp_path: Path) -> None:
     """A second call with the same checkpoint goes on from the steps of the first."""
-    made = [load_or_make(WAN_FOLDER, 0, 0) for _ in range(2)]
+    made = [load_or_make(WAN_FOLDER, 0, 0, 4, 8) for _ in range(2)]
     checkpoint = tmp_path / "checkpoint.pt"
     state = {"model": made[0].state_dict(), "average": made[1].state_dict(), "steps": 7, "seconds": 5.0}
     save_checkpoint(

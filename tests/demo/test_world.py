@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from demo.make_clips import DemoClip, DemoEdit, demo_clips
 from demo.world.captions import caption
 from demo.world.edits import CHANGE_FRAMES, EDIT_KINDS, number_edit
-from demo.world.random_scenes import number_scene, pack_numbered, random_scene
+from demo.world.random_scenes import Drawer, filmed_numbers, number_scene, pack_numbered, random_scene
 from demo.world.rendering import pack_scenes, render, render_packed
-from demo.world.scenes import COLOURS, Figure, Mark, Motion, Scene, is_mover, replace_figure
+from demo.world.scenes import COLOURS, Camera, Figure, Light, Mark, Motion, Scene, is_mover, replace_figure
 from demo.world.shapes import SHAPES, polygon_distance
 from demo.world.truth import edit_region, figure_boxes
 
@@ -206,3 +206,67 @@ def test_caption_names_what_is_seen() -> None:
     front = "a red star with white stripes with a black ring on it"
     assert caption(scene, with_motion=False) == f"an orange square and {front} over a green ground"
     assert f"{front} moving to the right that turns and becomes blue over" in caption(scene)
+
+
+def test_a_filmed_scene_begins_as_the_still_one() -> None:
+    """In the first frame the camera is at rest; then the ground and what stands on it go by, each at its own depth."""
+    still = Figure("square", "gold", Motion(path=((0.7, 0.6),), radius=(0.15, 0.15)))
+    mover = Figure("circle", "red", Motion(path=((0.2, 0.3), (0.4, 0.3)), radius=(0.15, 0.15)))
+    scene = Scene(figures=(still, mover), num_frames=5)
+    plain, plain_masks = render(scene)
+    pan = replace(scene, camera=Camera(path=((0.0, 0.0), (0.25, 0.0))))  # 24 of 96 pixels to the right
+    video, masks = render(pan)
+    assert np.abs(video[0].astype(int) - plain[0]).mean() < 1, "but for what lies beyond the frame's edge"
+    assert (masks[1] == plain_masks[1]).all(), "a mover's path is where it is seen"
+    assert (masks[0, -1, :, :-24] == plain_masks[0, 0, :, 24:]).all(), "the still figure goes 24 pixels to the left"
+    empty = render(replace(pan, figures=()))[0].astype(int)
+    assert np.abs(empty[-1, :, :-24] - empty[0, :, 24:]).max() <= 2, "so does the ground"
+    assert empty[-1, :, -24:].std() > 1, "and there is more ground where the frame ended"
+    near = replace_figure(pan, 0, replace(still, depth=1.5))
+    assert (render(near)[1][0, -1, :, :-36] == plain_masks[0, 0, :, 36:]).all()
+    zoomed = render(replace(scene, camera=Camera(zoom=1.25)))[1]
+    assert zoomed[0, -1].sum() > 1.4 * plain_masks[0, -1].sum() and zoomed[1, -1].sum() == plain_masks[1, -1].sum()
+    shaken = render(replace(scene, camera=Camera(shake=0.05, shake_seed=3)))[1]
+    assert (shaken[1, 0] == plain_masks[1, 0]).all() and (shaken[1, 2] != plain_masks[1, 2]).any()
+
+
+def test_light_shadows_and_grain() -> None:
+    """Things are brighter towards the light, on the ground and on figures, which throw a shadow to the other side."""
+    figure = Figure("circle", "green", Motion(path=((0.5, 0.5),), radius=(0.2, 0.2)))
+    scene = Scene(figures=(figure,), num_frames=2)
+    plain = render(scene)[0].astype(int)
+    from_left = Light(angle=180, slope=(0.2, 0.0), shading=0.3, shadow=0.4)
+    lit, masks = render(replace(scene, light=from_left))
+    change = (lit.astype(int) - plain).sum(-1)
+    ground = ~masks[0, 0]
+    assert change[0][:, :20][ground[:, :20]].mean() > 5 and change[0][:, -20:].mean() < -5
+    assert abs(change[1][:, :20].mean()) < 1, "the light is even in the last frame"
+    inside = np.where(masks[0, 1], change[1], 0)
+    assert inside[:, :80].sum() > 0 > inside[:, 80:].sum()
+    beside = change[1][48, 98:102]  # right of the circle's edge at 80 + 0.9 * 19.2
+    assert beside.max() < -20, "in the shadow"
+    grained = render(replace_figure(scene, 0, replace(figure, grain=10.0, grain_seed=1)))[0].astype(int) - plain
+    assert np.abs(grained[0][masks[0, 0]]).max() > 5 and not grained[0][~masks[0, 0]][:40].any()
+
+
+def test_filmed_scenes_are_two_of_three_to_train_on() -> None:
+    """Held-out scenes of old numbers stand still, so that figures stay comparable; new numbers are filmed."""
+    train = [number_scene("train", number) for number in range(90)]
+    assert sum(scene.light != Light() or scene.camera != Camera() for scene in train) > 45
+    assert sum(scene.camera != Camera() for scene in train) >= 30, "the camera moves in a third"
+    assert all(number_scene("held_out", number).camera == Camera() for number in (0, 1_000_000, 3_000_007))
+    filmed = [number_scene("held_out", number) for number in filmed_numbers(20)]
+    assert sum(scene.camera != Camera() for scene in filmed) > 6
+    assert all(scene.camera.path[0] == (0.0, 0.0) for scene in filmed)
+
+
+def test_scenes_are_drawn_ahead_in_order() -> None:
+    """Other processes draw them, as many ahead as are wanted; each comes with its task."""
+    drawer = Drawer(2)
+    tasks = [("train", range(first, first + 2), first % 4 == 0) for first in range(0, 12, 2)]
+    drawn = list(drawer.draw(iter(tasks)))
+    drawer.stop()
+    assert [task for task, _ in drawn] == tasks
+    for (_, numbers, is_portrait), (scenes, packed) in drawn:
+        assert scenes == [number_scene("train", number, is_portrait) for number in numbers]
+        assert len(packed["num_frames"]) == 2
