@@ -5,6 +5,7 @@ CORES ?= all
 RESULTS ?= results
 SCENES ?= 20
 EVOLVING ?= 20
+MOVING ?= 20
 METHODS ?= mask_lora naive_lora base
 ABLATION = mask_lora unlocked naive_lora base base_masked all_ones all_zeros tight_mask noisy_mask composited \
 	locked_composited
@@ -26,7 +27,8 @@ demo: install
 test: install-dev lint
 	$(PYTEST) -m "not slow"
 
-# What changes seldom: the trainings behind the demo's models, and real footage where it lies beside the checkout.
+# What changes seldom: the trainings behind the demo's models, real footage where it lies beside the checkout, and a
+# SLURM whose nodes die, or that meets faults at random.
 test-slow: install-dev
 	$(PYTEST) -m slow
 
@@ -40,13 +42,15 @@ lint: install-dev
 
 # How near edits of held-out scenes come to their exact truth. Run again, it goes on; CONFIGFILE holds other settings.
 evaluate: install
-	$(VENV)/bin/python -m demo.evaluation --output "$(EVALUATION)" --scenes $(SCENES) --evolving $(EVOLVING) \
-		--methods $(METHODS) --cores $(CORES) $(if $(CONFIGFILE),--configfile "$(CONFIGFILE)")
+	$(VENV)/bin/python -m demo.evaluation --output "$(EVALUATION)" --scenes $(SCENES) --moving $(MOVING) \
+		--evolving $(EVOLVING) --methods $(METHODS) --cores $(CORES) \
+		$(if $(CONFIGFILE),--configfile "$(CONFIGFILE)")
 
 # The paper's ablations and ours, claim by claim. Goes on after a kill, and from what `make evaluate` made.
 ablation: install
-	$(VENV)/bin/python -m demo.evaluation --output "$(EVALUATION)" --scenes $(SCENES) --evolving $(EVOLVING) \
-		--pairs $(EVOLVING) --drifted $(EVOLVING) --methods $(ABLATION) --cores $(CORES) $(if $(CONFIGFILE),--configfile "$(CONFIGFILE)")
+	$(VENV)/bin/python -m demo.evaluation --output "$(EVALUATION)" --scenes $(SCENES) --moving $(MOVING) \
+		--evolving $(EVOLVING) --pairs $(EVOLVING) --drifted $(EVOLVING) --methods $(ABLATION) \
+		--cores $(CORES) $(if $(CONFIGFILE),--configfile "$(CONFIGFILE)")
 
 # How well automatic masks hold the true edit, case by case, in 240 held-out scenes.
 evaluate-masks: install

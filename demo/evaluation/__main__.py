@@ -11,10 +11,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo.evaluation.batch import Batch, check_same_models, find_failures, read_settings, run_batch
+from demo.evaluation.batch import MOVING, Batch, check_same_models, find_failures, read_settings, run_batch
 from demo.evaluation.claims import claim_table
 from demo.evaluation.rows import measure_batch
-from demo.evaluation.scenes import EVOLVING_EDITS, MAIN_EDITS, PAIR_EDITS, evolving_scenes, main_scenes, pair_scenes
+from demo.evaluation.scenes import (
+    EVOLVING_EDITS,
+    MAIN_EDITS,
+    PAIR_EDITS,
+    evolving_scenes,
+    main_scenes,
+    moving_scenes,
+    pair_scenes,
+)
 from demo.evaluation.sheet import draw_sheet
 from demo.evaluation.summary import describe_run, job_table, write_tables
 from lib.config.settings import Config
@@ -38,8 +46,8 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    numbers = (arguments.scenes, arguments.evolving, arguments.pairs, arguments.drifted)
-    batches = plan_batches(folder, numbers, arguments.methods)
+    numbers = {name: getattr(arguments, name) for name in ("scenes", "moving", "evolving", "pairs", "drifted")}
+    batches = plan_batches(folder, arguments.methods, **numbers)
     for batch in batches:
         run_batch(batch, settings, arguments.cores)
     rows, failures = measure(batches, config, arguments.sheet_scenes, folder / "sheet.png")
@@ -59,6 +67,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo.evaluation", description="Measure the workflow on the truth.")
     parser.add_argument("--output", type=Path, default=Path("evaluation"), help="folder for everything that is made")
     parser.add_argument("--scenes", type=int, default=20, help="held-out scenes of the main set")
+    parser.add_argument("--moving", type=int, default=0, help="held-out scenes over which the camera moves")
     parser.add_argument("--evolving", type=int, default=10, help="held-out scenes whose edit changes late in the clip")
     parser.add_argument("--pairs", type=int, default=0, help="held-out scenes with two edits, sharing a LoRA and not")
     parser.add_argument("--drifted", type=int, default=0, help="main scenes again, with first frames of other colours")
@@ -69,28 +78,35 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def plan_batches(folder: Path, numbers: tuple[int, int, int, int], methods: Sequence[str]) -> list[Batch]:
+def plan_batches(
+    folder: Path,
+    methods: Sequence[str],
+    scenes: int,
+    moving: int = 0,
+    evolving: int = 0,
+    pairs: int = 0,
+    drifted: int = 0,
+) -> list[Batch]:
     """Plan the sets of scenes.
 
-    The main one is edited by all methods, the evolving one by one method with and without a reference, pairs of
-    edits with a LoRA that they share and with one for each, and scenes whose edited first frame drifted in its colours
-    with each way to correct that.
+    The main one and that of moving cameras are edited by all methods, the evolving one by one method with and without a
+    reference, pairs of edits with a LoRA that they share and with one for each, and scenes whose edited first frame
+    drifted in its colours with each way to correct that.
 
     Args:
         folder: for everything that is made.
-        numbers: of scenes in these sets.
-        methods: of the main set.
+        methods: of the first two sets.
+        scenes, moving, evolving, pairs, drifted: number of scenes in each set.
     """
-    num_scenes, num_evolving, num_pairs, num_drifted = numbers
     method = REFERENCE_METHOD if REFERENCE_METHOD in methods else methods[0]
-    main_set = Batch(folder / "main", tuple(main_scenes(num_scenes)), MAIN_EDITS, tuple(methods))
-    evolving = Batch(folder / "evolving", tuple(evolving_scenes(num_evolving)), EVOLVING_EDITS, (method,))
-    pairs = Batch(folder / "pairs", tuple(pair_scenes(num_pairs)), PAIR_EDITS, PAIR_METHODS)
-    drifted = [
-        Batch(folder / f"drifted-{how}", tuple(main_scenes(num_drifted)), MAIN_EDITS, (method,), how)
-        for how in CORRECTIONS
+    main_set = Batch(folder / "main", tuple(main_scenes(scenes)), MAIN_EDITS, tuple(methods))
+    moving_set = Batch(folder / MOVING, tuple(moving_scenes(moving)), MAIN_EDITS, tuple(methods))
+    evolving_set = Batch(folder / "evolving", tuple(evolving_scenes(evolving)), EVOLVING_EDITS, (method,))
+    pairs_set = Batch(folder / "pairs", tuple(pair_scenes(pairs)), PAIR_EDITS, PAIR_METHODS)
+    drifted_sets = [
+        Batch(folder / f"drifted-{how}", tuple(main_scenes(drifted)), MAIN_EDITS, (method,), how) for how in CORRECTIONS
     ]
-    return [batch for batch in (main_set, evolving, pairs, *drifted) if batch.scenes]
+    return [batch for batch in (main_set, moving_set, evolving_set, pairs_set, *drifted_sets) if batch.scenes]
 
 
 def measure(batches: Sequence[Batch], config: Config, num_drawn: int, sheet: Path) -> tuple[pd.DataFrame, list[str]]:

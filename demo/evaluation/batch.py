@@ -18,7 +18,7 @@ from lib.core.project import ROOT
 from lib.inputs.checkpoints import resolve_path
 from lib.report.results import read_edited_videos
 
-DRIFTED = "drifted"
+MOVING, DRIFTED = "moving", "drifted"  # sets of scenes
 VIDEO = {"num_frames": NUM_FRAMES, "width": WIDTH, "height": HEIGHT, "start": 0, "stride": 1, "keep_lossless": True}
 
 

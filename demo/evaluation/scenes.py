@@ -13,8 +13,9 @@ from PIL import Image
 from demo.make_clips import write_source
 from demo.world.colour_drift import drift_colours
 from demo.world.edits import EditedScene, number_edit, number_pair
+from demo.world.random_scenes import FIRST_FILMED_NUMBER, number_scene
 from demo.world.rendering import render
-from demo.world.scenes import COLOURS, Figure
+from demo.world.scenes import COLOURS, Camera, Figure
 from demo.world.truth import edit_region
 from lib.core.files import whole_file
 from lib.metrics.background import dilate_mask
@@ -23,7 +24,8 @@ NUM_FRAMES = 17  # edited of each scene, from its first; no scene is shorter
 WIDTH, HEIGHT = 160, 96  # pixels, of every scene
 LATE_FRAMES = 4  # the last quarter of the clip
 FIRST_NUMBER, FIRST_EVOLVING_NUMBER, FIRST_PAIR_NUMBER = 1_000_000, 2_000_000, 3_000_000
-"""Of held-out scenes; training measures itself on low numbers."""
+FIRST_MOVING_NUMBER = FIRST_FILMED_NUMBER + 1_000_000
+"""Of held-out scenes; training measures itself on the lowest numbers."""
 KINDS = ("replacement", "recolour", "part", "addition", "replacement")  # of the main set, over and over
 LEAST_VISIBLE = 60  # pixels of a figure, below which it is too small to edit or to find
 REGION_MARGIN = 2  # pixels by which the changed region is grown: H.264 and the VAE blur its edges
@@ -72,6 +74,12 @@ class Truth:
 def main_scenes(num_scenes: int) -> list[HeldOutScene]:
     """Choose the scenes of the main set; the first ones are the same whatever their number."""
     numbers = count(FIRST_NUMBER)
+    return [next(_usable_scenes(numbers, kind, MAIN_EDITS)) for kind in islice(cycle(KINDS), num_scenes)]
+
+
+def moving_scenes(num_scenes: int) -> list[HeldOutScene]:
+    """Choose scenes with the edits of the main set, over which the camera moves; most are lit, with shadows."""
+    numbers = (number for number in count(FIRST_MOVING_NUMBER) if number_scene("held_out", number).camera != Camera())
     return [next(_usable_scenes(numbers, kind, MAIN_EDITS)) for kind in islice(cycle(KINDS), num_scenes)]
 
 

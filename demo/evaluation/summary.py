@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from demo.evaluation.batch import DRIFTED, Batch
+from demo.evaluation.batch import DRIFTED, MOVING, Batch
 from demo.evaluation.scenes import MAIN_EDITS, PAIR_EDITS
 from demo.evaluation.table import coverage_line, drift_table, kind_table, markdown, method_table, reference_table
 from lib.config.settings import Config
@@ -56,7 +56,8 @@ def write_tables(rows: pd.DataFrame, batches: Sequence[Batch]) -> list[str]:
         if batch.edits == PAIR_EDITS:
             sections += ["## Two edits of a clip", method_table(chosen, batch.methods), coverage_line(chosen)]
         elif batch.edits == MAIN_EDITS:
-            sections += ["## All scenes", method_table(chosen, batch.methods), coverage_line(chosen)]
+            title = "## Under a moving camera" if batch.name == MOVING else "## All scenes"
+            sections += [title, method_table(chosen, batch.methods), coverage_line(chosen)]
             sections += ["## By kind of edit", kind_table(chosen, batch.methods)]
         else:
             (method,) = batch.methods

@@ -16,12 +16,14 @@ from demo.evaluation.scenes import (
     PAIR_EDITS,
     evolving_scenes,
     main_scenes,
+    moving_scenes,
     pair_scenes,
     render_truth,
     with_read_source,
     write_batch,
 )
 from demo.world.edits import REFERENCE_FRAME
+from demo.world.scenes import Camera
 from lib.inputs.clips import find_clips
 from lib.video.images import read_image
 
@@ -33,6 +35,14 @@ def test_more_scenes_begin_with_the_fewer() -> None:
     assert [scene.number for scene in scenes] == sorted({scene.number for scene in scenes})
     assert scenes[0].number >= FIRST_NUMBER
     assert scenes[:3] == main_scenes(3)
+
+
+def test_a_set_of_its_own_has_a_moving_camera() -> None:
+    """With the edits of the main set, whose scenes stand still as they always did."""
+    scenes = moving_scenes(6)
+    assert [scene.edit.kind for scene in scenes] == [*KINDS, KINDS[0]]
+    assert all(scene.edit.source.camera == scene.edit.edited.camera != Camera() for scene in scenes)
+    assert scenes[:2] == moving_scenes(2) and all(scene.edit.source.camera == Camera() for scene in main_scenes(6))
 
 
 def test_edited_figure_is_seen_in_the_first_frame_and_late_where_it_changes_late() -> None:
