@@ -65,7 +65,7 @@ def shrink(video: DecodedVideo, mask: Mask | None, scale: float, multiple: int) 
         return video, mask
 
     def resized(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+        return np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
     smaller = np.stack([resized(frame) for frame in video])
     if mask is None:
