@@ -46,7 +46,7 @@ class Reserved:
 
 
 OF_CLIPS = Reserved(
-    frozenset({"report", "study", "shared", "logs", "benchmarks", *RESERVED_METHOD_NAMES}),
+    frozenset({"report", "study", "tables", "shared", "logs", "benchmarks", *RESERVED_METHOD_NAMES}),
     (".csv", ".html", ".json", ".log", ".tsv"),
     "clip",
 )

@@ -101,6 +101,23 @@ def test_report_and_table_show_them_beside_ours(finished: Path) -> None:
     assert "5 of 5" in _batch(finished, "status").stdout
 
 
+def test_tables_compare_them_with_ours(finished: Path) -> None:
+    """One command, three files; the method that one clip alone has is left out when it is asked so."""
+    answer = _batch(finished, "tables", "--methods", "mask_lora", "tool", "--name", "two")
+    assert answer.returncode == 0, answer.stderr
+    assert "what all compared methods have (clips: 2, edits: 2)" in answer.stdout
+    assert "clip-tiny" in answer.stdout and "| tool |" in answer.stdout
+    assert {path.name for path in (finished / "results" / "tables").iterdir()} == {"two.md", "two.tex", "two.csv"}
+    wrong = subprocess.run(
+        ["./batch", "tables", "--results", "results", "--ours", "tol"],
+        cwd=finished,
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    assert wrong.returncode == 1 and "expected 'tool'" in wrong.stderr
+
+
 @pytest.mark.parametrize("is_older", [False, True], ids=["newer", "older"])
 def test_a_changed_video_is_measured_again_and_nothing_else(batch: Path, is_older: bool) -> None:
     """Also one that is older than what was made of the one before, as from an archive."""
