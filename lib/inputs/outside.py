@@ -40,7 +40,7 @@ def add_outside(
         cache: where to remember what the files hold; None: look into each file again.
 
     Returns:
-        The batch, and a problem for each pattern of the settings that no edit has a video of.
+        The batch, and a problem for each method of the settings that no edit has a video of.
     """
     folder = base if base.is_dir() else base.parent
     given = {
@@ -160,9 +160,13 @@ def _is_renamed(video: OutsideVideo) -> bool:
 
 
 def _find_unused(methods: Mapping[str, OutsideSection], found: Collection[str]) -> list[Problem]:
-    expected = "a path with {clip} and {edit} in it at which at least one edit has a video"
+    expected = "a path with {clip} and {edit} in it at which an edit has one, or outside/NAME.mp4 beside an edit"
     return [
-        Problem(f"outside_methods.{name}", f"'{method.videos}', where no edit has one", expected)
+        Problem(f"outside_methods.{name}", f"no video of any edit{_where(method)}", expected)
         for name, method in methods.items()
-        if method.videos and name not in found
+        if name not in found
     ]
+
+
+def _where(method: OutsideSection) -> str:
+    return f" at {method.videos}" if method.videos else ""

@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _write(path: Path, video: np.ndarray, rate: float) -> None:
 
 
 def _batch(project: Path, verb: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = ["./batch", verb, "--results", "results", *options]
+    command = [sys.executable, "-m", "lib.batch.command", verb, "--results", "results", *options]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, env=ENVIRONMENT)
 
 
@@ -141,7 +142,7 @@ def test_a_slip_in_a_pattern_starts_nothing(batch: Path) -> None:
     """And a video that cannot be matched is left out, told with its clip and edit."""
     write_settings(batch, {**SETTINGS, "outside_methods": {"tool": "oters/{clip}--{edit}.mp4"}})
     refused = run_snakemake(batch, "--dry-run")
-    assert refused.returncode != 0 and "outside_methods.tool: found 'oters/{clip}--{edit}.mp4'" in refused.stdout
+    assert refused.returncode != 0 and "outside_methods.tool: found no video of any edit at oters/" in refused.stdout
     write_settings(batch, SETTINGS)
     video = batch / "others" / f"{CLIP}--{EDIT}.mp4"
     _write(video, read_video(batch / "results" / CLIP / "source_video.mkv")[:3], rate=3)

@@ -13,7 +13,7 @@ from lib.core.names import method_name
 from lib.inputs.clips import Batch
 from lib.inputs.ids import outside_id
 from lib.inputs.outside import add_outside, list_notes
-from tests.lib.inputs.clips.example_clips import COLUMNS, NUM_FRAMES, ROW, USED, look, only_problem, says, write_video
+from tests.lib.inputs.clips.example_clips import NUM_FRAMES, ROW, USED, look, only_problem, says, write_video
 
 VIDEO = VideoSection(width=64, height=48)  # type: ignore[call-arg]
 
@@ -50,7 +50,7 @@ def test_whole_folders_are_named_by_a_pattern(clips: Path, add: Callable[..., Pa
     for edit in ("green", "red"):
         shutil.copy(video, others / f"{edit}.mp4")
     (clips / "car/edits/red/outside").mkdir()
-    write_video(clips / "car/edits/red/outside/tool.mp4", num_frames=len(USED), rate=8)
+    write_video(clips / "car/edits/red/outside/tool.mp4", num_frames=len(USED), rate=5)
     batch, unused = _add(clips, {"tool": {"videos": f"{clips.parent}/of others/{{clip}}/{{edit}}.mp4"}})
     assert batch.problems == () and unused == []
     assert _outside(batch) == [("green", "tool", tuple(USED)), ("red", "tool", (0, 1, 2, 3, 4))]
@@ -67,12 +67,13 @@ def test_a_name_in_braces_is_a_name(sheet: Callable[..., Path], tmp_path: Path, 
     assert _outside(batch) == [] and "Snakemake takes for a wildcard" in only_problem(batch).found
 
 
-def test_a_pattern_without_any_video_is_told(clips: Path, add: Callable[..., Path]) -> None:
-    """A slip in a path must not look like a tool that made nothing."""
+def test_a_method_without_any_video_is_told(clips: Path, add: Callable[..., Path]) -> None:
+    """A slip in a path or a name must not look like a tool that made nothing."""
     add()
     batch, unused = _add(clips, {"tool": {"videos": "nowhere/{clip}/{edit}.mp4"}, "other": {"step": 2.0}})
-    assert batch.problems == () and len(unused) == 1
-    assert says(unused[0], "outside_methods.tool", "where no edit has one", "{clip}")
+    assert batch.problems == () and len(unused) == 2
+    assert says(unused[0], "outside_methods.tool", "no video of any edit at nowhere/{clip}/{edit}.mp4", "{clip}")
+    assert says(unused[1], "outside_methods.other", "no video of any edit", "outside/NAME.mp4")
 
 
 def test_one_video_cannot_be_of_two_edits(clips: Path, add: Callable[..., Path], video: Path) -> None:
@@ -136,16 +137,15 @@ def test_a_method_twice_is_told(clips: Path, add: Callable[..., Path]) -> None:
 
 def test_a_sheet_names_outside_videos(sheet: Callable[..., Path], tmp_path: Path) -> None:
     """A folder of videos, or METHOD=FILE; a file without a method is told by its row."""
-    columns = [*COLUMNS, "outside"]
     (tmp_path / "others").mkdir()
     shutil.copy(tmp_path / "bus.mp4", tmp_path / "others" / "tool.mp4")
     for cell, names in (("others", ["tool"]), ("a tool=bus.mp4; b=others/tool.mp4", ["a tool", "b"])):
-        batch, _ = _add(sheet({**ROW, "outside": cell}, columns=columns))
+        batch, _ = _add(sheet({**ROW, "outside": cell}))
         assert batch.problems == () and [name for _, name, _ in _outside(batch)] == names
     edit = batch.clips[0].edits[0]
     assert method_name(batch.names, "car", "red", edit.outside[0].id) == "a tool"
     assert says(
-        only_problem(look(sheet({**ROW, "outside": "bus.mp4"}, columns=columns))),
+        only_problem(look(sheet({**ROW, "outside": "bus.mp4"}))),
         "clips.tsv, row 2, outside", "'bus.mp4'", "METHOD=FILE",
     )  # fmt: skip
 
