@@ -31,6 +31,7 @@ include: "workflow/rules/shared.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/outside.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -20,6 +20,8 @@ from lib.config.settings import load_config, read_settings
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing
 from lib.core.project import ROOT
+from lib.report.comparison import compare_methods
+from lib.report.table_files import write_tables
 
 DESCRIPTION = """Start, watch, stop and resume a batch.
 
@@ -28,6 +30,7 @@ DESCRIPTION = """Start, watch, stop and resume a batch.
   ./batch stop                          in good order; trainings save their step
   ./batch resume                        after a stop, a kill or a dead machine
   ./batch retry                         again what failed
+  ./batch tables                        methods compared, as tables for a paper
 
 Options of Snakemake's own go behind `--`: ./batch start -- --cores 8 --resources gpu=2
 """
@@ -54,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
             return start(load_settings(results), given.foreground, given.wait, given.verb == "retry")
         if given.verb == "stop":
             return stop(results)
+        if given.verb == "tables":
+            return tables(results, given.methods, given.ours, given.name)
         return show(results, live=given.verb == "watch")
     except (InputError, OSError) as error:  # OSError: a disk that is full or gone; it names the file
         print(error, file=sys.stderr)
@@ -134,6 +139,21 @@ def show(results: Path, live: bool) -> int:
     return 0
 
 
+def tables(results: Path, methods: Sequence[str] | None, ours: str | None, name: str) -> int:
+    """Write the comparison of methods into the results folder, and print it.
+
+    Raises:
+        InputError: there is nothing to compare, or no method of a name that is asked for.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise InputError([Problem("--name", f"'{name}'", "letters, digits, '-' and '_', as of a file")])
+    compared = compare_methods(results, methods, ours)
+    markdown, *others = write_tables(compared, results / "tables", name)
+    print(markdown.read_text(encoding="utf-8"))
+    print("Written:", *[markdown, *others], sep="\n  ")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./batch", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -146,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         ("status", "say once how far it is"),
         ("watch", "show how far it is, live"),
         ("stop", "end the driver and its jobs"),
+        ("tables", "compare the methods of what is measured"),
     ):
         command = verbs.add_parser(verb, help=meaning)
         command.add_argument("--results", help="results folder; default: that of the settings, or of the last start")
@@ -157,6 +178,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--slurm", action="store_true", help="jobs go to SLURM (workflow/profiles/slurm)")
             command.add_argument("--configfile", help="your settings")
             command.add_argument("--slice", type=int, default=SLICE_SIZE, help="most clips to plan at a time")
+        if verb == "tables":
+            command.add_argument("--methods", nargs="+", help="rows, by name; default: all")
+            command.add_argument("--ours", help="the method that others are compared with; default: the first of ours")
+            command.add_argument("--name", default="methods", help="of the files in RESULTS/tables")
     return parser
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lib.config.methods import BUILT_IN_METHODS, MethodSection
-from lib.config.sections import Section
+from lib.config.sections import OutsideSection, Section
 from lib.config.settings import Config, load_config
 from lib.core.project import ROOT
 
@@ -38,6 +38,13 @@ the method's videos made anew (`generate`), and first whatever they need that is
 says, or else the run's `sampling` section.
 """
 
+OUTSIDE_HEAD = """
+## outside_methods
+
+Videos that other tools made, measured beside ours ([methods.md](methods.md#outside-methods)): `outside_methods: {NAME:
+PATH}`, or `outside_methods: {NAME: {KEY: VALUE, ...}}`.
+"""
+
 BUILT_IN_HEAD = """
 The built-in methods, by what differs from `mask_lora` ([methods.md](methods.md) says what they are for):
 """
@@ -51,6 +58,7 @@ RERUNS = {
     "results": "everything, in the other folder",
     "methods": "what the added ones lack",
     "method_presets": "see below",
+    "outside_methods": "`align_outside`, of the videos that are new or matched otherwise",
     "min_free_disk": "nothing",
     "container": "nothing",
     "model.name": f"{ENCODE}, `measure_source`",
@@ -154,7 +162,8 @@ def settings_page() -> str:
         section = getattr(paper, name)
         if isinstance(section, Section):
             parts += _table(name, f"{name}.", type(section), section, getattr(demo, name))
-    return "\n".join([*parts, METHODS_HEAD, *_method_keys(), BUILT_IN_HEAD, *_built_in_methods(), ""])
+    parts += [METHODS_HEAD, *_keys(MethodSection), BUILT_IN_HEAD, *_built_in_methods()]
+    return "\n".join([*parts, OUTSIDE_HEAD, *_keys(OutsideSection), ""])
 
 
 def _table(title: str, prefix: str, model: type[Section], paper: Section, demo: Section) -> Iterator[str]:
@@ -172,10 +181,10 @@ def _table(title: str, prefix: str, model: type[Section], paper: Section, demo: 
     yield ""
 
 
-def _method_keys() -> Iterator[str]:
+def _keys(model: type[Section]) -> Iterator[str]:
     yield "| key | default | meaning |\n|---|---|---|"
-    default = MethodSection()  # type: ignore[call-arg]
-    for name, schema in MethodSection.model_json_schema()["properties"].items():
+    default = model()
+    for name, schema in model.model_json_schema()["properties"].items():
         yield f"| `{name}` | {_value(getattr(default, name))} | {_meaning(schema)} |"
 
 

@@ -200,6 +200,21 @@ class MetricsSection(Section):
     )
 
 
+class OutsideSection(Section):
+    """A method that another tool is: its videos are measured beside ours."""
+
+    videos: str | None = Field(
+        None,
+        description="path of its video of an edit, {clip} and {edit} in it standing for their names; null: those beside"
+        " the edits alone, outside/NAME.mp4",
+    )
+    step: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        None,
+        description="frames of the run from one frame of its videos to the next, counted from the first of both; null:"
+        " as numbers of frames and rates tell",
+    )
+
+
 class ReportSection(Section):
     """The page for people."""
 

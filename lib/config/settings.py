@@ -20,6 +20,7 @@ from lib.config.sections import (
     MaskSection,
     MetricsSection,
     ModelSection,
+    OutsideSection,
     ReportSection,
     SamplingSection,
     Section,
@@ -27,6 +28,7 @@ from lib.config.sections import (
 )
 from lib.config.training_sections import SharedSection, TrainingSection
 from lib.core.errors import InputError, Problem, nearest_known
+from lib.core.names import OUTSIDE, is_outside
 from lib.core.text import brief
 from lib.core.yaml_files import describe_no_yaml, read_yaml
 
@@ -35,14 +37,27 @@ DEFAULT_RUN = Path("config.yaml")
 MOST_PROBLEMS = 50  # told of at once
 
 
+def _or_a_path(schema: dict[str, Any]) -> None:
+    """Say in a schema that a path alone will do, see `Config`."""
+    schema["additionalProperties"] = {"anyOf": [{"type": "string"}, schema["additionalProperties"]]}
+
+
 class Config(Section):
     """Every setting of a run."""
 
     clips: str = Field("clips", description="clips folder, or a .tsv/.csv sheet; relative to the working directory")
     results: str = Field("results", description="folder for everything that is made")
-    methods: list[str] = Field(["mask_lora"], min_length=1, description="methods to run; see method_presets")
+    methods: list[str] = Field(
+        ["mask_lora"], description="methods to run; see method_presets. []: outside ones are measured alone"
+    )
     method_presets: dict[str, MethodSection] = Field(
         default_factory=dict, description="methods of your own, by name, beside the built-in ones"
+    )
+    outside_methods: dict[str, OutsideSection] = Field(
+        default_factory=dict,
+        description="videos of other tools to measure beside ours, by the tool's name: a path with {clip} and {edit}"
+        " in it, or the keys below",
+        json_schema_extra=_or_a_path,
     )
     min_free_disk: Annotated[float, Field(ge=0)] = Field(
         1.0, description="GiB that must stay free on the results disk after the run"
@@ -86,12 +101,31 @@ class Config(Section):
     def _names_make_folders(cls, presets: dict[str, MethodSection]) -> dict[str, MethodSection]:
         for name in presets:
             usable = name.isascii() and name.replace("_", "").isalnum() and len(name) <= MAX_METHOD_NAME
-            if not usable or name in RESERVED_METHOD_NAMES:
+            if not usable or name in RESERVED_METHOD_NAMES or is_outside(name):
                 raise ValueError(
-                    f"method name '{name}'; expected at most {MAX_METHOD_NAME} letters, digits and underscores, and "
-                    f"none of {', '.join(sorted(RESERVED_METHOD_NAMES))}"
+                    f"method name '{name}'; expected at most {MAX_METHOD_NAME} letters, digits and underscores, none "
+                    f"that begins with {OUTSIDE}, and none of {', '.join(sorted(RESERVED_METHOD_NAMES))}"
                 )
         return presets
+
+    @field_validator("outside_methods", mode="before")
+    @classmethod
+    def _a_path_alone_names_videos(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {name: {"videos": value} if isinstance(value, str) else value for name, value in given.items()}
+
+    @field_validator("outside_methods")
+    @classmethod
+    def _outside_videos_are_a_pattern(cls, methods: dict[str, OutsideSection]) -> dict[str, OutsideSection]:
+        for name, method in methods.items():
+            fields = {"clip"} if method.videos is None else _fields_of(method.videos)
+            if not name.strip() or "clip" not in fields or fields - {"clip", "edit"}:
+                raise ValueError(
+                    f"'{name}': '{method.videos}'; expected a name, and a path with {{clip}} and {{edit}} in it, such "
+                    "as /data/anyv2v/{clip}/{edit}.mp4"
+                )
+        return methods
 
     @model_validator(mode="after")
     def _methods_are_known(self) -> "Config":
@@ -99,6 +133,8 @@ class Config(Section):
         for name in self.methods:
             if name not in known:
                 raise ValueError(f"methods: unknown method '{name}'; expected {nearest_known(name, known)}")
+        if not self.methods and not self.outside_methods:
+            raise ValueError("methods: []; expected a method, or outside_methods to measure alone")
         if len(set(self.methods)) != len(self.methods):
             raise ValueError(f"methods: a method twice in {self.methods}; expected each once")
         return self

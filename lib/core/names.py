@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping
 from lib.core.text import printable
 
 Names = Mapping[str, str]
-"""Names fit to be shown, by `clip id` and `clip id/edit id`; only of ids that are not the name itself."""
+"""Names fit to be shown, by `clip id`, `clip id/edit id` and, of another tool's method, `clip id/edit id/method id`;
+only of ids that are not the name itself."""
+
+OUTSIDE = "outside_"  # begins the id of a method that another tool is: no method of ours is called so
 
 
 def name_ids(clip_id: str, clip: str, edits: Mapping[str, str]) -> dict[str, str]:
@@ -20,8 +23,21 @@ def name_of(names: Names, clip_id: str, edit_id: str | None = None) -> str:
     return names.get(path, path.rpartition("/")[2])
 
 
+def is_outside(method: str) -> bool:
+    """Tell whether a method, by its id, is another tool, whose videos are given and not generated."""
+    return method.startswith(OUTSIDE)
+
+
+def method_name(names: Names, clip_id: str, edit_id: str, method: str) -> str:
+    """Return what people call a method: ours by its own name, another tool as they named it for that edit."""
+    if not is_outside(method):
+        return method
+    return names.get(f"{clip_id}/{edit_id}/{method}", method.removeprefix(OUTSIDE))
+
+
 def show_names(names: Names, parts: Iterable[str]) -> list[str]:
     """Return the parts of a path below results/ or logs/, such as clip, edit and stage, with names in place of ids."""
     clip_id, *rest = parts
-    # A second part that is no edit, such as a stage of the clip, is never an id that stands for another name.
-    return [name_of(names, clip_id), *[name_of(names, clip_id, part) for part in rest[:1]], *rest[1:]]
+    shown = [name_of(names, clip_id), *[name_of(names, clip_id, part) for part in rest[:1]]]
+    # A part that is no edit or method, such as a stage of the clip, is never an id that stands for another name.
+    return shown + [method_name(names, clip_id, rest[0], part) for part in rest[1:2]] + rest[2:]

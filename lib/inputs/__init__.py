@@ -7,11 +7,12 @@ earlier      results of an earlier version, in folders called as clips and edits
 edits        check one edit of a clip: its first frame, references and masks, against the source that they belong to
 folder       which files belong to which clip and edit: the clips folder, as found
 given        what a user gave of a clip and of an edit: files by their role, and settings; not yet looked into
-ids          ids of clips and edits: what stands for their names in paths, wildcards, job names and shell words
+ids          ids of clips, edits and outside methods, which stand for names in paths, wildcards, jobs and shell words
 layout       where a run's results lie, and which of them an edited video is made from
 lora_files   check a LoRA file by its header, before any GPU job
 model_files  what the files of a run's models hold, so that new weights under an old name are noticed
 names        what people may call clips and edits, and where their files may lie: nearly anything
+outside      videos that other tools made for the edits of a batch: found, and matched with their clips
 probes       look into the videos and images a user gave: their sizes, or why they cannot be read
 run_checks   what keeps a whole run from starting: models, LoRAs and disk, beside what is wrong with single clips
 shared_lora  the LoRA that clips start from: who trains it, whether it is there, whether a given one is right

@@ -36,7 +36,7 @@ def checkpoint_file(name: str, file: str) -> Path | None:
 
 def check_models(
     video_model: tuple[str, str],
-    captioner: str,
+    captioner: str | None,
     detectors: Mapping[str, str | None],
     clip_model: str,
     download: bool,
@@ -45,13 +45,13 @@ def check_models(
 
     Args:
         video_model: name and family.
-        captioner, clip_model: local folders or hub ids.
+        captioner, clip_model: local folders or hub ids; None: none is used.
         detectors: a folder or weights file by key of the config; None: none is used.
         download: whether the hub may be asked at run time.
     """
     problems = [
         _check_video_model(*video_model, download),
-        _check_model("caption.model", captioner, CAPTIONER_FILE, download),
+        _check_model("caption.model", captioner, CAPTIONER_FILE, download) if captioner else None,
         *(_check_detector(key, detector) for key, detector in detectors.items()),
         _check_model("metrics.clip_model", clip_model, CLIP_FILE, download),
     ]

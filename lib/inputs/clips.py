@@ -39,7 +39,8 @@ class Clip:
     @property
     def files(self) -> list[Path]:
         """All that was given of the clip and its edits."""
-        return [self.source, *[path for edit in self.edits for path in edit.files]]
+        outside = [video.path for edit in self.edits for video in edit.outside]
+        return [self.source, *[path for edit in self.edits for path in edit.files], *outside]
 
 
 @dataclass(frozen=True)

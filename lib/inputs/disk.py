@@ -79,8 +79,9 @@ def estimate_clip_bytes(clip: Clip, settings: Config, lora_bytes: int) -> int:
         lora_bytes: size of one LoRA file.
     """
     num_edits, num_methods = len(clip.edits), len(settings.methods)
+    num_made = num_edits * num_methods + sum(len(edit.outside) for edit in clip.edits)
     video = len(clip.indices) * settings.video.height * settings.video.width * 3
-    num_videos = CLIP_VIDEOS + num_edits * (EDIT_VIDEOS + num_methods * METHOD_VIDEOS)
+    num_videos = CLIP_VIDEOS + num_edits * EDIT_VIDEOS + num_made * METHOD_VIDEOS
     return int(video * num_videos + lora_bytes * num_methods * (1 + num_edits))
 
 

@@ -6,13 +6,34 @@ from pathlib import Path
 
 from lib.core.errors import Problem
 from lib.inputs.given import EditFiles, place_of
+from lib.inputs.ids import outside_id
 from lib.inputs.names import check_paths
 from lib.inputs.probes import Content, ImageSize
 from lib.video.crops import same_aspect
+from lib.video.frame_matching import same_rate
 from lib.video.probing import VideoInfo
 
 MAX_LISTED = 20  # frame numbers named in one message
-MAX_RATE_DIFFERENCE = 0.02  # relative; 30 and 29.97 frames per second are one rate, 25 and 24 are two
+
+
+@dataclass(frozen=True)
+class OutsideVideo:
+    """A video that another tool made for an edit: a method that is measured, and neither trained nor generated.
+
+    Args:
+        id: stands for the method in paths, see `lib.inputs.ids.outside_id`.
+        name: of the method as given, for people.
+        frames: of `lib.video.frame_matching.match_frames`; empty until the video was looked into.
+        notes: for people, on how it was brought to the clip's size, time and length, where it had others.
+        changed: when the file was, in nanoseconds: another one in its place may be older than what was made of it.
+    """
+
+    id: str
+    name: str
+    path: Path
+    frames: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    changed: int = 0
 
 
 @dataclass(frozen=True)
@@ -24,6 +45,7 @@ class Edit:
     Args:
         id: stands for the edit in paths, see `lib.inputs.ids`.
         name: as given, for people.
+        outside: videos of other tools; they are no part of `files`, which the edit itself is made from.
     """
 
     id: str
@@ -36,6 +58,7 @@ class Edit:
     seed: int | None
     classes: tuple[str, ...] | None
     lora_scale: float | None
+    outside: tuple[OutsideVideo, ...] = ()
 
     @property
     def user_masks(self) -> list[Path]:
@@ -85,7 +108,8 @@ def check_edit(
     classes = None if settings.classes is None else tuple(settings.classes)
     first_frame = files.first_frames[0]
     mask_video = next(iter(files.mask_videos), None)
-    own = (settings.prompt, settings.seed, classes, settings.lora_scale)
+    outside = tuple(OutsideVideo(outside_id(name), name, path) for name, path in files.outside)
+    own = (settings.prompt, settings.seed, classes, settings.lora_scale, outside)
     return Edit(edit_id, files.name, first_frame, references, masks, mask_video, *own), problems
 
 
@@ -163,7 +187,7 @@ def _check_mask_video(files: EditFiles, info: VideoInfo | None, inputs: Inputs) 
     if video.num_frames < needed:
         found = f"a mask video of {video.num_frames} frames"
         problems.append(Problem(place, found, f"at least {needed}: frame by frame those of the source"))
-    if abs(video.fps / info.fps - 1) > MAX_RATE_DIFFERENCE:
+    if not same_rate(video.fps, info.fps):
         expected = f"the source's rate, {info.fps:g}, so that each frame is the mask of one source frame"
         problems.append(Problem(place, f"a mask video of {video.fps:g} frames per second", expected))
     return problems

@@ -35,6 +35,7 @@ NEAR_MISSES = {
     "masks": "mask",
     "mask.png": "mask/00000.png",
     **{f"masks{suffix}": f"mask{suffix}" for suffix in VIDEO_SUFFIXES},
+    "outside": "outside",
     "edit.yaml": "edit.yaml",
     "edit.yml": "edit.yaml",
     "edit.json": "edit.yaml",
@@ -109,16 +110,20 @@ def _read_edit(folder: Path, root: Path) -> EditFiles:
         names = {path.name: path for path in entries}
         references, more = list_images(names["references"], root, root) if "references" in names else ((), [])
         masks, even_more = list_images(names["mask"], root, root) if "mask" in names else (None, [])
+        outside, wrong_links = list_folder(names["outside"], root) if "outside" in names else ([], [])
     except OSError as error:
         return EditFiles(folder.name, place, problems=(unreadable_folder(error, folder, root),))
     settings, wrong_settings = _read_settings(names.get("edit.yaml"), f"{place}/edit.yaml")
     first_frames = _named("first_frame", IMAGE_SUFFIXES, entries)
     mask_videos = _named("mask", VIDEO_SUFFIXES, entries)
-    problems += more + even_more + wrong_settings + _near_misses(names, place)
+    problems += more + even_more + wrong_links + wrong_settings + _near_misses(names, place)
     if not first_frames and not problems:
         expected = f"first_frame.png (or {IMAGE_KINDS})"
         problems.append(Problem(place, f"no edited first frame {_among(entries)}", expected))
-    return EditFiles(folder.name, place, first_frames, references, masks, mask_videos, settings, tuple(problems))
+    by_method = tuple((path.stem, path) for path in outside)
+    return EditFiles(
+        folder.name, place, first_frames, references, masks, mask_videos, settings, tuple(problems), by_method
+    )
 
 
 def _named(stem: str, suffixes: tuple[str, ...], entries: Iterable[Path]) -> tuple[Path, ...]:

@@ -45,7 +45,10 @@ class EditSettings(BaseModel):
 
 @dataclass(frozen=True)
 class EditFiles:
-    """The files of one edit; `masks` is None where the user gave no folder, `place` is its folder or row."""
+    """The files of one edit; `masks` is None where the user gave no folder, `place` is its folder or row.
+
+    `outside` are videos that other tools made for it, each with the name of its method.
+    """
 
     name: str
     place: str
@@ -55,6 +58,7 @@ class EditFiles:
     mask_videos: tuple[Path, ...] = ()
     settings: EditSettings = EditSettings()
     problems: tuple[Problem, ...] = ()
+    outside: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Ids of clips and edits: what stands for their names in paths, wildcards, job names and shell words.
+"""Ids of clips, edits and outside methods: what stands for names in paths, wildcards, job names and shell words.
 
 People may call a clip anything; an id holds letters, digits, `.`, `_` and `-` alone. A name that is safe already is
 its own id. Any other gets what of it is safe, and a digest of the whole name: `a car` is `a-car-DIGEST`.
@@ -14,7 +14,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES
+from lib.config.methods import BUILT_IN_METHODS, MAX_METHOD_NAME, RESERVED_METHOD_NAMES
+from lib.core.names import OUTSIDE
 
 MAX_ID = 80
 """Characters. SLURM's logs of a group lie in a folder with clip, edit, method and the rules in its name, such as
@@ -22,6 +23,7 @@ group_finish_CLIP_EDIT_METHOD_evaluate_generate, which has room for 255 bytes.""
 NUM_DIGITS = 8  # of the digest
 SAFE = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 UNSAFE = re.compile(r"[^A-Za-z0-9._]+")
+SAFE_METHOD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 REPEATED = re.compile(r"(.+)\1{19}$")  # snakemake.io.PeriodicityDetector takes such a wildcard for an endless recursion
 DEVICES = re.compile(
     r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
@@ -44,7 +46,7 @@ class Reserved:
 
 
 OF_CLIPS = Reserved(
-    frozenset({"report", "study", "shared", "logs", "benchmarks", *RESERVED_METHOD_NAMES}),
+    frozenset({"report", "study", "tables", "shared", "logs", "benchmarks", *RESERVED_METHOD_NAMES}),
     (".csv", ".html", ".json", ".log", ".tsv"),
     "clip",
 )
@@ -87,15 +89,34 @@ def is_own_id(name: str, reserved: Reserved) -> bool:
     return not REPEATED.search(name) and not DEVICES.fullmatch(name)
 
 
+def outside_id(name: str) -> str:
+    """Return the id of a method that another tool is: OUTSIDE and its name, or what of it is safe and a digest.
+
+    It depends on the name alone, so that a method is the same in all clips.
+    """
+    room = MAX_METHOD_NAME - len(OUTSIDE)
+    if len(name) <= room and SAFE_METHOD.fullmatch(name) and not REPEATED.search(name):
+        return f"{OUTSIDE}{name}"
+    readable = UNSAFE.sub("-", _ascii(name)).replace(".", "-").strip("-") or "method"
+    return f"{OUTSIDE}{readable[: room - NUM_DIGITS - 1]}-{_digest(name)}"
+
+
 def _candidate(name: str, attempt: int, reserved: Reserved) -> str:
     """Return the id of a name, or, where earlier attempts are taken, another."""
     if attempt == 0 and is_own_id(name, reserved):
         return name
-    # Accents in one encoding, so that a folder keeps its id when it moves to a disk that writes them in another.
-    composed = unicodedata.normalize("NFC", name)
-    digest = hashlib.sha256(f"{composed}{'/' * attempt}".encode("utf-8", "surrogatepass")).hexdigest()[:NUM_DIGITS]
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    readable = UNSAFE.sub("-", letters).strip(".-")
+    readable = UNSAFE.sub("-", _ascii(name)).strip(".-")
     if not readable or DEVICES.fullmatch(readable):
         readable = f"{reserved.stand_in}-{readable}".rstrip("-")
-    return f"{readable[: MAX_ID - NUM_DIGITS - 1]}-{digest}"
+    return f"{readable[: MAX_ID - NUM_DIGITS - 1]}-{_digest(name, attempt)}"
+
+
+def _digest(name: str, attempt: int = 0) -> str:
+    # Accents in one encoding, so that a folder keeps its id when it moves to a disk that writes them in another.
+    composed = unicodedata.normalize("NFC", name)
+    return hashlib.sha256(f"{composed}{'/' * attempt}".encode("utf-8", "surrogatepass")).hexdigest()[:NUM_DIGITS]
+
+
+def _ascii(name: str) -> str:
+    """Return the letters of a name that are Latin, without their accents."""
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()

@@ -17,7 +17,7 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     masks = masks_of_methods(settings, layout)
     wrong_models = check_models(
         (settings.model.name, settings.model.family),
-        settings.caption.model,
+        settings.caption.model if settings.methods else None,  # of other tools' videos nothing is described
         {f"mask.{key}": value for key, value in settings.mask.only("detector", "yoloe", "sam2").items()},
         settings.metrics.clip_model,
         settings.model.download,

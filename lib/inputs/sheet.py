@@ -11,7 +11,16 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 
 from lib.core.errors import Problem, nearest_known
-from lib.inputs.given import VIDEO_SUFFIXES, ClipFiles, EditFiles, EditSettings, Text, list_images, unreadable_folder
+from lib.inputs.given import (
+    VIDEO_SUFFIXES,
+    ClipFiles,
+    EditFiles,
+    EditSettings,
+    Text,
+    list_folder,
+    list_images,
+    unreadable_folder,
+)
 from lib.inputs.ids import OF_CLIPS, names_of_ids
 
 SHEET_SUFFIXES = {".tsv": "\t", ".csv": ","}  # and what separates the columns
@@ -31,6 +40,10 @@ class RowFiles(BaseModel):
     )
     mask: Text | None = Field(
         default=None, description="a folder of masks named by their source frame index, or one mask video; white = edit"
+    )
+    outside: Text | None = Field(
+        default=None,
+        description="a folder of videos that other tools made, named by method, or METHOD=FILE separated by ';'",
     )
 
 
@@ -176,6 +189,7 @@ def _read_edit(row: Row, folder: Path) -> EditFiles:
     references: tuple[Path, ...] = ()
     masks: tuple[Path, ...] | None = None
     mask_videos: tuple[Path, ...] = ()
+    outside: tuple[tuple[str, Path], ...] = ()
     try:
         if "references" in cells:
             references, more = _list_references(cells["references"], folder)
@@ -185,10 +199,13 @@ def _read_edit(row: Row, folder: Path) -> EditFiles:
         elif "mask" in cells:
             masks, more = list_images(folder / cells["mask"], None, folder)
             problems += more
+        if "outside" in cells:
+            outside, more = _list_outside(cells["outside"], folder, row.place)
+            problems += more
     except OSError as error:
         problems.append(unreadable_folder(error, folder, folder))
     return EditFiles(
-        cells["edit"], row.place, first_frames, references, masks, mask_videos, row.settings, tuple(problems)
+        cells["edit"], row.place, first_frames, references, masks, mask_videos, row.settings, tuple(problems), outside
     )
 
 
@@ -196,3 +213,13 @@ def _list_references(cell: str, folder: Path) -> tuple[tuple[Path, ...], list[Pr
     if (folder / cell).is_dir():
         return list_images(folder / cell, None, folder)
     return tuple(folder / part.strip() for part in cell.split(";") if part.strip()), []
+
+
+def _list_outside(cell: str, folder: Path, place: str) -> tuple[tuple[tuple[str, Path], ...], list[Problem]]:
+    if (folder / cell).is_dir():
+        paths, problems = list_folder(folder / cell, None)
+        return tuple((path.stem, path) for path in paths), problems
+    parts = [part.partition("=") for part in cell.split(";") if part.strip()]
+    if all(sign and name.strip() and file.strip() for name, sign, file in parts):
+        return tuple((name.strip(), folder / file.strip()) for name, _, file in parts), []
+    return (), [Problem(f"{place}, outside", f"'{cell}'", COLUMNS["outside"])]

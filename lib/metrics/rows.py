@@ -1,5 +1,7 @@
 """An edited video's metrics beside two control rows, which say what the figures can reach."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from lib.metrics.boundary import background_jump, first_frame_drift
 from lib.metrics.per_frame import mean_score
 from lib.metrics.similarity import ClipEncoder, embed_frames
 from lib.metrics.source import SourceMeasures
-from lib.metrics.video import evaluate_video
+from lib.metrics.video import OF_NEIGHBOURS, evaluate_video
 from lib.video.arrays import DecodedVideo, Mask, Picture
 from lib.video.windows import Windows
 
@@ -52,6 +54,24 @@ def describe_joins(metrics: dict[str, Any], windows: Windows) -> dict[str, Any]:
     elsewhere = [value for frame, value in enumerate(excess) if frame not in joins]
     means = {"excess_warp_error_at_joins": mean_score(at_joins), "elsewhere": mean_score(elsewhere)}
     return {"frames": joins, **means} if joins else {}
+
+
+def keep_own(metrics: dict[str, Any], own: Sequence[bool]) -> dict[str, Any]:
+    """Leave out what was measured where a video has no frame of its own, and only still shows the one before.
+
+    Args:
+        metrics: of `lib.metrics.video.evaluate_video`.
+        own: of `lib.video.frame_matching.own_frames`; a metric of two neighbours counts where both are.
+    """
+    both = [False, *(before and here for before, here in pairwise(own))]
+    per_frame = {
+        name: [
+            score if counts else None
+            for score, counts in zip(scores, both if name in OF_NEIGHBOURS else own, strict=True)
+        ]
+        for name, scores in metrics["per_frame"].items()
+    }
+    return {"mean": {name: mean_score(scores) for name, scores in per_frame.items()}, "per_frame": per_frame}
 
 
 def evaluate_rows(

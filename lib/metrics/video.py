@@ -13,6 +13,11 @@ from lib.metrics.similarity import Embeddings, clip_score, input_similarity, tem
 from lib.video.arrays import DecodedVideo, Mask
 from lib.video.flow import Flow
 
+OF_NEIGHBOURS = {
+    *("temporal_consistency", "background_jump", "warp_error", "source_warp_error", "motion_error", "motion_cosine"),
+}
+"""Metrics of a frame and the one before it."""
+
 DIFFERENCE_GAIN = 4  # amplification of the difference video
 
 

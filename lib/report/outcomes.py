@@ -12,9 +12,11 @@ from typing import Literal
 from lib.config.methods import BUILT_IN_METHODS, RESERVED_METHOD_NAMES, MethodSection
 from lib.core.failures import Failure
 from lib.core.files import read_json_or_nothing
+from lib.core.names import is_outside
 
 PLAN = Path(".batch") / "plan.json"  # in the results folder: what the last run is to make, see `lib.batch.plan`
 SHARED = "shared"  # the folder, among those of clips, of stages that are all clips'
+FOR_OURS = ("caption", "encode", "train")  # begin the stages that nothing of another tool's video is made by
 Outcome = Literal["done", "failed", "not run"]
 """A video is `not run` when it waits: for its turn, for a stop to be taken back, or for another edit of its clip."""
 
@@ -75,6 +77,8 @@ def leads_to(stage: str, edit: str, method: str) -> bool:
     if folders[1:] and folders[0] == edit and folders[1] not in (method, *RESERVED_METHOD_NAMES):
         return False
     rule, _, mask = job.partition(".")
+    if is_outside(method):
+        return not rule.startswith(FOR_OURS)
     if not mask or method not in BUILT_IN_METHODS:
         return True
     known = MethodSection.model_validate(BUILT_IN_METHODS[method])

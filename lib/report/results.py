@@ -15,7 +15,7 @@ from typing import Any
 
 from lib.core.failures import FAILED, FINISHED, KILLED, SUFFIX, TAIL_LINES, Failure, failure_path, read_failure
 from lib.core.files import read_json_or_nothing
-from lib.core.names import Names, name_of, show_names
+from lib.core.names import Names, is_outside, method_name, name_of, show_names
 from lib.report.outcomes import SHARED, LastRun, Outcome, has_failed, is_done, judge, leads_to, read_last_run
 
 Expected = Sequence[tuple[str, str, str]]
@@ -57,7 +57,7 @@ class EditedVideo:
 
     Args:
         clip, edit: ids.
-        clip_name, edit_name: what people call them.
+        clip_name, edit_name, method_name: what people call them; a method that another tool is is said to be one.
         measures: what metrics.json says of it; empty before it is evaluated.
         provenance: what made the edited video: settings, seed, versions, hashes, seconds.
         stages: the jobs that led to it, shared ones included, by the time they ended.
@@ -69,6 +69,7 @@ class EditedVideo:
     method: str
     clip_name: str
     edit_name: str
+    method_name: str
     folder: Path
     status: Outcome
     measures: dict[str, Any]
@@ -153,8 +154,12 @@ def _read_edited_video(
     # The last one: a job that fails later in the data flow than another has left its log from an earlier run.
     failure = failed[-1] if status == "failed" else None
     provenance = read_json_or_nothing(folder / "edited.json")
-    shown = (name_of(names, clip), name_of(names, clip, edit))
+    shown = (name_of(names, clip), name_of(names, clip, edit), _label(names, *video))
     return EditedVideo(clip, edit, method, *shown, folder, status, measures, provenance, stages, failure)
+
+
+def _label(names: Names, clip: str, edit: str, method: str) -> str:
+    return f"{method_name(names, clip, edit, method)} (outside)" if is_outside(method) else method
 
 
 def _read_stage(log: Path, results: Path, names: Names) -> Stage:

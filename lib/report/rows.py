@@ -68,7 +68,7 @@ def _make_row(video: EditedVideo, section: dict[str, Any]) -> Row:
         "warnings": "; ".join(mask.get("warnings") or []),
         "clip": video.clip_name,
         "edit": video.edit_name,
-        "method": video.method,
+        "method": video.method_name,
         "status": video.status,
         **{metric.name: _number(means[metric.name], format_metric(means[metric.name], metric)) for metric in metrics},
         "mask": mask.get("method") or NOTHING,

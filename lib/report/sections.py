@@ -71,7 +71,7 @@ def list_rows(videos: Sequence[EditedVideo]) -> list[tuple[str, str, dict[str, A
     The control rows do not depend on the method, so they are taken from the first that has them.
     """
     rows = [
-        (video.method if len(videos) > 1 else "Edited video", "edited", video.rows["edited"])
+        (video.method_name if len(videos) > 1 else "Edited video", "edited", video.rows["edited"])
         for video in videos
         if "edited" in video.rows
     ]
@@ -90,7 +90,7 @@ def _list_players(
         ("Edit mask", "mask", _add_from(edit_folder, "edit_mask_overlay.mp4", page, clip, edit)),
     ]
     for video in videos:
-        suffix = f" · {video.method}" if len(videos) > 1 else ""
+        suffix = f" · {video.method_name}" if len(videos) > 1 else ""
         for label, kind in (("Edited", "edited"), ("Difference", "difference")):
             address = _add_from(video.folder, f"{kind}.mp4", page, clip, edit, video.method)
             players.append((label + suffix, kind, address))
@@ -184,10 +184,10 @@ def _frame_charts(
 def _list_facts(
     videos: Sequence[EditedVideo], source: dict[str, Any], mask: dict[str, Any]
 ) -> list[tuple[str, dict[str, Any]]]:
-    facts = [(f"Edited video · {video.method}", video.provenance) for video in videos]
+    facts = [(f"Edited video · {video.method_name}", video.provenance) for video in videos]
     for video in videos:
-        facts.append((f"First frame · {video.method}", video.measures.get("first_frame", {})))
-        facts.append((f"Joins of windows · {video.method}", video.measures.get("joins", {})))
+        facts.append((f"First frame · {video.method_name}", video.measures.get("first_frame", {})))
+        facts.append((f"Joins of windows · {video.method_name}", video.measures.get("joins", {})))
     stages = {stage.name: stage for video in videos for stage in video.stages}
     measured = {
         stage.title: f"{format_seconds(stage.seconds)}, {_format_memory(stage.max_memory)}"

@@ -1,6 +1,7 @@
 """One module per rule of the workflow, of the rule's name: typed settings in, files out.
 
 align_edit          bring an edited first frame and its references to the source's crop
+align_outside       bring a video that another tool made for an edit to the clip's size, time and length
 alone               run one stage again, alone, in this process: under a debugger, from a clip and the name of its rule
 caption             describe one picture in words: frame 0 of a source, or an edited first frame
 caption_references  describe each reference of an edit in words, for stage 2 to show it with a prompt of its own

@@ -1,12 +1,14 @@
-"""Pictures that a user made for frames of a clip, edited frames and masks, brought to the model's crop."""
+"""What a user made for frames of a clip, brought to the model's crop: edited frames, masks, videos of other tools."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lib.core.errors import InputError, Problem
+from lib.video.arrays import DecodedVideo
 from lib.video.crops import Crop, apply_crop, same_aspect
 from lib.video.images import read_image
 from lib.video.reading import read_frames
@@ -30,6 +32,53 @@ def align_edited_frame(path: str | Path, crop: Mapping[str, int], pixel_aspect: 
         expected = f"the aspect ratio of {plan.resized_width}x{plan.resized_height}"
         raise InputError([Problem(str(path), f"{width}x{height} pixels", expected)])
     return apply_crop(picture, plan)
+
+
+def plan_fit(width: int, height: int, crop: Crop, pixel_aspect: float = 1.0) -> Crop | None:
+    """Plan how frames that another tool made for a clip come to the size of the run's.
+
+    Args:
+        width, height: of its frames, in pixels: of the source's shape, as stored or as players show it, and then
+            cropped as the source is; or of the shape of the run's frames, which are cropped already.
+        crop: of the source. pixel_aspect: of the source.
+
+    Returns:
+        None: they have another shape, so that what they show cannot be known.
+    """
+    whole = Crop(crop.height, crop.width, 0, 0, crop.height, crop.width)
+    if (width, height) == (crop.width, crop.height):
+        return whole
+    shown_width = round(crop.resized_width * pixel_aspect)
+    if any(same_aspect(width, height, wide, crop.resized_height) for wide in (crop.resized_width, shown_width)):
+        return crop
+    return whole if same_aspect(width, height, crop.width, crop.height) else None
+
+
+def read_outside(
+    path: str | Path, frames: Sequence[int], crop: Mapping[str, int], pixel_aspect: float = 1.0
+) -> DecodedVideo:
+    """Read a video that another tool made for a clip, with the clip's number and size of frames.
+
+    Args:
+        path: of the video.
+        frames: see `lib.video.frame_matching.Match`.
+        crop: of the source, see `Crop` for its keys. pixel_aspect: of the source.
+
+    Raises:
+        InputError: it ends too early, or its frames have another shape than the clip's.
+    """
+
+    def fit(picture: NDArray[Any]) -> NDArray[Any]:
+        height, width = picture.shape[:2]
+        plan = plan_fit(width, height, Crop(**crop), pixel_aspect)
+        if plan is None:
+            expected = f"the shape of the source or of {crop['width']}x{crop['height']}"
+            raise InputError([Problem(str(path), f"frames of {width}x{height} pixels", expected)])
+        return apply_crop(picture, plan)
+
+    wanted = sorted(set(frames))
+    pictures, _ = read_frames(path, wanted, fit)
+    return pictures[[wanted.index(frame) for frame in frames]]
 
 
 def read_references(folder: str | Path, indices: Sequence[int]) -> dict[int, NDArray[np.uint8]]:

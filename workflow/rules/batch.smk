@@ -54,7 +54,8 @@ def begin():
             write_driver(RESULTS, {**this_driver(), "is_bare": True})
         except InputError as error:
             refuse(error.problems)
-    to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule is rules.evaluate.rule]
+    measures = (rules.evaluate.rule, rules.evaluate_outside.rule)
+    to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule in measures]
     note_plan(WORK, ROUND, to_do, anew=not HAS_DRIVER)
 
 

@@ -14,12 +14,14 @@ from lib.config.families import family_of
 from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import load_config
 from lib.core.errors import InputError
+from lib.core.names import OUTSIDE
 from lib.core.project import ROOT
 from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
 from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, Layout
+from lib.inputs.outside import add_outside, list_notes
 from lib.inputs.run_checks import check_run
 from lib.inputs.targets import clips_of_targets
 from lib.masks.detector_classes import check_classes
@@ -62,10 +64,15 @@ BATCH = check_edits(
     threshold=SETTINGS.mask.difference_threshold,
     cache=SEEN / "edits.json",
 )
+BATCH, UNUSED = add_outside(
+    BATCH, Path(SETTINGS.clips), SETTINGS.outside_methods, SETTINGS.video, SEEN / "outside.json"
+)
 CLIPS = {clip.id: clip for clip in BATCH.clips}
 EDITS = {(clip.id, edit.id): edit for clip in BATCH.clips for edit in clip.edits}
 METHODS = {name: SETTINGS.method(name) for name in SETTINGS.methods}
-EXPECTED = [(clip, edit, method) for clip, edit in EDITS for method in METHODS]
+EXPECTED = [
+    (*names, method) for names, edit in EDITS.items() for method in (*METHODS, *(video.id for video in edit.outside))
+]
 LAYOUT = Layout(
     SETTINGS.results,
     SETTINGS.mask.shape,
@@ -76,14 +83,16 @@ LAYOUT = Layout(
 
 if workflow.is_main_process:  # a cluster's jobs parse this file too: their inputs are checked already
     # A detector that is not there, which check_run says, cannot be asked for its classes.
-    blocking = check_run(SETTINGS, BATCH, LAYOUT) or check_classes(
+    blocking = [*UNUSED, *check_run(SETTINGS, BATCH, LAYOUT)] or check_classes(
         SETTINGS.mask.classes, SETTINGS.mask.detector, SEEN / "classes.json"
     )
-    if blocking or not CLIPS:
+    if blocking or not EXPECTED:
         refuse([*BATCH.problems, *blocking])
     if BATCH.problems:
         listed = "\n".join(f"  - {problem}" for problem in BATCH.problems)
         print(f"Left out, while the rest goes on ({len(BATCH.problems)} problems):\n{listed}", file=sys.stderr)
+    for note in list_notes(BATCH):
+        print(f"Outside video of {note}", file=sys.stderr)
 
 
 pathvars:
@@ -95,7 +104,7 @@ pathvars:
 wildcard_constraints:
     clip=SAFE.pattern,
     edit=SAFE.pattern,
-    method=r"[A-Za-z0-9_]+",
+    method=rf"(?!{OUTSIDE})[A-Za-z0-9_]+",  # ours: those of other tools have rules of their own
     mask="|".join(get_args(MaskKind)),
     shape="|".join(get_args(MaskShape)),
     lora=rf"({OWN})?\w+",

@@ -64,7 +64,13 @@ def test_all_wrong_keys_are_listed_at_once() -> None:
         ({"video": {"num_frames": 48}}, "video.num_frames: found 48; expected 4N+1, such as 45 or 49"),
         ({"video": {"width": 830}}, "video.width: found 830; expected a multiple of 16 pixels, such as 816 or 832"),
         ({"methods": ["mask_lra"]}, "methods: found unknown method 'mask_lra'; expected 'mask_lora'"),
-        ({"methods": []}, "methods: found []"),
+        ({"methods": []}, "methods: found []; expected a method, or outside_methods"),
+        ({"method_presets": {"outside_x": {}}}, "method_presets: found method name 'outside_x'"),
+        ({"outside_methods": {"tool": "videos.mp4"}}, "outside_methods: found 'tool': 'videos.mp4'; expected a name"),
+        ({"outside_methods": {"tool": "{clip}/{method}.mp4"}}, "expected a name, and a path with {clip} and {edit}"),
+        ({"outside_methods": {"tool": {"vidoes": "{clip}"}}}, "expected 'videos'"),
+        ({"outside_methods": {"tool": {"step": 0}}}, "outside_methods.tool.step: found 0; expected greater than 0"),
+        ({"outside_methods": ["tool"]}, "outside_methods: found"),
         ({"methods": ["base", "base"]}, "methods: found a method twice in ['base', 'base']"),
         ({"sampling": {"guidance": 0.5}}, "sampling.guidance: found 0.5; expected greater than or equal to 1"),
         ({"training": {"decouple_steps": -1}}, "training.decouple_steps: found -1"),
@@ -97,6 +103,17 @@ def test_own_methods_stand_beside_the_built_in_ones() -> None:
     config = load_config({"methods": ["tight", "base"], "method_presets": presets}, ROOT)
     assert config.method("tight").generate_mask == "first_frame"
     assert config.method("base").train_mask is None
+
+
+def test_outside_methods_are_named_by_a_path_or_by_keys() -> None:
+    """A path alone is the key `videos`; a name alone is what lies beside edits; none of ours need be run then."""
+    given = {"a": "{clip}/{edit}.mp4", "b c": {"videos": "{clip}.mp4", "step": 2}, "d": {}}
+    config = load_config({"outside_methods": given, "methods": []}, ROOT)
+    assert {name: (method.videos, method.step) for name, method in config.outside_methods.items()} == {
+        "a": ("{clip}/{edit}.mp4", None),
+        "b c": ("{clip}.mp4", 2.0),
+        "d": (None, None),
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What is shown in place of ids."""
 
-from lib.core.names import name_ids, name_of, show_names
+from lib.core.names import method_name, name_ids, name_of, show_names
 
 
 def test_names_are_found_by_ids() -> None:
@@ -14,3 +14,12 @@ def test_names_are_found_by_ids() -> None:
     )
     assert show_names(names, ["a-clip-1", "edit-2", "mask_lora"]) == ["a clip\\n", "красный", "mask_lora"]
     assert show_names(names, ["a-clip-1", "train_lora.edit"]) == ["a clip\\n", "train_lora.edit"]
+
+
+def test_outside_methods_are_shown_as_people_named_them() -> None:
+    """By the name kept for an edit, or else by what follows the prefix; ours as they are."""
+    names = {"a/b/outside_a-tool-1": "a tool"}
+    assert method_name(names, "a", "b", "outside_a-tool-1") == "a tool"
+    assert method_name(names, "a", "c", "outside_tool") == "tool"
+    assert method_name(names, "a", "b", "mask_lora") == "mask_lora"
+    assert show_names(names, ["a", "b", "outside_a-tool-1", "evaluate"]) == ["a", "b", "a tool", "evaluate"]

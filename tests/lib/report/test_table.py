@@ -40,10 +40,10 @@ def test_table_is_written_to_the_byte(tmp_path: Path) -> None:
     write_metrics_table(tmp_path, expected, {}, tmp_path / "metrics.csv")
     name = '"it\'s ""it"", а"'
     lines = [
-        "clip,edit,method,row,clip_name,edit_name,a,b,c",
-        f"{name},one,base,edited,{name},one,0.30000000000000004,,",
-        f"{name},one,base,source_copy,{name},one,,,",
-        f"{name},two,base,edited,{name},two,1e-07,2.0,1e+16",
-        f"{name},two,base,source_copy,{name},two,,,",
+        "clip,edit,method,row,clip_name,edit_name,method_name,a,b,c",
+        f"{name},one,base,edited,{name},one,base,0.30000000000000004,,",
+        f"{name},one,base,source_copy,{name},one,base,,,",
+        f"{name},two,base,edited,{name},two,base,1e-07,2.0,1e+16",
+        f"{name},two,base,source_copy,{name},two,base,,,",
     ]
     assert (tmp_path / "metrics.csv").read_bytes() == "".join(f"{line}\n" for line in lines).encode()

@@ -12,7 +12,19 @@ from lib.inputs.clips import Batch, find_clips
 
 WIDTH, HEIGHT, NUM_FRAMES = 64, 48, 20
 USED = [2, 5, 8, 11, 14]  # what `look` asks for
-COLUMNS = ["clip", "source", "edit", "first_frame", "references", "mask", "prompt", "seed", "lora_scale", "classes"]
+COLUMNS = [
+    "clip",
+    "source",
+    "edit",
+    "first_frame",
+    "references",
+    "mask",
+    "outside",
+    "prompt",
+    "seed",
+    "lora_scale",
+    "classes",
+]
 ROW = {"clip": "car", "source": "car.mp4", "edit": "red", "first_frame": "red.png"}
 
 
