@@ -32,6 +32,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/outside.smk"
+include: "workflow/rules/scores.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -41,6 +42,7 @@ rule all:
         rules.report.output if HAS_REPORT else [],
         # Asked for one by one too: after a failure the page is there, and alone it would look like a finished run.
         rules.report.input.metrics,
+        rules.report.input.scores,
         [f"{SETTINGS.results}/{clip}/{edit}/{method}/edited.mp4" for clip, edit, method in PLANNED],
 
 

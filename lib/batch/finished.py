@@ -44,7 +44,11 @@ def clip_fingerprint(clip: "Clip", results: Path, run: str) -> str:
 
 def report_fingerprint(expected: Any, problems: Any, results: Path, run: str) -> str:
     """Name the state of a report: what it should hold, and the measurements it is made from."""
-    measured = [_state(os.path.join(results, *video, "metrics.json")) for video in expected]  # noqa: PTH118 - thousands
+    measured = [
+        _state(os.path.join(results, *video, name))  # noqa: PTH118 - thousands
+        for video in expected
+        for name in ("metrics.json", "scores")
+    ]
     pages = [_state(str(results / name)) for name in ("metrics.csv", "report/index.html")]
     return _digest([run, expected, problems, measured, pages])
 

@@ -4,9 +4,10 @@ python -m lib.config.documentation        # prints it; `make schema` writes it
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from lib.config.methods import BUILT_IN_METHODS, MethodSection
+from lib.config.score_sections import ScoreName
 from lib.config.sections import OutsideSection, Section
 from lib.config.settings import Config, load_config
 from lib.core.project import ROOT
@@ -149,6 +150,7 @@ RERUNS = {
     "sampling.seed": "`generate`",
     "metrics.clip_model": "`measure_source`, `evaluate`",
     "metrics.background_dilation": "`evaluate`",
+    **{f"scores.{name}": "`score`, of this score alone" for name in get_args(ScoreName)},
     "report.title": "`report`",
 }
 """By key, the rules that run again first when it changes; tests hold it against workflow/rules."""

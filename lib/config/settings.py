@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from lib.config.families import family_of
 from lib.config.methods import BUILT_IN_METHODS, MAX_METHOD_NAME, RESERVED_METHOD_NAMES, MethodSection
+from lib.config.score_sections import ScoresSection
 from lib.config.sections import (
     CaptionSection,
     MaskSection,
@@ -73,6 +74,7 @@ class Config(Section):
     shared: SharedSection = Field(default_factory=SharedSection)  # type: ignore[arg-type]
     sampling: SamplingSection = Field(default_factory=SamplingSection)  # type: ignore[arg-type]
     metrics: MetricsSection = Field(default_factory=MetricsSection)  # type: ignore[arg-type]
+    scores: ScoresSection = Field(default_factory=ScoresSection)  # type: ignore[arg-type]
     report: ReportSection = Field(default_factory=ReportSection)  # type: ignore[arg-type]
 
     @field_validator("training")
@@ -184,6 +186,7 @@ class Config(Section):
             "caption.model": self.caption.model,
             "metrics.clip_model": self.metrics.clip_model,
             **{f"mask.{key}": name for key, name in self.mask.only("detector", "yoloe", "sam2").items()},
+            **{f"scores.{key}": name for key, name in self.scores},
         }
 
 

@@ -23,6 +23,7 @@ STAGE_VERSIONS = {
     "measure_source": 1,
     "align_outside": 1,
     "evaluate": 2,
+    "score": 1,
     "report": 3,
 }
 """Raise a stage's number when its results change: finished batches then rerun it and what follows.

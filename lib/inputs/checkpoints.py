@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.config.families import FAMILIES, Family, LoraTargets, family_of
+from lib.config.score_sections import BACKGROUND_SCORES
 from lib.core.errors import InputError, Problem
 from lib.core.project import ROOT
 
@@ -56,6 +57,33 @@ def check_models(
         _check_model("metrics.clip_model", clip_model, CLIP_FILE, download),
     ]
     return [problem for problem in problems if problem]
+
+
+def check_scores(scores: Mapping[str, str | None], download: bool) -> list[Problem]:
+    """Return what is wrong with the weights of further scores.
+
+    Args:
+        scores: a folder, file or hub id for each score that is wanted; None: it is not.
+        download: whether the hub may be asked at run time.
+    """
+    problems = []
+    for name, weights in scores.items():
+        key = f"scores.{name}"
+        if weights is None:
+            continue
+        if name in BACKGROUND_SCORES:
+            path, expected = Path(resolve_path(weights)), "a .safetensors file of its weights, see docs/scores.md"
+            if not path.is_file() or path.suffix != ".safetensors":
+                problems.append(Problem(key, f"'{weights}', which is no such file", expected))
+        elif name == "deqa":
+            folder, expected = Path(resolve_path(weights)), "a folder of DeQA-Score's weights, see docs/scores.md"
+            if not (folder / CLIP_FILE).is_file():
+                problems.append(Problem(key, f"'{weights}', which holds no {CLIP_FILE}", expected))
+            elif not any(folder.glob("*.safetensors")):
+                problems.append(Problem(key, f"'{weights}' without safetensors", expected))
+        elif problem := _check_model(key, weights, CLIP_FILE, download):
+            problems.append(problem)
+    return problems
 
 
 def read_lora_targets(name: str, family: Family) -> LoraTargets | None:

@@ -32,6 +32,13 @@ KNOWN_METRICS = (
     Metric("source_warp_error", "Source warp error", "", 4, None, False, "the source's own, to compare with"),
     Metric("motion_error", "Motion error", "", 3, False, True, "share of the source's motion that is missed"),
     Metric("motion_cosine", "Motion cosine", "", 3, True, False, "1: the edit moves in the source's directions"),
+    Metric("deqa", "DeQA-Score", "", 3, True, True, "how good the frames look, 1 to 5"),
+    Metric("lpips", "Background LPIPS", "", 4, False, True, "how different it looks outside the mask; 0: unchanged"),
+    Metric("dists", "Background DISTS", "", 4, False, False, "the same by another network"),
+    Metric("text_alignment", "Text alignment", "", 3, True, True, "likeness of the frames and the prompt, by CLIP"),
+    Metric("pick_score", "PickScore", "", 2, True, False, "how well people would like the frames for the prompt"),
+    Metric("clip_iqa", "CLIP-IQA", "", 3, True, False, "how much more a good photo than a bad one, 0 to 1"),
+    Metric("dino", "DINO consistency", "", 4, True, False, "likeness of neighbouring frames, by DINOv2"),
 )
 
 

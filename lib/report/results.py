@@ -8,6 +8,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -97,9 +98,25 @@ class EditedVideo:
         return sum(times) if times else None
 
 
+def read_measures(folder: Path) -> dict[str, Any]:
+    """Return a method's metrics.json, its rows with the further scores that were measured; empty if it is missing.
+
+    A score that is older than the edited video is of another one, made before: it is left out.
+    """
+    measures = read_json_or_nothing(folder / "metrics.json")
+    scores = sorted((folder / "scores").glob("*.json")) if measures else []
+    with suppress(OSError):
+        made = (folder / "edited.mp4").stat().st_mtime
+        for path in (path for path in scores if path.stat().st_mtime >= made):
+            for row, values in read_json_or_nothing(path).get("rows", {}).items():
+                for kind in values.keys() & measures["rows"].get(row, {}).keys():
+                    measures["rows"][row][kind].update(values[kind])
+    return measures
+
+
 def read_metrics(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of a method's metrics.json; none if it is missing."""
-    rows: dict[str, dict[str, Any]] = read_json_or_nothing(folder / "metrics.json").get("rows", {})
+    """Return the rows of a method's metrics, see `read_measures`; none if they are missing."""
+    rows: dict[str, dict[str, Any]] = read_measures(folder).get("rows", {})
     return rows
 
 
@@ -148,7 +165,7 @@ def _read_edited_video(
 ) -> EditedVideo:
     clip, edit, method = video
     folder = results / clip / edit / method
-    measures = read_json_or_nothing(folder / "metrics.json")
+    measures = read_measures(folder)
     failed = [stage for stage in stages if stage.reason and has_failed(stage.failure)]
     status = judge(video, is_done(results, video, run), [stage.name for stage in failed])
     # The last one: a job that fails later in the data flow than another has left its log from an earlier run.

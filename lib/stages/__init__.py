@@ -18,6 +18,7 @@ measure_source      measure of a clip what its edits are compared with, once for
 model               the video model as stages ask for it
 replica             be one of several processes of a job, which torchrun started
 report              write metrics.csv and the report page, from whatever of a batch there is
+score               measure one further score of an edited video, apart from all others
 segment_masks       the mask of an edit: the user's own, or one that is made
 train_lora          fine-tune a LoRA: stage decouple on the clip, stage appearance on an edit's references as well
 train_shared        train the LoRA that all clips start from; on several GPUs where the job has them

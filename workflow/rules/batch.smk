@@ -54,8 +54,9 @@ def begin():
             write_driver(RESULTS, {**this_driver(), "is_bare": True})
         except InputError as error:
             refuse(error.problems)
-    measures = (rules.evaluate.rule, rules.evaluate_outside.rule)
-    to_do = [list(job.wildcards) for job in workflow.dag.needrun_jobs() if job.rule in measures]
+    measures = (rules.evaluate.rule, rules.evaluate_outside.rule, rules.score.rule)
+    jobs = [job.wildcards for job in workflow.dag.needrun_jobs() if job.rule in measures]
+    to_do = [list(names) for names in dict.fromkeys((one.clip, one.edit, one.method) for one in jobs)]
     note_plan(WORK, ROUND, to_do, anew=not HAS_DRIVER)
 
 

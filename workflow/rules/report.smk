@@ -5,6 +5,7 @@
 rule report:
     input:
         metrics=[f"{SETTINGS.results}/{clip}/{edit}/{method}/metrics.json" for clip, edit, method in PLANNED],
+        scores=scores_of(PLANNED),
     output:
         page="<results>/report/index.html",
         table=report(
