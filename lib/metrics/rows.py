@@ -61,9 +61,12 @@ def keep_own(metrics: dict[str, Any], own: Sequence[bool]) -> dict[str, Any]:
 
     Args:
         metrics: of `lib.metrics.video.evaluate_video`.
-        own: of `lib.video.frame_matching.own_frames`; a metric of two neighbours counts where both are.
+        own: of `lib.video.frame_matching.own_frames`. A metric of two neighbours counts where both are, and nowhere in
+            a video whose frames are further apart than the clip's: what moves between them moves for longer.
     """
-    both = [False, *(before and here for before, here in pairwise(own))]
+    end = own.index(False) if False in own else len(own)
+    is_sparse = any(own[end:])
+    both = [False, *(before and here and not is_sparse for before, here in pairwise(own))]
     per_frame = {
         name: [
             score if counts else None

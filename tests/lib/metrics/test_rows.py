@@ -6,15 +6,15 @@ from lib.metrics.rows import keep_own
 
 
 def test_frames_that_are_only_still_shown_do_not_count() -> None:
-    """A metric of a frame counts at the video's own frames, one of two neighbours where both are."""
+    """A metric of a frame counts at the video's own frames; one of two neighbours in a video that ends early alone."""
     values = [float(index) for index in range(6)]
     metrics = {"per_frame": {"background_psnr": values, "warp_error": [None, *values[1:]]}, "mean": {}}
-    kept = keep_own(metrics, [True, True, False, True, True, False])
-    assert kept["per_frame"] == {
-        "background_psnr": [0.0, 1.0, None, 3.0, 4.0, None],
-        "warp_error": [None, 1.0, None, None, 4.0, None],
-    }
-    assert kept["mean"] == {"background_psnr": pytest.approx(2.0), "warp_error": pytest.approx(2.5)}
+    sparse = keep_own(metrics, [True, True, False, True, True, False])
+    assert sparse["per_frame"] == {"background_psnr": [0.0, 1.0, None, 3.0, 4.0, None], "warp_error": [None] * 6}
+    assert sparse["mean"] == {"background_psnr": pytest.approx(2.0), "warp_error": None}
+    short = keep_own(metrics, [True, True, True, False, False, False])
+    assert short["per_frame"]["warp_error"] == [None, 1.0, 2.0, None, None, None]
+    assert short["mean"] == {"background_psnr": pytest.approx(1.0), "warp_error": pytest.approx(1.5)}
 
 
 def test_a_video_of_as_many_frames_is_as_it_was() -> None:
