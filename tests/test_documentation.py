@@ -139,7 +139,12 @@ def test_results_page_names_every_file_that_a_rule_writes() -> None:
             name = rule.split(" as ")[-1]
             assert f"`{name}`" in text, f"{rules.name}: {name}"
             for path in re.findall(r'"<results>/([^"]+)"', outputs):
-                last = path.split("/")[-1].replace("{mask}", "MASK").replace("{shape}", "SHAPE")
+                last = (
+                    path.split("/")[-1]
+                    .replace("{mask}", "MASK")
+                    .replace("{shape}", "SHAPE")
+                    .replace("{score}", "SCORE")
+                )
                 stem, ending = re.fullmatch(r"([^._]+|.+?)((?:(?<=SHAPE)_\w+)?\.\w+|)", last).groups()
                 assert last in text or (stem in text and f"`{ending}`" in text), f"{name}: {path}"
 
@@ -211,7 +216,9 @@ def test_what_a_setting_reruns_is_what_the_rules_read() -> None:
         "shared.smk",
         "train.smk",
         "generate.smk",
+        "rivals.smk",
         "evaluate.smk",
+        "scores.smk",
         "report.smk",
     ]
     for key in sorted(keys):

@@ -1,6 +1,6 @@
 """Methods: named presets of what is trained, with which mask, and how an edit is generated."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -21,6 +21,9 @@ class MethodSection(Section):
     )
     clip_lora: bool = Field(
         True, description="a LoRA trained on the clip; or that of training.shared as it is: the clip trains nothing"
+    )
+    model: Literal["own", "vace"] = Field(
+        "own", description="who edits; own: the run's model; vace: that of section vace, with no LoRA"
     )
     lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(None, description="as in sampling, before edit.yaml")
     lock_latents: bool | None = Field(None, description="as in sampling")
@@ -50,5 +53,6 @@ BUILT_IN_METHODS: dict[str, dict[str, Any]] = {
     "locked": {"lock_latents": True, "composite": False},
     "composited": {"lock_latents": False, "composite": True},
     "locked_composited": {"lock_latents": True, "composite": True},
+    "vace": {"train_mask": None, "model": "vace", **UNLOCKED},
     "draft": {"num_steps": 10, "cache_threshold": 0.1},
 }

@@ -1,6 +1,6 @@
 """The section of config.yaml on further scores."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import Field
 
@@ -34,8 +34,3 @@ class ScoresSection(Section):
     dino: str | None = Field(
         None, description="local folder or hub id of a DINOv2 model: likeness of neighbouring frames"
     )
-
-    def wanted(self) -> list[ScoreName]:
-        """Return the scores whose weights are named."""
-        names: tuple[ScoreName, ...] = get_args(ScoreName)
-        return [name for name in names if getattr(self, name)]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from lib.config.families import family_of
 from lib.config.methods import BUILT_IN_METHODS, MAX_METHOD_NAME, RESERVED_METHOD_NAMES, MethodSection
+from lib.config.rival_sections import VaceSection
 from lib.config.score_sections import ScoresSection
 from lib.config.sections import (
     CaptionSection,
@@ -72,6 +73,7 @@ class Config(Section):
     mask: MaskSection = Field(default_factory=MaskSection)  # type: ignore[arg-type]
     training: TrainingSection = Field(default_factory=TrainingSection)  # type: ignore[arg-type]
     shared: SharedSection = Field(default_factory=SharedSection)  # type: ignore[arg-type]
+    vace: VaceSection = Field(default_factory=VaceSection)  # type: ignore[arg-type]
     sampling: SamplingSection = Field(default_factory=SamplingSection)  # type: ignore[arg-type]
     metrics: MetricsSection = Field(default_factory=MetricsSection)  # type: ignore[arg-type]
     scores: ScoresSection = Field(default_factory=ScoresSection)  # type: ignore[arg-type]
@@ -187,6 +189,7 @@ class Config(Section):
             "metrics.clip_model": self.metrics.clip_model,
             **{f"mask.{key}": name for key, name in self.mask.only("detector", "yoloe", "sam2").items()},
             **{f"scores.{key}": name for key, name in self.scores},
+            "vace.name": self.vace.name,
         }
 
 

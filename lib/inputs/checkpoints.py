@@ -12,6 +12,7 @@ from lib.core.project import ROOT
 
 PIPELINE_FILE, TRANSFORMER_FILE = "model_index.json", "transformer/config.json"  # of every folder in diffusers layout
 CAPTIONER_FILE = CLIP_FILE = "config.json"
+VACE_PIPELINE = "WanVACEPipeline"
 
 
 def resolve_path(name: str) -> str:
@@ -84,6 +85,27 @@ def check_scores(scores: Mapping[str, str | None], download: bool) -> list[Probl
         elif problem := _check_model(key, weights, CLIP_FILE, download):
             problems.append(problem)
     return problems
+
+
+def check_vace(name: str | None, is_used: bool, download: bool) -> list[Problem]:
+    """Return what is wrong with the VACE model of a run.
+
+    Args:
+        name: a folder or hub id; None: none is named.
+        is_used: by one of the run's methods.
+        download: whether the hub may be asked at run time.
+    """
+    expected = "a folder or hub id of a WanVACEPipeline, such as Wan-AI/Wan2.1-VACE-1.3B-diffusers"
+    if name is None:
+        return [Problem("vace.name", "none, for the method that needs it", expected)] if is_used else []
+    if missing := _check_model("vace.name", name, PIPELINE_FILE, download):
+        return [missing]
+    index = checkpoint_file(name, PIPELINE_FILE)
+    try:
+        kind = str(_read_json(index).get("_class_name")) if index else VACE_PIPELINE
+    except InputError as error:
+        return error.problems
+    return [] if kind == VACE_PIPELINE else [Problem("vace.name", f"'{name}', which is a {kind}", expected)]
 
 
 def read_lora_targets(name: str, family: Family) -> LoraTargets | None:

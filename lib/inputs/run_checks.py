@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lib.config.families import family_of
 from lib.config.settings import Config
 from lib.core.errors import Problem
-from lib.inputs.checkpoints import check_models, check_scores, read_lora_targets
+from lib.inputs.checkpoints import check_models, check_scores, check_vace, read_lora_targets
 from lib.inputs.clips import Batch
 from lib.inputs.layout import Layout, given_shared, masks_of_methods
 from lib.inputs.lora_files import check_reused_loras
@@ -22,10 +22,12 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         settings.metrics.clip_model,
         settings.model.download,
     )
+    models = {settings.method(name).model for name in settings.methods}
     # What is no model of its family has no layers that could be listed.
     targets = None if wrong_models else read_lora_targets(settings.model.name, family_of(settings.model.family))
     return [
         *wrong_models,
+        *check_vace(settings.vace.name, "vace" in models, settings.model.download),
         *check_scores(dict(settings.scores), settings.model.download),
         *check_reused_loras(
             settings.training.decouple_lora,

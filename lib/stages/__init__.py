@@ -12,6 +12,7 @@ encode_source       encode a clip for stage 1: the source, window by window, and
 evaluate            measure an edited video, beside the VAE round trip and the unedited copy of the source
 extract_frames      sample, resize and crop the source; keep it without loss, with its sound
 generate            generate an edited video from its encoded first frame, source background and mask
+generate_vace       edit a clip with VACE, a model of others, from what our methods are given
 job                 one job, handed to its stage: what Snakemake gives, as typed values, in the job's log
 log                 a log that a person can read for each stage of each clip
 measure_source      measure of a clip what its edits are compared with, once for all edits and methods

@@ -64,7 +64,7 @@ def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> No
         load_for_generation(model, inputs.lora, params.sampling.lora_scale)
     encoded = load_encoded(inputs.encoded, device)
     video = generate_video(model, encoded, clip, params.windows, _sampling(params.sampling))
-    _write(outputs, params, video, inputs)
+    write_edited(outputs, params.video, video, inputs.facts, inputs.video)
     given = [path for path in (inputs.encoded, inputs.lora, inputs.first_frame, inputs.mask, inputs.video) if path]
     made = describe("generate", params.described(), given, [outputs.video, outputs.lossless], describe_device(device))
     write_json(outputs.provenance, {**made, "execution": model.execution})
@@ -89,10 +89,18 @@ def _sampling(section: SamplingSection) -> Sampling:
     )
 
 
-def _write(outputs: Outputs, params: Generate, video: DecodedVideo, inputs: Inputs) -> None:
-    """Write the video with the source's times, sound and pixel shape."""
-    facts, sound = read_json(inputs.facts), read_sound(inputs.video)
+def write_edited(outputs: Outputs, video: VideoSection, edited: DecodedVideo, facts: Path, source: Path) -> None:
+    """Write an edited video with the source's times, sound and pixel shape.
+
+    Args:
+        outputs: video and lossless.
+        video: crf.
+        edited: (frames, height, width, 3) uint8 RGB.
+        facts: of the source, `source_video.json`.
+        source: with its sound.
+    """
+    known, sound = read_json(facts), read_sound(source)
     with whole_file(outputs.lossless) as path:
-        write_lossless(path, video, facts["times"], sound)
+        write_lossless(path, edited, known["times"], sound)
     with whole_file(outputs.video) as path:
-        write_viewable(path, video, facts["times"], params.video.crf, sound, VideoInfo(**facts["source"]))
+        write_viewable(path, edited, known["times"], video.crf, sound, VideoInfo(**known["source"]))

@@ -1,5 +1,6 @@
 # Generate the edited video.
 # In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
+OF_VACE = [name for name, method in METHODS.items() if method.model == "vace"]
 
 
 rule generate:
@@ -22,6 +23,8 @@ rule generate:
         "<logs>/{clip}/{edit}/{method}/generate.log",
     benchmark:
         "<benchmarks>/{clip}/{edit}/{method}/generate.tsv"
+    wildcard_constraints:
+        method=rf"(?!{OUTSIDE}|(?:{'|'.join(OF_VACE) or NONE})$)[A-Za-z0-9_]+",
     conda:
         "../../envs/diffusion.yaml"
     threads: 1

@@ -4,7 +4,8 @@
 # Out: scores/SCORE.json.
 from lib.config.score_sections import BACKGROUND_SCORES, PROMPT_SCORES, ScoreName
 
-SCORES = SETTINGS.scores.wanted()
+WEIGHTS = SETTINGS.scores.only("deqa", "lpips", "dists", "text_alignment", "pick_score", "clip_iqa", "dino")
+SCORES = [score for score, weights in WEIGHTS.items() if weights]
 
 
 def scores_of(videos):
@@ -56,7 +57,7 @@ rule score:
         models=lambda wildcards: MODEL_FILES.of(f"scores.{wildcards.score}"),
         own=lambda wildcards: dict(
             score=wildcards.score,
-            weights=getattr(SETTINGS.scores, wildcards.score),
+            weights=WEIGHTS[wildcards.score],
             prompt=edit_of(wildcards).prompt if wildcards.score in PROMPT_SCORES else None,
         ),
     message:
