@@ -1,4 +1,4 @@
-"""What the page itself shows of each edit, as plain values: rows of the table, and what needs a person's look.
+"""What the page itself shows of each edit, as plain values: rows of table and gallery, and what needs a look.
 
 All else of an edit is in its part, so that a page of thousands of edits stays small.
 """
@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from lib.core.progress import format_seconds
+from lib.report.gallery import make_tile
 from lib.report.metric_labels import KNOWN_METRICS, Metric, format_metric
 from lib.report.results import EditedVideo, Stage
 
@@ -17,7 +18,7 @@ NOTHING = "–"
 Cell = str | tuple[float, str]
 """What a cell of the table shows; before it, where it is a number, what to sort by."""
 Row = dict[str, Any]
-"""An edited video: `id` of its edit, `thumbnail` and `warnings`, and a Cell for each column of the table."""
+"""An edited video: `id` of its edit, `thumbnail`, `warnings`, `tile`, and a Cell for each column of the table."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def _make_row(video: EditedVideo, section: dict[str, Any]) -> Row:
         "id": section["id"],
         "thumbnail": section["thumbnail"],
         "warnings": "; ".join(mask.get("warnings") or []),
+        "tile": make_tile(video, section),
         "clip": video.clip_name,
         "edit": video.edit_name,
         "method": video.method,
