@@ -146,7 +146,7 @@ function nameTile(root, row) {
 
 function fillFigure(figure, values) {
   if (!values) return figure.remove();
-  [figure.querySelector("b").textContent, figure.querySelector("i").textContent] = values;
+  [figure.querySelector("strong").textContent, figure.querySelector(".control").textContent] = values;
 }
 
 function fillVideo(video, row, areSeveral) {

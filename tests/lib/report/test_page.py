@@ -52,6 +52,8 @@ def read_rows(page: str) -> list[dict]:
 def list_addresses(html: str) -> list[str]:
     """Return what the page and its parts refer to outside themselves."""
     found = re.findall(r'\b(?:src|href|poster|data-part)="([^"]*)"', html)
+    for row in read_rows(html):
+        found += [row["tile"][kind] for kind in ("source", "poster", "edited") if kind in row["tile"]]
     return [address for address in found if not address.startswith(("#", "data:"))]
 
 
@@ -83,9 +85,11 @@ def test_shared_failure_is_told_once(results: Path) -> None:
 
 
 def test_problems_and_failures_come_before_the_table(results: Path) -> None:
-    """What was left out and what failed cannot be overlooked."""
+    """What was left out and what failed cannot be overlooked: links at the top lead to it, past the gallery."""
     page = write(results)
-    places = [page.index(text) for text in ("a video of zero frames", "CUDA out of memory", 'id="batch-table"')]
+    top = ['href="#left-out">1 problem with the inputs', 'href="#failures">2 failed jobs', 'id="gallery"']
+    lists = ['id="left-out"', "a video of zero frames", 'id="failures"', "CUDA out of memory", 'id="batch-table"']
+    places = [page.index(text) for text in top + lists]
     assert places == sorted(places)
     clean = write(results, EXPECTED[:3], [])
     assert 'class="alarm"' not in clean
