@@ -84,9 +84,8 @@ def test_a_few_play_at_a_time(chromium, many_report: Path) -> None:
         page.wait_for_function(f"({PLAYING})() === 16")
         assert page.locator(".tile").count() == 12 and page.evaluate(LOADED) == 8
         page.get_by_label("Pages of the gallery").get_by_role("button", name="Next").click()
-        page.wait_for_function(
-            f"document.querySelector('.tile .name').textContent === 'edit 12' && ({PLAYING})() === 16"
-        )
+        page.locator(".tile .name", has_text="edit 12").wait_for()
+        page.wait_for_function(f"({PLAYING})() === 16")
         assert page.evaluate(LOADED) == 8
 
 

@@ -93,7 +93,7 @@ def test_long_lists_unfold(chromium, long_report: Path) -> None:
 
 
 def test_markup_in_names_is_never_obeyed(chromium, long_report: Path) -> None:
-    """Whatever people call a clip or write into a reason, in gallery, table, an edit's part and the lists it is text."""
+    """Whatever people call a clip or write as a reason, in gallery, table, an edit's part and the lists it is text."""
     for page in open_page(chromium, long_report):
         for name in ("problems", "failures"):
             button = page.locator(f".show-all[data-part*={name}]")
