@@ -69,11 +69,11 @@ function makeGallery(rows, onFind) {
     arrange();
   }
 
-  /* Lets those play that are in view, and of too many the ones nearest the middle of the window. */
+  /* Lets those play that are in view; of too many the ones that were asked for, then those nearest the middle. */
   function arrange() {
     if (document.readyState !== "complete") return; // the page itself comes first
     const seen = [...tiles.values()].filter((tile) => tile.share >= IN_VIEW);
-    const playing = new Set(seen.length > MOST_AT_ONCE ? sortByDistance(seen).slice(0, MOST_AT_ONCE) : seen);
+    const playing = new Set(seen.length > MOST_AT_ONCE ? sortByUrgency(seen).slice(0, MOST_AT_ONCE) : seen);
     for (const tile of tiles.values()) {
       if (playing.has(tile)) tile.enter(isMoving);
       else if (tile.share > 0) tile.rest();
@@ -110,17 +110,17 @@ function makeGallery(rows, onFind) {
   return { show, goTo };
 }
 
-function sortByDistance(tiles) {
-  const distance = ({ stage }) => {
+function sortByUrgency(tiles) {
+  const place = ({ stage, isAsked }) => {
     const box = stage.getBoundingClientRect();
-    return Math.abs(box.top + box.bottom - innerHeight);
+    return isAsked() ? -1 : Math.abs(box.top + box.bottom - innerHeight);
   };
-  return tiles.map((tile) => [distance(tile), tile]).sort(([first], [second]) => first - second).map(([, tile]) => tile);
+  return tiles.map((tile) => [place(tile), tile]).sort(([first], [second]) => first - second).map(([, tile]) => tile);
 }
 
 /* Draws a row after the pattern; of what its edit has not, it says why. */
 function makeTile(row, areSeveral) {
-  const root = document.getElementById("tile").content.querySelector(".tile").cloneNode(true);
+  const root = document.importNode(document.getElementById("tile").content, true).querySelector(".tile");
   const stage = root.querySelector(".stage");
   const { tile } = row;
   root.style.setProperty("--aspect", tile.aspect);
@@ -211,5 +211,6 @@ function makePair(root, videos, { frames = 0, fps = 25 }) {
     rest: () => inStep.isPlaying() && inStep.pause(),
     leave: inStep.unload,
     forget: () => (asked = null),
+    isAsked: () => asked === true,
   };
 }
