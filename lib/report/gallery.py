@@ -34,13 +34,13 @@ HEADLINES = (
         _metric("clip_score"),
         "source_copy",
         "unedited",
-        "likeness to the edited first frame; that of the source as it was",
+        "how like the edited first frame it is, beside the unedited source",
     ),
     Headline(
         _metric("background_psnr"),
         "vae_round_trip",
         "VAE alone",
-        "what is kept outside the mask; the VAE's own loss is the ceiling",
+        "how little changed outside the mask, beside what the VAE alone keeps",
     ),
 )
 """One says whether the edit is there, the other whether all else was left alone: either alone is easily had."""
