@@ -113,10 +113,12 @@ def test_all_pause_and_play(page) -> None:
     wait_until(page, "мокрая дорога", "!video.paused")
     tile_of(page, "red car").get_by_role("button", name="Pause").click()
     wait_until(page, "red car", "video.paused")
-    page.evaluate("scrollTo(0, 30)")
+    page.evaluate("document.getElementById('batch').scrollIntoView()")
+    wait_until(page, "red car", "!video.hasAttribute('src')")
     page.evaluate("scrollTo(0, 0)")
     wait_until(page, "мокрая дорога", "!video.paused")
-    assert page.evaluate(PLAYING) >= 2 and tile_of(page, "red car").get_by_role("button", name="Play").count() == 1
+    wait_until(page, "red car", "video.paused && video.readyState >= 2")
+    assert tile_of(page, "red car").get_by_role("button", name="Play").count() == 1
 
 
 def test_what_failed_says_why_in_place_of_its_video(page) -> None:
