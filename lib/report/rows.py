@@ -80,8 +80,8 @@ def _make_row(video: EditedVideo, section: dict[str, Any]) -> Row:
 
 
 def _number(value: float | None, shown: str) -> Cell:
-    """Return a cell; JSON has no word for a number that is not finite."""
-    return (value, shown) if value is not None and math.isfinite(value) else shown
+    """Return a cell, of no more digits than order needs; JSON has no word for a number that is not finite."""
+    return (float(f"{value:.7g}"), shown) if value is not None and math.isfinite(value) else shown
 
 
 def key_metrics(rows: Sequence[Row]) -> list[Metric]:

@@ -112,14 +112,14 @@ def _list_players(
 
 def _list_pictures(clip: str, edit: str, edit_folder: Path, page: Path) -> list[dict[str, Any]]:
     first = _add_from(edit_folder, "first_frame.png", page, clip, edit)
-    pictures: list[dict[str, Any]] = [{"label": "Edited first frame", "src": first}] if first else []
+    pictures: list[dict[str, Any]] = [{"label": "Edited first frame", "kind": "frame", "src": first}] if first else []
     for picture in sorted((edit_folder / "references").glob("*.png")):
         address = add_media(picture, page, clip, edit, "references", picture.name)
         label = f"Reference, source frame {int(picture.stem)}" if picture.stem.isdecimal() else picture.stem
-        pictures.append({"label": label, "src": address})
+        pictures.append({"label": label, "kind": "frame", "src": address})
     sheet = add_media(edit_folder / "edit_mask.png", page, clip, edit, "edit_mask.png")
     if sheet:
-        pictures.append({"label": "Edit mask through the clip", "src": sheet})
+        pictures.append({"label": "Edit mask through the clip", "kind": "sheet", "src": sheet})
     return pictures
 
 

@@ -14,8 +14,10 @@ function start() {
 
   function follow() {
     const id = location.hash.slice(1);
-    if (id.includes("/")) view.open(id, table.listEdits());
-    else if (!document.getElementById(id)) view.close();
+    if (id.includes("/")) {
+      gallery.rest(); // the edit has the machine to itself
+      view.open(id, table.listEdits()).then(gallery.arrange);
+    } else if (!document.getElementById(id)) view.close();
   }
 
   document.addEventListener("click", (event) => {

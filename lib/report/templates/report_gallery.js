@@ -4,8 +4,10 @@
    table's order. Pairs in view play in step; the others hold no decoder. Where less motion is asked for, and after
    "Pause all", each shows its first frame until its own button is pressed. */
 
-const MOST_AT_ONCE = 8; // pairs that play, each with two decoders
+const MOST_AT_ONCE = 6; // pairs that play, each with two decoders
 const IN_VIEW = 0.5; // share of a pair's area
+const CALM = 120; // milliseconds without scrolling across a pair: nothing loads for whoever only passes by
+const LATEST_START = 500; // milliseconds after the page has loaded, on a busy machine
 
 function makeGallery(rows, onFind) {
   const section = document.getElementById("gallery");
@@ -20,6 +22,8 @@ function makeGallery(rows, onFind) {
   let edits = []; // rows of each edit that the filter leaves
   let tiles = new Map(); // by row, of those on show
   let isMoving = !lessMotion.matches;
+  let waiting = 0; // the timer that arranges
+  let hasBegun = false; // the page itself comes first, then pictures and videos
 
   function draw() {
     const chosen = pager.slice(edits).map((methodRows) => methodRows.find((row) => row.method === methods?.value) ?? methodRows[0]);
@@ -66,19 +70,31 @@ function makeGallery(rows, onFind) {
     for (const { target, intersectionRatio } of entries) {
       if (byStage.has(target)) byStage.get(target).share = intersectionRatio;
     }
-    arrange();
+    clearTimeout(waiting);
+    waiting = setTimeout(arrange, CALM);
   }
 
   /* Lets those play that are in view; of too many the ones that were asked for, then those nearest the middle. */
   function arrange() {
-    if (document.readyState !== "complete") return; // the page itself comes first
+    if (!hasBegun) return;
     const seen = [...tiles.values()].filter((tile) => tile.share >= IN_VIEW);
     const playing = new Set(seen.length > MOST_AT_ONCE ? sortByUrgency(seen).slice(0, MOST_AT_ONCE) : seen);
     for (const tile of tiles.values()) {
+      tile.showStills();
       if (playing.has(tile)) tile.enter(isMoving);
       else if (tile.share > 0) tile.rest();
       else tile.leave();
     }
+  }
+
+  function rest() {
+    clearTimeout(waiting);
+    for (const tile of tiles.values()) tile.rest();
+  }
+
+  function begin() {
+    hasBegun = true;
+    arrange();
   }
 
   function setMoving(wanted) {
@@ -105,9 +121,14 @@ function makeGallery(rows, onFind) {
   motion.addEventListener("click", () => setMoving(!isMoving));
   methods?.addEventListener("change", draw);
   lessMotion.addEventListener("change", () => setMoving(!lessMotion.matches));
-  addEventListener("load", arrange);
+  addEventListener("load", () => whenIdle(begin));
   setMoving(isMoving);
-  return { show, goTo };
+  return { show, goTo, arrange, rest };
+}
+
+function whenIdle(act) {
+  if (window.requestIdleCallback) requestIdleCallback(act, { timeout: LATEST_START });
+  else setTimeout(act, LATEST_START / 2);
 }
 
 function sortByUrgency(tiles) {
@@ -157,7 +178,7 @@ function fillVideo(video, row, areSeveral) {
     return false;
   }
   video.dataset.src = address;
-  if (poster) video.setAttribute("poster", poster);
+  if (poster) video.dataset.poster = poster;
   const label = video.closest("figure").querySelector("figcaption");
   if (video.dataset.kind === "edited" && areSeveral) label.textContent += ` · ${row.method}`;
   video.setAttribute("aria-label", `${label.textContent}: ${row.clip} / ${row.edit}`);
@@ -208,6 +229,9 @@ function makePair(root, videos, { frames = 0, fps = 25 }) {
   noteState(false);
   return {
     enter,
+    showStills: () => {
+      for (const video of videos) if (video.dataset.poster && !video.poster) video.setAttribute("poster", video.dataset.poster);
+    },
     rest: () => inStep.isPlaying() && inStep.pause(),
     leave: inStep.unload,
     forget: () => (asked = null),

@@ -79,14 +79,14 @@ def test_pairs_out_of_view_hold_no_decoder(page) -> None:
 
 
 def test_a_few_play_at_a_time(chromium, many_report: Path) -> None:
-    """In a window as tall as the page no more than eight pairs hold decoders."""
+    """In a window as tall as the page no more than six pairs hold decoders."""
     for page in open_page(chromium, many_report, viewport={"width": 1300, "height": 3000}):
-        page.wait_for_function(f"({PLAYING})() === 16")
-        assert page.locator(".tile").count() == 12 and page.evaluate(LOADED) == 8
+        page.wait_for_function(f"({PLAYING})() === 12")
+        assert page.locator(".tile").count() == 12 and page.evaluate(LOADED) == 6
         page.get_by_label("Pages of the gallery").get_by_role("button", name="Next").click()
         page.locator(".tile .name", has_text="edit 12").wait_for()
-        page.wait_for_function(f"({PLAYING})() === 16")
-        assert page.evaluate(LOADED) == 8
+        page.wait_for_function(f"({PLAYING})() === 12")
+        assert page.evaluate(LOADED) == 6
 
 
 def test_less_motion_shows_stills(still_page) -> None:
