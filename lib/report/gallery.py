@@ -59,6 +59,22 @@ def headline_figures(video: EditedVideo) -> dict[str, tuple[str, str]]:
     return figures
 
 
+def make_source(section: dict[str, Any]) -> dict[str, Any]:
+    """Return what the gallery draws of a clip's source, which all its edits share.
+
+    Args:
+        section: what the part of one of its edits shows.
+    """
+    source = {
+        "aspect": section["aspect"],
+        "frames": section["num_frames"],
+        "fps": section["fps"],
+        "poster": section["poster"],
+        "video": next((player["src"] for player in section["players"] if player["kind"] == "source"), None),
+    }
+    return {key: value for key, value in source.items() if value}
+
+
 def make_tile(video: EditedVideo, section: dict[str, Any]) -> dict[str, Any]:
     """Return what the gallery draws beside the row of the table; what is not there has no key, for thousands of tiles.
 
@@ -68,11 +84,6 @@ def make_tile(video: EditedVideo, section: dict[str, Any]) -> dict[str, Any]:
     videos = {(player["kind"], player["method"]): player["src"] for player in section["players"]}
     failure = video.failure
     tile = {
-        "aspect": section["aspect"],
-        "frames": section["num_frames"],
-        "fps": section["fps"],
-        "poster": section["poster"],
-        "source": videos.get(("source", None)),
         "edited": videos.get(("edited", video.method)) if video.status == "done" else None,
         "figures": headline_figures(video),
         "failed": failure and [failure.name.split("/")[-1], (failure.reason or "")[:LONGEST_REASON]],

@@ -71,6 +71,7 @@ def write_report(
         metrics=key_metrics(rows),
         means=mean_by_method(rows, key_metrics(rows)),
         rows=rows,
+        sources={summary.rows[0]["id"].split("/")[0]: summary.source for summary in summaries},
         rows_per_page=ROWS_PER_PAGE,
         tiles_per_page=TILES_PER_PAGE,
         most_shown=MOST_SHOWN,

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from lib.core.progress import format_seconds
-from lib.report.gallery import make_tile
+from lib.report.gallery import make_source, make_tile
 from lib.report.metric_labels import KNOWN_METRICS, Metric, format_metric
 from lib.report.results import EditedVideo, Stage
 
@@ -27,6 +27,7 @@ class EditSummary:
 
     Args:
         rows: one per method.
+        source: what the gallery draws of its clip's source.
         mask: what is known of its mask, where a person should look at it.
         failures: each failed job, with the row that it holds up.
         seconds: of each job that led to it, shared ones among them.
@@ -34,6 +35,7 @@ class EditSummary:
     """
 
     rows: list[Row]
+    source: dict[str, Any]
     mask: dict[str, Any]
     failures: list[tuple[Stage, Row]]
     seconds: dict[str, float]
@@ -51,6 +53,7 @@ def summarize(videos: Sequence[EditedVideo], section: dict[str, Any], addresses:
     mask = section["mask"]
     return EditSummary(
         rows,
+        make_source(section),
         {key: mask.get(key) for key in ("method", "confidence")} if mask.get("needs_a_look") else {},
         [(video.failure, row) for video, row in zip(videos, rows, strict=True) if video.failure],
         {stage.name: stage.seconds or 0 for video in videos for stage in video.stages},

@@ -4,9 +4,9 @@
    lists unfold. */
 
 function start() {
-  const rows = JSON.parse(document.getElementById("rows").textContent);
+  const [rows, sources] = ["rows", "sources"].map((name) => JSON.parse(document.getElementById(name).textContent));
   const view = makeEditView(new Set(rows.map((row) => row.id)));
-  const gallery = makeGallery(rows, (text) => table.find(text));
+  const gallery = makeGallery(rows, sources, (text) => table.find(text));
   const table = makeTable(rows, (shown, text) => {
     gallery.show(shown, text);
     if (view.openId()) view.showPlace(table.listEdits());

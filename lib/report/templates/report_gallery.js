@@ -2,14 +2,14 @@
 
 /* The gallery: source and edited video of each edit side by side, a page of those that the filter leaves, in the
    table's order. Pairs in view play in step; the others hold no decoder. Where less motion is asked for, and after
-   "Pause all", each shows its first frame until its own button is pressed. */
+   "Pause all", each shows its first frame until its own button is pressed. `sources` are those of the clips, by id. */
 
 const MOST_AT_ONCE = 6; // pairs that play, each with two decoders
 const IN_VIEW = 0.5; // share of a pair's area
 const CALM = 120; // milliseconds without scrolling across a pair: nothing loads for whoever only passes by
 const LATEST_START = 500; // milliseconds after the page has loaded, on a busy machine
 
-function makeGallery(rows, onFind) {
+function makeGallery(rows, sources, onFind) {
   const section = document.getElementById("gallery");
   const list = section.querySelector(".tiles");
   const find = document.getElementById("find");
@@ -28,7 +28,7 @@ function makeGallery(rows, onFind) {
   function draw() {
     const chosen = pager.slice(edits).map((methodRows) => methodRows.find((row) => row.method === methods?.value) ?? methodRows[0]);
     const before = tiles;
-    tiles = new Map(chosen.map((row) => [row, before.get(row) ?? makeTile(row, Boolean(methods))]));
+    tiles = new Map(chosen.map((row) => [row, before.get(row) ?? makeTile(row, sources[row.id.split("/")[0]], Boolean(methods))]));
     for (const tile of before.values()) {
       if (tiles.get(tile.row) !== tile) {
         watcher.unobserve(tile.stage);
@@ -140,19 +140,22 @@ function sortByUrgency(tiles) {
 }
 
 /* Draws a row after the pattern; of what its edit has not, it says why. */
-function makeTile(row, areSeveral) {
+function makeTile(row, source, areSeveral) {
   const root = document.importNode(document.getElementById("tile").content, true).querySelector(".tile");
   const stage = root.querySelector(".stage");
   const { tile } = row;
-  root.style.setProperty("--aspect", tile.aspect);
+  root.style.setProperty("--aspect", source.aspect);
   nameTile(root, row);
   for (const figure of root.querySelectorAll("[data-metric]")) fillFigure(figure, tile.figures?.[figure.dataset.metric]);
-  const videos = [...stage.querySelectorAll("video")].filter((video) => fillVideo(video, row, areSeveral));
+  const videos = [...stage.querySelectorAll("video")].filter((video) => {
+    if (video.dataset.kind === "source") return fillVideo(video, source.video, source.poster, row, "Source");
+    return fillVideo(video, tile.edited, row.thumbnail, row, areSeveral ? `Edited · ${row.method}` : "Edited");
+  });
   const instead = stage.querySelector(".instead");
   if (tile.edited) instead.remove();
   else sayWhyNot(instead, row);
   stage.classList.toggle("alone", !videos.length);
-  return { row, root, stage, share: 0, ...makePair(root, videos, tile) };
+  return { row, root, stage, share: 0, ...makePair(root, videos, source) };
 }
 
 function nameTile(root, row) {
@@ -170,18 +173,15 @@ function fillFigure(figure, values) {
   [figure.querySelector("strong").textContent, figure.querySelector(".control").textContent] = values;
 }
 
-function fillVideo(video, row, areSeveral) {
-  const address = row.tile[video.dataset.kind];
-  const poster = video.dataset.kind === "source" ? row.tile.poster : row.thumbnail;
+function fillVideo(video, address, poster, row, label) {
   if (!address) {
     video.closest("figure").remove();
     return false;
   }
   video.dataset.src = address;
   if (poster) video.dataset.poster = poster;
-  const label = video.closest("figure").querySelector("figcaption");
-  if (video.dataset.kind === "edited" && areSeveral) label.textContent += ` · ${row.method}`;
-  video.setAttribute("aria-label", `${label.textContent}: ${row.clip} / ${row.edit}`);
+  video.closest("figure").querySelector("figcaption").textContent = label;
+  video.setAttribute("aria-label", `${label}: ${row.clip} / ${row.edit}`);
   return true;
 }
 

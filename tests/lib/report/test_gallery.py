@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib.report.gallery import HEADLINES, LONGEST_REASON, headline_figures, make_tile
+from lib.report.gallery import HEADLINES, LONGEST_REASON, headline_figures, make_source, make_tile
 from lib.report.results import read_edited_videos
 from lib.report.sections import make_section
 from lib.video.writing import write_viewable
@@ -16,20 +16,22 @@ from tests.lib.report.example_batch import CAR, DOG, EXPECTED, LATER, draw_video
 
 
 def tile_of(results: Path, *video: str) -> dict:
-    """Return the tile of an edited video, from its files."""
+    """Return the tile of an edited video, with its source, from its files."""
     (found,) = read_edited_videos(results, [video], {})
-    return make_tile(found, make_section([found], results, results / "report"))
+    section = make_section([found], results, results / "report")
+    return {**make_tile(found, section), "source": make_source(section)}
 
 
 def test_a_finished_edit_is_shown_beside_its_source(results: Path) -> None:
     """Both videos and a still of the source are in the page's folder, at the addresses given."""
     tile = tile_of(results, CAR, "red car", "base")
     names = {"source": f"{CAR}/source_preview.mp4", "edited": f"{CAR}/red car/base/edited.mp4"}
-    for kind, name in names.items():
-        assert tile[kind] == f"media/{quote(name)}"
-        assert (results / "report" / unquote(tile[kind])).samefile(results / name)
-    assert (results / "report" / unquote(tile["poster"])).read_bytes()[:3] == b"\xff\xd8\xff", "a JPEG"
-    assert (tile["aspect"], tile["frames"], tile["fps"]) == (round(64 / 48, 4), 5, 16)
+    for name, address in ((names["source"], tile["source"]["video"]), (names["edited"], tile["edited"])):
+        assert address == f"media/{quote(name)}"
+        assert (results / "report" / unquote(address)).samefile(results / name)
+    source = tile["source"]
+    assert (results / "report" / unquote(source["poster"])).read_bytes()[:3] == b"\xff\xd8\xff", "a JPEG"
+    assert (source["aspect"], source["frames"], source["fps"]) == (round(64 / 48, 4), 5, 16)
     assert "failed" not in tile
 
 
@@ -70,20 +72,20 @@ def test_a_failed_edit_has_its_reason_instead_of_a_video(results: Path) -> None:
     edited.parent.mkdir(parents=True, exist_ok=True)
     write_viewable(edited, draw_video(5, (48, 64), (9, 9, 9)), times(5), crf=18)
     tile = tile_of(results, *video)
-    assert "edited" not in tile and "figures" not in tile and "source" in tile
+    assert "edited" not in tile and "figures" not in tile and "video" in tile["source"]
     stage, reason = tile["failed"]
     assert stage == "evaluate" and reason.startswith("no memory no memory") and len(reason) == LONGEST_REASON
 
 
 def test_what_has_not_begun_has_a_tile(results: Path) -> None:
     """Without any file there is nothing to show, and nothing that takes room in a page of thousands."""
-    assert tile_of(results, LATER, "not yet", "mask_lora") == {"aspect": pytest.approx(16 / 9, abs=1e-3)}
+    assert tile_of(results, LATER, "not yet", "mask_lora") == {"source": {"aspect": pytest.approx(16 / 9, abs=1e-3)}}
 
 
 def test_the_still_follows_its_video(results: Path) -> None:
     """It is the source's first frame, made once, anew for a new source, and none of what no decoder can read."""
     video, source = EXPECTED[0], results / CAR / "source_preview.mp4"
-    still = results / "report" / unquote(tile_of(results, *video)["poster"])
+    still = results / "report" / unquote(tile_of(results, *video)["source"]["poster"])
     before = still.stat().st_ino
     picture = cv2.imdecode(np.frombuffer(still.read_bytes(), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     wanted = draw_video(1, (48, 64), (70, 90, 120))[0].mean(axis=(0, 1))
@@ -91,4 +93,4 @@ def test_the_still_follows_its_video(results: Path) -> None:
     tile_of(results, *video)
     assert still.stat().st_ino == before
     source.write_bytes(source.read_bytes()[:300])
-    assert "poster" not in tile_of(results, *video)
+    assert "poster" not in tile_of(results, *video)["source"]

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
@@ -46,14 +47,20 @@ def read_all(results: Path) -> str:
 
 def read_rows(page: str) -> list[dict]:
     """Return the rows of the table as the page's script reads them."""
-    return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', page, re.DOTALL)[1])
+    return read_values(page, "rows")
+
+
+def read_values(page: str, name: str) -> Any:
+    """Return values that the page holds for its script."""
+    return json.loads(re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def list_addresses(html: str) -> list[str]:
     """Return what the page and its parts refer to outside themselves."""
     found = re.findall(r'\b(?:src|href|poster|data-part)="([^"]*)"', html)
-    for row in read_rows(html):
-        found += [row["tile"][kind] for kind in ("source", "poster", "edited") if kind in row["tile"]]
+    found += [row["tile"]["edited"] for row in read_rows(html) if "edited" in row["tile"]]
+    for source in read_values(html, "sources").values():
+        found += [source[kind] for kind in ("video", "poster") if kind in source]
     return [address for address in found if not address.startswith(("#", "data:"))]
 
 
