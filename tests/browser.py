@@ -6,6 +6,22 @@ from pathlib import Path
 
 import pytest
 
+SPREADS = """async ([selector, count]) => {
+  // How far apart, in seconds, the pictures on show are, each time all of these videos show one while they play.
+  const videos = [...document.querySelectorAll(selector)];
+  const shown = new Map();
+  for (const video of videos) {
+    const note = (_, frame) => { shown.set(video, frame.mediaTime); video.requestVideoFrameCallback(note); };
+    video.requestVideoFrameCallback(note);
+  }
+  const spreads = [];
+  while (spreads.length < count) {
+    await new Promise(requestAnimationFrame);
+    const settled = videos.every((video) => !video.paused && !video.seeking && shown.has(video));
+    if (settled) spreads.push(Math.max(...shown.values()) - Math.min(...shown.values()));
+  }
+  return spreads;
+}"""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -21,9 +37,13 @@ def start_browser() -> Iterator[object]:
         browser.close()
 
 
-def open_page(chromium, report: Path, edit: str = "") -> Iterator[object]:
-    """Open a report, at once with an edit by its address, and hold it against what a page on disk may do."""
-    page = chromium.new_page(viewport={"width": 1300, "height": 800})
+def open_page(chromium, report: Path, edit: str = "", **options: object) -> Iterator[object]:
+    """Open a report, at once with an edit by its address, and hold it against what a page on disk may do.
+
+    Args:
+        options: of Playwright's `new_page`.
+    """
+    page = chromium.new_page(**{"viewport": {"width": 1300, "height": 800}, **options})
     complaints, requests = [], []
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -47,3 +67,9 @@ def load_section(page, name: str) -> object:
         arg=section.get_attribute("id"),
     )
     return section
+
+
+def unfold_measurements(section) -> None:
+    """Unfold the metrics, curves and settings of the edit on show, and wait for what is drawn then."""
+    section.get_by_text("Measurements", exact=True).click()
+    section.locator(".chart").first.wait_for()

@@ -1,6 +1,7 @@
 """From results to the page and the table for people.
 
 comparison     methods compared over the clips of a batch: means, errors, paired differences from ours
+gallery        what the gallery that opens the page shows: source and edit side by side, and two figures
 media          the pictures and videos beside the page, so that its folder can be moved
 metric_labels  how each metric is called and shown to people
 outcomes       what became of each edited video: asked by the report and by `./batch status` alike

@@ -2,15 +2,20 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from lib.core.errors import InputError
 from lib.core.files import whole_file
+from lib.video.reading import read_frames
 
-THUMBNAIL_WIDTH = 192  # pixels: twice the width shown, for sharp screens
+THUMBNAIL_WIDTH = 320  # pixels: about the width in the gallery, three times that in the table
 
 
 def add_media(source: Path, page_folder: Path, *names: str) -> str | None:
@@ -35,13 +40,22 @@ def add_media(source: Path, page_folder: Path, *names: str) -> str | None:
 
 def add_thumbnail(picture: Path, page_folder: Path, *names: str) -> str | None:
     """Put a small JPEG of a picture into the media folder; None if there is no readable picture."""
-    if not picture.is_file():
+    return _add_small(picture, page_folder.joinpath("media", *names), page_folder, _read_picture)
+
+
+def add_still(video: Path, page_folder: Path, *names: str) -> str | None:
+    """Put a small JPEG of a video's first frame into the media folder; None if there is no readable video."""
+    return _add_small(video, page_folder.joinpath("media", *names), page_folder, _read_first_frame)
+
+
+def _add_small(
+    source: Path, target: Path, page_folder: Path, read: Callable[[Path], NDArray[Any] | None]
+) -> str | None:
+    if not source.is_file():
         return None
-    target = page_folder.joinpath("media", *names)
-    changed = picture.stat().st_mtime_ns
+    changed = source.stat().st_mtime_ns
     if not target.is_file() or target.stat().st_mtime_ns != changed:
-        # Decoded from bytes: OpenCV's own reader cannot open every file name.
-        pixels = cv2.imdecode(np.fromfile(picture, np.uint8), cv2.IMREAD_COLOR)
+        pixels = read(source)
         if pixels is None:
             return None
         height = round(pixels.shape[0] * THUMBNAIL_WIDTH / pixels.shape[1])
@@ -50,6 +64,21 @@ def add_thumbnail(picture: Path, page_folder: Path, *names: str) -> str | None:
             temporary.write_bytes(cv2.imencode(".jpg", small)[1].tobytes())
         os.utime(target, ns=(changed, changed))
     return address(target, page_folder)
+
+
+def _read_picture(picture: Path) -> NDArray[Any] | None:
+    """Read a picture in OpenCV's BGR, from bytes: OpenCV's own reader cannot open every file name."""
+    pixels: NDArray[Any] | None = cv2.imdecode(np.fromfile(picture, np.uint8), cv2.IMREAD_COLOR)
+    return pixels
+
+
+def _read_first_frame(video: Path) -> NDArray[Any] | None:
+    """Read the first frame of a video in OpenCV's BGR."""
+    try:
+        frames, _ = read_frames(video, [0])
+    except InputError:
+        return None
+    return frames[0, ..., ::-1]
 
 
 def address(path: Path, page_folder: Path) -> str:

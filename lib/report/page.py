@@ -1,9 +1,9 @@
 """Metrics and videos of a batch as a page for people.
 
-The page is one HTML file beside a folder of media and one of parts: the page itself holds the table, as one list of
-rows, and each edit's videos, metrics and curves are a part that is loaded when it is asked for, so that thousands of
-edits open at once. It needs no server and makes no request to the network: the folder can be copied or sent away and
-opened from disk.
+The page is one HTML file beside a folder of media and one of parts: the page itself holds gallery and table, as one
+list of rows, and each edit's videos, metrics and curves are a part that is loaded when it is asked for, so that
+thousands of edits open at once. It needs no server and makes no request to the network: the folder can be copied or
+sent away and opened from disk.
 """
 
 from collections import Counter
@@ -19,6 +19,7 @@ from markupsafe import Markup
 from lib.core.files import whole_file
 from lib.core.names import Names
 from lib.core.progress import format_seconds
+from lib.report.gallery import HEADLINES
 from lib.report.media import remove_stale_files
 from lib.report.metric_labels import format_metric
 from lib.report.parts import write_part
@@ -28,6 +29,7 @@ from lib.report.sections import list_media, make_section
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROWS_PER_PAGE = 100
+TILES_PER_PAGE = 12
 MOST_SHOWN = 3  # problems, failures and doubtful masks each, before the table; the rest on demand
 
 
@@ -65,10 +67,13 @@ def write_report(
         num_left_out=len({(problem.get("clip"), problem.get("edit")) for problem in problems}),
         counts=Counter(row["status"] for row in rows),
         seconds=sum({name: time for summary in summaries for name, time in summary.seconds.items()}.values()),
+        headlines=[headline for headline in HEADLINES if any(headline.metric.name in row for row in rows)],
         metrics=key_metrics(rows),
         means=mean_by_method(rows, key_metrics(rows)),
         rows=rows,
+        sources={summary.rows[0]["id"].split("/")[0]: summary.source for summary in summaries},
         rows_per_page=ROWS_PER_PAGE,
+        tiles_per_page=TILES_PER_PAGE,
         most_shown=MOST_SHOWN,
         **lists,
     )
@@ -92,7 +97,7 @@ def _write_edit(
     videos: Sequence[EditedVideo], results: Path, page_folder: Path, environment: Environment
 ) -> EditSummary:
     section = make_section(videos, results, page_folder)
-    html = environment.get_template("edit.html.jinja").render(section=section)
+    html = environment.get_template("edit.html.jinja").render(section=section, headlines=HEADLINES)
     part = write_part(page_folder, f"edits/{videos[0].clip}/{videos[0].edit}", {"html": html, **section["drawn"]})
     return summarize(videos, section, [part, *list_media(section)])
 

@@ -1,4 +1,4 @@
-"""What the page itself shows of each edit, as plain values: rows of the table, and what needs a person's look.
+"""What the page itself shows of each edit, as plain values: rows of table and gallery, and what needs a look.
 
 All else of an edit is in its part, so that a page of thousands of edits stays small.
 """
@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from lib.core.progress import format_seconds
+from lib.report.gallery import make_source, make_tile
 from lib.report.metric_labels import KNOWN_METRICS, Metric, format_metric
 from lib.report.results import EditedVideo, Stage
 
@@ -17,7 +18,7 @@ NOTHING = "–"
 Cell = str | tuple[float, str]
 """What a cell of the table shows; before it, where it is a number, what to sort by."""
 Row = dict[str, Any]
-"""An edited video: `id` of its edit, `thumbnail` and `warnings`, and a Cell for each column of the table."""
+"""An edited video: `id` of its edit, `thumbnail`, `warnings`, `tile`, and a Cell for each column of the table."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class EditSummary:
 
     Args:
         rows: one per method.
+        source: what the gallery draws of its clip's source.
         mask: what is known of its mask, where a person should look at it.
         failures: each failed job, with the row that it holds up.
         seconds: of each job that led to it, shared ones among them.
@@ -33,6 +35,7 @@ class EditSummary:
     """
 
     rows: list[Row]
+    source: dict[str, Any]
     mask: dict[str, Any]
     failures: list[tuple[Stage, Row]]
     seconds: dict[str, float]
@@ -50,6 +53,7 @@ def summarize(videos: Sequence[EditedVideo], section: dict[str, Any], addresses:
     mask = section["mask"]
     return EditSummary(
         rows,
+        make_source(section),
         {key: mask.get(key) for key in ("method", "confidence")} if mask.get("needs_a_look") else {},
         [(video.failure, row) for video, row in zip(videos, rows, strict=True) if video.failure],
         {stage.name: stage.seconds or 0 for video in videos for stage in video.stages},
@@ -66,6 +70,7 @@ def _make_row(video: EditedVideo, section: dict[str, Any]) -> Row:
         "id": section["id"],
         "thumbnail": section["thumbnail"],
         "warnings": "; ".join(mask.get("warnings") or []),
+        "tile": make_tile(video, section),
         "clip": video.clip_name,
         "edit": video.edit_name,
         "method": video.method_name,
@@ -78,8 +83,8 @@ def _make_row(video: EditedVideo, section: dict[str, Any]) -> Row:
 
 
 def _number(value: float | None, shown: str) -> Cell:
-    """Return a cell; JSON has no word for a number that is not finite."""
-    return (value, shown) if value is not None and math.isfinite(value) else shown
+    """Return a cell, of no more digits than order needs; JSON has no word for a number that is not finite."""
+    return (float(f"{value:.7g}"), shown) if value is not None and math.isfinite(value) else shown
 
 
 def key_metrics(rows: Sequence[Row]) -> list[Metric]:

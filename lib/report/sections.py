@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from lib.core.files import read_json_or_nothing
 from lib.core.progress import format_seconds
-from lib.report.media import add_media, add_thumbnail
+from lib.report.gallery import headline_figures
+from lib.report.media import add_media, add_still, add_thumbnail
 from lib.report.metric_labels import Metric, list_metrics
 from lib.report.outcomes import SHARED
 from lib.report.results import EditedVideo, read_losses
@@ -48,7 +49,9 @@ def make_section(videos: Sequence[EditedVideo], results: Path, page: Path) -> di
         "players": _list_players(videos, clip_folder, edit_folder, page),
         "pictures": _list_pictures(clip, edit, edit_folder, page),
         "thumbnail": add_thumbnail(edit_folder / "first_frame.png", page, clip, edit, "thumbnail.jpg"),
+        "poster": add_still(clip_folder / "source_preview.mp4", page, clip, "source_preview.jpg"),
         "captions": _list_captions(edit_folder),
+        "headlines": {video.method: headline_figures(video) for video in videos},
         "metrics": metrics,
         "rows": list_rows(videos),
         "drawn": {
@@ -62,7 +65,7 @@ def make_section(videos: Sequence[EditedVideo], results: Path, page: Path) -> di
 def list_media(section: dict[str, Any]) -> list[str]:
     """Return the addresses of all files that an edit's part and rows show."""
     media = [entry["src"] for entry in (*section["players"], *section["pictures"])]
-    return media + [section["thumbnail"]] * (section["thumbnail"] is not None)
+    return media + [section[still] for still in ("thumbnail", "poster") if section[still] is not None]
 
 
 def list_rows(videos: Sequence[EditedVideo]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -84,29 +87,39 @@ def list_rows(videos: Sequence[EditedVideo]) -> list[tuple[str, str, dict[str, A
 def _list_players(
     videos: Sequence[EditedVideo], clip_folder: Path, edit_folder: Path, page: Path
 ) -> list[dict[str, Any]]:
+    """Return an edit's videos: source and edited ones, to be looked at, then those that explain them."""
     clip, edit = clip_folder.name, edit_folder.name
-    players = [
-        ("Source", "source", add_media(clip_folder / "source_preview.mp4", page, clip, "source_preview.mp4")),
-        ("Edit mask", "mask", _add_from(edit_folder, "edit_mask_overlay.mp4", page, clip, edit)),
-    ]
+    source = add_media(clip_folder / "source_preview.mp4", page, clip, "source_preview.mp4")
+    mask = _add_from(edit_folder, "edit_mask_overlay.mp4", page, clip, edit)
+    found: dict[str, list[tuple[str, str | None, str | None]]] = {
+        "source": [("Source", None, source)],
+        "edited": [],
+        "mask": [("Edit mask", None, mask)],
+        "difference": [],
+    }
     for video in videos:
         suffix = f" · {video.method_name}" if len(videos) > 1 else ""
         for label, kind in (("Edited", "edited"), ("Difference", "difference")):
             address = _add_from(video.folder, f"{kind}.mp4", page, clip, edit, video.method)
-            players.append((label + suffix, kind, address))
-    return [{"label": label, "kind": kind, "src": address} for label, kind, address in players if address]
+            found[kind].append((label + suffix, video.method, address))
+    return [
+        {"label": label, "kind": kind, "method": method, "src": address}
+        for kind, players in found.items()
+        for label, method, address in players
+        if address
+    ]
 
 
 def _list_pictures(clip: str, edit: str, edit_folder: Path, page: Path) -> list[dict[str, Any]]:
     first = _add_from(edit_folder, "first_frame.png", page, clip, edit)
-    pictures: list[dict[str, Any]] = [{"label": "Edited first frame", "src": first}] if first else []
+    pictures: list[dict[str, Any]] = [{"label": "Edited first frame", "kind": "frame", "src": first}] if first else []
     for picture in sorted((edit_folder / "references").glob("*.png")):
         address = add_media(picture, page, clip, edit, "references", picture.name)
         label = f"Reference, source frame {int(picture.stem)}" if picture.stem.isdecimal() else picture.stem
-        pictures.append({"label": label, "src": address})
+        pictures.append({"label": label, "kind": "frame", "src": address})
     sheet = add_media(edit_folder / "edit_mask.png", page, clip, edit, "edit_mask.png")
     if sheet:
-        pictures.append({"label": "Edit mask through the clip", "src": sheet})
+        pictures.append({"label": "Edit mask through the clip", "kind": "sheet", "src": sheet})
     return pictures
 
 

@@ -1,21 +1,29 @@
 "use strict";
 
-/* The page: what the address names is shown, keys reach the player, long lists unfold. */
+/* The page: gallery and table show the same edits, what the address names is shown, keys reach the player, long
+   lists unfold. */
 
 function start() {
-  const rows = JSON.parse(document.getElementById("rows").textContent);
+  const [rows, sources] = ["rows", "sources"].map((name) => JSON.parse(document.getElementById(name).textContent));
   const view = makeEditView(new Set(rows.map((row) => row.id)));
-  const table = makeTable(rows, () => view.openId() && view.showPlace(table.listEdits()));
+  const gallery = makeGallery(rows, sources, (text) => table.find(text));
+  const table = makeTable(rows, (shown, text) => {
+    gallery.show(shown, text);
+    if (view.openId()) view.showPlace(table.listEdits());
+  });
 
   function follow() {
     const id = location.hash.slice(1);
-    if (id.includes("/")) view.open(id, table.listEdits());
-    else if (!document.getElementById(id)) view.close();
+    if (id.includes("/")) {
+      gallery.rest(); // the edit has the machine to itself
+      view.open(id, table.listEdits()).then(gallery.arrange);
+    } else if (!document.getElementById(id)) view.close();
   }
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href^='#']");
-    if (link?.matches(".up")) requestAnimationFrame(() => table.goTo(view.openId())); // after the jump to the heading
+    const list = { "#batch": table, "#gallery": gallery }[link?.hash];
+    if (link?.matches(".up")) requestAnimationFrame(() => list.goTo(view.openId())); // after the jump to the heading
     else if (link?.hash === location.hash) follow(); // which the browser takes for no change
   });
   document.addEventListener("keydown", (event) => onKey(event, view));

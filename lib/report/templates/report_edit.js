@@ -30,6 +30,7 @@ function makeEditView(known) {
   const nav = section.querySelector(".edit-nav");
   let openId = null;
   let player = null;
+  let areUnfolded = false; // the measurements: whoever compares edits sees those of the next, too
   const watcher = new IntersectionObserver(
     ([entry]) => (entry.isIntersecting ? player?.load() : player?.unload()),
     { rootMargin: "60% 0px" },
@@ -51,14 +52,28 @@ function makeEditView(known) {
 
   function fill(part) {
     body.innerHTML = part.html; // names in it were escaped when it was written
-    const charts = body.querySelector(".charts");
     const root = body.querySelector(".player");
-    const cursors = part.charts.map((chart) => drawChart(charts, chart, (index) => player?.seek(index)));
-    const facts = body.querySelector("details.facts");
-    facts?.addEventListener("toggle", () => fillFacts(facts, part.facts), { once: true });
+    const moveCursors = fillMeasurements(part);
     if (!root) return;
-    player = makePlayer(root, part.times, (index) => cursors.forEach((move) => move(index)));
+    player = makePlayer(root, part.times, moveCursors);
     watcher.observe(root);
+  }
+
+  /* Curves and settings are drawn when they unfold; returns what moves the cursors of the curves to a frame. */
+  function fillMeasurements({ charts, facts }) {
+    const measurements = body.querySelector(".measurements");
+    const settings = body.querySelector("details.facts");
+    const place = body.querySelector(".charts");
+    let cursors = null;
+    measurements?.addEventListener("toggle", () => {
+      areUnfolded = measurements.open;
+      if (!areUnfolded || cursors) return;
+      cursors = charts.map((chart) => drawChart(place, chart, (index) => player?.seek(index)));
+      if (player) cursors.forEach((move) => move(player.frame()));
+    });
+    settings?.addEventListener("toggle", () => fillFacts(settings, facts), { once: true });
+    if (measurements) measurements.open = areUnfolded;
+    return (index) => cursors?.forEach((move) => move(index));
   }
 
   function letGo() {

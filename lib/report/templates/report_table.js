@@ -9,27 +9,16 @@ function makeTable(rows, onChange) {
   const body = table.querySelector("tbody.rows");
   const columns = [...table.tHead.rows[0].cells].filter((heading) => heading.dataset.key);
   const filter = document.getElementById("filter");
-  const pager = document.querySelector(".pager");
-  const [back, forward] = [pager.querySelector(".previous"), pager.querySelector(".next")];
-  const size = pager.querySelector("select");
-  const smallest = Number(size.value);
+  const pager = makePager(document.querySelector(".table-head .pager"), rows.length, drawFromTop);
   let sorted = rows;
   let shown = rows;
-  let page = 0;
 
   function draw() {
-    const rowsPerPage = Math.min(Number(size.value), Math.max(1, rows.length));
-    const numPages = Math.max(1, Math.ceil(shown.length / rowsPerPage));
-    page = Math.max(0, Math.min(numPages - 1, page));
-    const drawn = shown.slice(page * rowsPerPage, (page + 1) * rowsPerPage).map((row) => drawRow(row, columns));
+    const drawn = pager.slice(shown).map((row) => drawRow(row, columns));
     body.replaceChildren(...(drawn.length ? drawn : [drawEmptyRow(columns.length + 1)]));
-    pager.hidden = rows.length <= smallest;
-    pager.querySelector(".place").textContent = `page ${writeCount(page + 1)} of ${writeCount(numPages)}`;
-    [back.disabled, forward.disabled] = [page === 0, page === numPages - 1];
   }
 
-  function turnTo(number) {
-    page = number;
+  function drawFromTop() {
     draw();
     body.closest(".scroller").scrollTop = 0;
   }
@@ -43,8 +32,9 @@ function makeTable(rows, onChange) {
     document.getElementById("filter-count").textContent = words.length
       ? `${writeCount(shown.length)} of ${writeCount(rows.length)}`
       : "";
-    turnTo(0);
-    onChange();
+    pager.toStart();
+    drawFromTop();
+    onChange(shown, filter.value);
   }
 
   function sortBy(heading) {
@@ -55,22 +45,24 @@ function makeTable(rows, onChange) {
     select();
   }
 
+  function find(text) {
+    filter.value = text;
+    select();
+  }
+
   /* Turns to the page with an edit, and puts the focus on its name. */
   function goTo(id) {
     const index = shown.findIndex((row) => row.id === id);
     if (index < 0) return;
-    page = Math.floor(index / Number(size.value));
+    pager.toEntry(index);
     draw();
     [...body.querySelectorAll("th a")].find((link) => link.hash === `#${id}`).focus();
   }
 
   for (const heading of columns) heading.querySelector("button").addEventListener("click", () => sortBy(heading));
   filter.addEventListener("input", select);
-  size.addEventListener("change", () => turnTo(0));
-  back.addEventListener("click", () => turnTo(page - 1));
-  forward.addEventListener("click", () => turnTo(page + 1));
   select(); // a reloaded page keeps what was typed
-  return { goTo, listEdits: () => [...new Set(shown.map((row) => row.id))] };
+  return { goTo, find, listEdits: () => [...new Set(shown.map((row) => row.id))] };
 }
 
 /* The same row as table_row of report.html.jinja. */
@@ -146,8 +138,4 @@ function sortKey(row, key) {
   const value = row[key] ?? NOTHING;
   if (Array.isArray(value)) return value[0];
   return value === NOTHING ? null : value;
-}
-
-function writeCount(number) {
-  return number.toLocaleString("en");
 }

@@ -6,9 +6,12 @@ is shown) only the CPU seconds can be compared.
 
 table               metrics.csv
 first, again        the page, its parts and its media; and all of it when nothing has changed
-open                from the navigation until the page has loaded and its table is on the screen
-part, videos        from the click on an edit until its metrics and curves are there; until its videos show a picture
-next                from the click on the next edit until that is there
+open                from the navigation until the page has loaded and its gallery and table are on the screen
+pairs               until source and edited video of each edit in view play
+turn                from the click on the gallery's next page until that is there
+part, videos        from the click on an edit until it is there; until its videos show a picture
+curves              from the click on "Measurements" until its curves are drawn
+next                from the click on the next edit until that is there, with its curves
 sort, filter        from the click, or the last letter, until the table is drawn anew
 all rows            from the wish to see all rows on one page until they are there
 """
@@ -33,14 +36,23 @@ from tests.lib.report.large_batch import list_expected, list_problems, write_lar
 
 REPEATS = 5
 LINK = "[...document.querySelectorAll('tbody.rows th a')].find(link => link.hash.endsWith('/edit-1'))"
-OPENED = "document.querySelector('#edit .edit-body .charts')"
-FILTER, SIZE = "document.getElementById('filter')", "document.querySelector('.pager select')"
+TILE = "document.querySelector('.tile .name')"
+IN_VIEW = "[...document.querySelectorAll('.tile:nth-child(-n + 4) video')]"
+OPENED = "document.querySelector('#edit .edit-body .measurements')"
+CURVES = "document.querySelector('#edit .charts svg')"
+FILTER, SIZE = "document.getElementById('filter')", "document.querySelector('.table-head .pager select')"
 ACTIONS = {
+    "pairs": ("0", f"{IN_VIEW}.every(video => !video.paused && video.currentTime > 0)"),
+    "turn": (
+        "document.querySelector('.gallery .next').click()",
+        f"{TILE}.closest('.tile').querySelector('a').hash.endsWith('clip-00002/edit-2')",
+    ),
     "part": (f"{LINK}.click()", OPENED),
     "videos": ("0", "[...document.querySelectorAll('#edit video')].every(video => video.readyState >= 2)"),
+    "curves": ("document.querySelector('#edit .measurements summary').click()", CURVES),
     "next": (
         "document.querySelector('#edit .next').click()",
-        f"{OPENED} && document.querySelector('#edit h2').textContent.includes('edit-2')",
+        f"{CURVES} && document.querySelector('#edit h2').textContent.includes('edit-2')",
     ),
     "sort": ("document.querySelector('th.number button').click()", "true"),
     "filter": (
@@ -106,7 +118,7 @@ def _show_browser(page_file: Path) -> None:
             page = chromium.new_page(viewport={"width": 1300, "height": 800})
             started = time.perf_counter()
             page.goto(page_file.as_uri())
-            _wait(page, "0", "document.querySelector('tbody.rows th a')")
+            _wait(page, "0", f"document.querySelector('tbody.rows th a') && {TILE}")
             seconds.setdefault("open", []).append(time.perf_counter() - started)
             for name, (act, is_done) in ACTIONS.items():
                 seconds.setdefault(name, []).append(_wait(page, act, is_done))

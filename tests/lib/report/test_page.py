@@ -4,6 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
@@ -46,12 +47,20 @@ def read_all(results: Path) -> str:
 
 def read_rows(page: str) -> list[dict]:
     """Return the rows of the table as the page's script reads them."""
-    return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', page, re.DOTALL)[1])
+    return read_values(page, "rows")
+
+
+def read_values(page: str, name: str) -> Any:
+    """Return values that the page holds for its script."""
+    return json.loads(re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def list_addresses(html: str) -> list[str]:
     """Return what the page and its parts refer to outside themselves."""
     found = re.findall(r'\b(?:src|href|poster|data-part)="([^"]*)"', html)
+    found += [row["tile"]["edited"] for row in read_rows(html) if "edited" in row["tile"]]
+    for source in read_values(html, "sources").values():
+        found += [source[kind] for kind in ("video", "poster") if kind in source]
     return [address for address in found if not address.startswith(("#", "data:"))]
 
 
@@ -83,9 +92,11 @@ def test_shared_failure_is_told_once(results: Path) -> None:
 
 
 def test_problems_and_failures_come_before_the_table(results: Path) -> None:
-    """What was left out and what failed cannot be overlooked."""
+    """What was left out and what failed cannot be overlooked: links at the top lead to it, past the gallery."""
     page = write(results)
-    places = [page.index(text) for text in ("a video of zero frames", "CUDA out of memory", 'id="batch-table"')]
+    top = ['href="#left-out">1 problem with the inputs', 'href="#failures">2 failed jobs', 'id="gallery"']
+    lists = ['id="left-out"', "a video of zero frames", 'id="failures"', "CUDA out of memory", 'id="batch-table"']
+    places = [page.index(text) for text in top + lists]
     assert places == sorted(places)
     clean = write(results, EXPECTED[:3], [])
     assert 'class="alarm"' not in clean

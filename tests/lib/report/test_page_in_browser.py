@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.browser import load_section, open_page
+from tests.browser import load_section, open_page, unfold_measurements
 from tests.lib.report.example_batch import CAR, EXPECTED, ROAD
 
 
@@ -28,7 +28,7 @@ def test_filter_narrows_table_and_neighbours(page) -> None:
     assert page.locator("tbody.rows tr:visible").count() == 1
     section = load_section(page, "мокрая дорога")
     assert section.locator(".edit-nav .place").inner_text() == "1 of 1"
-    assert section.locator(".edit-nav a[href]").all_inner_texts() == ["Back to the table"]
+    assert section.locator(".edit-nav a[href]").all_inner_texts() == ["Back to the gallery", "Back to the table"]
     page.get_by_label("Filter").fill("failed")
     assert page.locator("tbody.rows tr:visible").count() == 2
     assert page.locator("#filter-count").inner_text() == "2 of 6"
@@ -48,8 +48,10 @@ def test_a_name_in_the_table_leads_to_its_edit(page) -> None:
 
 
 def test_details_show_what_made_the_video(page) -> None:
-    """Settings, seed and hashes unfold."""
+    """Settings, seed and hashes unfold, below the measurements."""
     section = load_section(page, "red car")
+    assert not section.get_by_text("Settings, seed, versions").is_visible()
+    unfold_measurements(section)
     section.get_by_text("Settings, seed, versions").click()
     section.get_by_text("settings · sampling.num_steps").first.wait_for()  # it is filled when it unfolds
     facts = section.locator("details.facts").inner_text()
@@ -59,7 +61,7 @@ def test_details_show_what_made_the_video(page) -> None:
 def test_nothing_sticks_out_on_a_phone(page) -> None:
     """On a narrow screen the page scrolls only up and down."""
     page.set_viewport_size({"width": 360, "height": 700})
-    load_section(page, "мокрая дорога")
+    unfold_measurements(load_section(page, "мокрая дорога"))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -69,6 +71,22 @@ def test_folder_can_be_moved(chromium, report: Path, tmp_path: Path) -> None:
     for page in open_page(chromium, moved):
         load_section(page, "мокрая дорога")
         assert page.locator("tbody.rows img").first.evaluate("image => image.naturalWidth") > 0
+
+
+def test_measurements_are_folded_until_asked_for(page) -> None:
+    """An edit shows videos and what was given; control rows and curves unfold, and stay so for the next edit."""
+    section = load_section(page, "red car")
+    assert section.bounding_box()["height"] < 1400
+    assert section.get_by_role("rowheader", name="VAE round trip").count() == 0
+    unfold_measurements(section)
+    assert section.get_by_role("rowheader", name="VAE round trip").is_visible()
+    section.locator(".next").click()
+    page.locator("#edit h2", has_text="мокрая дорога").wait_for()
+    page.locator("#edit .chart").first.wait_for()
+    page.locator("#edit").get_by_text("Measurements", exact=True).click()
+    page.locator("#edit .previous").click()
+    page.locator("#edit h2", has_text="red car").wait_for()
+    assert page.locator("#edit .chart").count() == 0
 
 
 def test_an_edit_has_an_address(chromium, report: Path) -> None:
