@@ -24,7 +24,7 @@ rule generate:
     benchmark:
         "<benchmarks>/{clip}/{edit}/{method}/generate.tsv"
     wildcard_constraints:
-        method=rf"(?!{OUTSIDE}|(?:{'|'.join(OF_VACE) or NONE})$)[A-Za-z0-9_]+",
+        method=rf"(?!{OUTSIDE}|(?:{'|'.join(OF_VACE) or NONE})(?:/|$))[A-Za-z0-9_]+",
     conda:
         "../../envs/diffusion.yaml"
     threads: 1
