@@ -16,6 +16,7 @@ from lib.batch.driver import drive
 from lib.batch.files import LAST, Settings, batch_file, load_settings, save_settings
 from lib.batch.lock import driver_facts, take_lock
 from lib.batch.status import describe_status, read_status
+from lib.batch.study_command import add_study_options, make_study, read_study
 from lib.config.settings import load_config, read_settings
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing
@@ -31,6 +32,8 @@ DESCRIPTION = """Start, watch, stop and resume a batch.
   ./batch resume                        after a stop, a kill or a dead machine
   ./batch retry                         again what failed
   ./batch tables                        methods compared, as tables for a paper
+  ./batch study                         a page that asks people which video is better
+  ./batch answers FILES                 what they answered, as tables
 
 Options of Snakemake's own go behind `--`: ./batch start -- --cores 8 --resources gpu=2
 """
@@ -59,6 +62,8 @@ def main(arguments: Sequence[str]) -> int:
             return stop(results)
         if given.verb == "tables":
             return tables(results, given.methods, given.ours, given.name)
+        if given.verb in ("study", "answers"):
+            return (make_study if given.verb == "study" else read_study)(results, given)
         return show(results, live=given.verb == "watch")
     except (InputError, OSError) as error:  # OSError: a disk that is full or gone; it names the file
         print(error, file=sys.stderr)
@@ -167,6 +172,8 @@ def _parser() -> argparse.ArgumentParser:
         ("watch", "show how far it is, live"),
         ("stop", "end the driver and its jobs"),
         ("tables", "compare the methods of what is measured"),
+        ("study", "write a page that asks people which video is better"),
+        ("answers", "read what people answered"),
     ):
         command = verbs.add_parser(verb, help=meaning)
         command.add_argument("--results", help="results folder; default: that of the settings, or of the last start")
@@ -182,6 +189,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--methods", nargs="+", help="rows, by name; default: all")
             command.add_argument("--ours", help="the method that others are compared with; default: the first of ours")
             command.add_argument("--name", default="methods", help="of the files in RESULTS/tables")
+        if verb in ("study", "answers"):
+            add_study_options(verb, command)
     return parser
 
 
@@ -210,8 +219,10 @@ def _configured_results(configfile: str | None) -> str:
 
 
 def _find_results(given: argparse.Namespace) -> Path:
-    """Return the results folder named, or that of the last start from this folder."""
-    named = given.results or read_json_or_nothing(Path.cwd() / LAST).get("results") or _configured_results(None)
+    """Return the results folder named, that of settings named, or that of the last start from this folder."""
+    configured = getattr(given, "configfile", None) and _configured_results(given.configfile)
+    last = read_json_or_nothing(Path.cwd() / LAST).get("results")
+    named = given.results or configured or last or _configured_results(None)
     return Path(named).absolute()
 
 

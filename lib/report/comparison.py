@@ -95,9 +95,9 @@ def compare_methods(results: Path, chosen: Sequence[str] | None, reference: str 
     Raises:
         InputError: nothing is measured, or a method is not among what is.
     """
-    edits, names = _list_measured(results)
-    ids = [_find(name, names) for name in chosen] if chosen else list(names)
-    ours = _find(reference, names) if reference else next((each for each in ids if not is_outside(each)), ids[0])
+    edits, names = list_measured(results)
+    ids = [find_method(name, names) for name in chosen] if chosen else list(names)
+    ours = find_method(reference, names) if reference else next((each for each in ids if not is_outside(each)), ids[0])
     ids = [ours, *(each for each in dict.fromkeys(ids) if each != ours)]
     measured = {each: _read_measures(results, each, edits[each]) for each in ids}
     paired = [edit for edit in measured[ours] if all(edit in measures for measures in measured.values())]
@@ -129,8 +129,12 @@ def compare_methods(results: Path, chosen: Sequence[str] | None, reference: str 
     )
 
 
-def _list_measured(results: Path) -> tuple[dict[str, list[Edit]], dict[str, str]]:
-    """Return the edits that each method has been measured on, and its name, by its id."""
+def list_measured(results: Path) -> tuple[dict[str, list[Edit]], dict[str, str]]:
+    """Return the edits that each method has been measured on, and its name, by its id.
+
+    Raises:
+        InputError: nothing is measured.
+    """
     edits: dict[str, list[Edit]] = {}
     names: dict[str, str] = {}
     table = results / "metrics.csv"
@@ -150,8 +154,12 @@ def _list_measured(results: Path) -> tuple[dict[str, list[Edit]], dict[str, str]
 _EXPECTED = "a batch of which something is finished: ./batch start"
 
 
-def _find(name: str, names: Mapping[str, str]) -> str:
-    """Return the id of a method that is named by id or name."""
+def find_method(name: str, names: Mapping[str, str]) -> str:
+    """Return the id of a method that is named by id or name.
+
+    Raises:
+        InputError: no method is.
+    """
     if name in names:
         return name
     found = [each for each, known in names.items() if name in (known, each.removeprefix(OUTSIDE))]

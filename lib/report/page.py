@@ -50,7 +50,7 @@ def write_report(
         versions: name and version of each piece of software to name at the top.
         output: the page; the folders `media` and `parts` are beside it.
     """
-    environment = _environment()
+    environment = page_environment(TEMPLATES)
     edits = _by_edit(results, expected, names)
     summaries = [_write_edit(videos, results, output.parent, environment) for videos in edits]
     rows = [row for summary in summaries for row in summary.rows]
@@ -112,9 +112,10 @@ def _write_rests(lists: Mapping[str, Sequence[Any]], page_folder: Path, environm
     ]
 
 
-def _environment() -> Environment:
+def page_environment(*folders: Path) -> Environment:
+    """Return what draws pages from templates; `verbatim` puts a style sheet or script of the folders in as it is."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -124,5 +125,6 @@ def _environment() -> Environment:
     environment.filters["duration"] = format_seconds
     environment.filters["metric"] = format_metric
     # Our own style sheet and script go in as they are: escaping would break them.
-    environment.globals["verbatim"] = lambda name: Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+    files = {path.name: path for folder in folders for path in folder.iterdir()}
+    environment.globals["verbatim"] = lambda name: Markup(files[name].read_text(encoding="utf-8"))
     return environment

@@ -41,7 +41,7 @@ def make_section(videos: Sequence[EditedVideo], results: Path, page: Path) -> di
         "edit_name": videos[0].edit_name,
         "methods": videos,
         "size": f"{source['width']} × {source['height']}" if source else None,
-        "aspect": _aspect(source),
+        "aspect": aspect_of(source),
         "num_frames": len(source.get("times", [])),
         "fps": source.get("fps"),
         "has_audio": bool(source.get("source", {}).get("has_audio")),
@@ -55,7 +55,7 @@ def make_section(videos: Sequence[EditedVideo], results: Path, page: Path) -> di
         "metrics": metrics,
         "rows": list_rows(videos),
         "drawn": {
-            "times": _relative_times(source),
+            "times": relative_times(source),
             "charts": _loss_charts(clip_folder, edit_folder) + _frame_charts(videos, metrics, mask),
             "facts": _list_facts(videos, source, mask) + _list_starts(clip_folder, edit_folder),
         },
@@ -139,13 +139,13 @@ def _list_captions(edit_folder: Path) -> list[dict[str, str]]:
     return [{"label": label, "text": prompt} for label, prompt in prompts.items() if prompt]
 
 
-def _aspect(source: dict[str, Any]) -> float:
+def aspect_of(source: dict[str, Any]) -> float:
     """Return width / height as displayed, which pixels that are not square make differ from the stored size."""
     pixel_aspect = source.get("source", {}).get("pixel_aspect", 1)
     return round(float(source.get("width", 16) / source.get("height", 9) * pixel_aspect), 4)
 
 
-def _relative_times(source: dict[str, Any]) -> list[float]:
+def relative_times(source: dict[str, Any]) -> list[float]:
     """Return the frames' times in seconds since the first one that is used."""
     times = source.get("times", [])
     return [round(time - times[0], 4) for time in times]

@@ -39,19 +39,19 @@ def write_tables(compared: Comparison, folder: Path, name: str) -> list[Path]:
 
 def as_markdown(compared: Comparison) -> str:
     """Write scores and differences as two tables, each under its caption."""
-    scores = _markdown_table(_score_lines(compared, bold=lambda text: f"**{text}**"))
+    scores = markdown_table(_score_lines(compared, bold=lambda text: f"**{text}**"))
     parts = ["## Scores", caption(compared), scores]
     if lines := _difference_lines(compared):
-        parts += [f"## Differences from {_plain(compared.reference)}", difference_caption(compared)]
-        parts.append(_markdown_table(lines))
+        parts += [f"## Differences from {one_line(compared.reference)}", difference_caption(compared)]
+        parts.append(markdown_table(lines))
     return "\n\n".join(parts) + "\n"
 
 
 def as_latex(compared: Comparison) -> str:
     """Write the same as two `table` environments; they need the package booktabs."""
-    tables = [_latex_table(_score_lines(compared, bold=_latex_bold), caption(compared), "scores")]
+    tables = [latex_table(_score_lines(compared, bold=latex_bold), caption(compared), "scores")]
     if lines := _difference_lines(compared):
-        tables.append(_latex_table(lines, difference_caption(compared), "differences"))
+        tables.append(latex_table(lines, difference_caption(compared), "differences"))
     return "% \\usepackage{booktabs}\n" + "\n".join(tables)
 
 
@@ -116,7 +116,7 @@ def _score_lines(compared: Comparison, bold: Callable[[str], str]) -> list[list[
         for metric in compared.metrics:
             text = _format(row.scores.get(metric.name), metric)
             cells.append(bold(text) if _is_best(row, metric, compared) else text)
-        lines.append([_plain(row.name), *cells, str(row.num_clips)])
+        lines.append([one_line(row.name), *cells, str(row.num_clips)])
     return lines
 
 
@@ -127,7 +127,7 @@ def _difference_lines(compared: Comparison) -> list[list[str]]:
     lines = []
     for row in others:
         cells = [_format_difference(row.differences.get(metric.name), metric) for metric in compared.metrics]
-        lines.append([_plain(row.name), *cells, str(compared.num_paired_clips)])
+        lines.append([one_line(row.name), *cells, str(compared.num_paired_clips)])
     return [heading, *lines] if lines else []
 
 
@@ -162,18 +162,20 @@ def _format_difference(score: Score | None, metric: Metric) -> str:
     return f"{score.mean:+.{metric.digits}f}{error}{p}".replace("-", "−")
 
 
-def _plain(text: str) -> str:
+def one_line(text: str) -> str:
     """Write a name on one line."""
     return " ".join(text.split())
 
 
-def _markdown_table(lines: Sequence[Sequence[str]]) -> str:
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Write lines of cells, the heading first, as a Markdown table."""
     heading, *rows = [[cell.replace("\\", "\\\\").replace("|", "\\|") for cell in line] for line in lines]
     drawn = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in drawn)
 
 
-def _latex_table(lines: Sequence[Sequence[str]], text: str, label: str) -> str:
+def latex_table(lines: Sequence[Sequence[str]], text: str, label: str) -> str:
+    """Write lines of cells, the heading first, as a `table` environment with a caption and the label tab:LABEL."""
     heading, *rows = [" & ".join(map(_latex, line)) + r" \\" for line in lines]
     body = [r"\toprule", heading, r"\midrule", *rows, r"\bottomrule"]
     return "\n".join(
@@ -193,7 +195,8 @@ def _latex_table(lines: Sequence[Sequence[str]], text: str, label: str) -> str:
 BOLD = "\x00"  # around what is bold, until it is written
 
 
-def _latex_bold(text: str) -> str:
+def latex_bold(text: str) -> str:
+    """Mark a cell of `latex_table` as bold."""
     return f"{BOLD}{text}{BOLD}"
 
 
