@@ -6,8 +6,9 @@ from pydantic import Field
 
 from lib.config.sections import Section
 
-ScoreName = Literal["deqa", "lpips", "dists", "text_alignment", "pick_score", "clip_iqa", "dino"]
+ScoreName = Literal["deqa", "lpips", "dists", "text_alignment", "pick_score", "clip_iqa", "dino", "judge"]
 BACKGROUND_SCORES = ("lpips", "dists")  # compare the edited video with its source outside the mask
+SOURCE_SCORES = (*BACKGROUND_SCORES, "judge")  # are shown the source
 PROMPT_SCORES = ("text_alignment", "pick_score")  # compare it with the edit's prompt
 
 
@@ -33,4 +34,8 @@ class ScoresSection(Section):
     )
     dino: str | None = Field(
         None, description="local folder or hub id of a DINOv2 model: likeness of neighbouring frames"
+    )
+    judge: str | None = Field(
+        None,
+        description="local folder or hub id of a Qwen-VL model, which rates motion, background and edit, 1 to 5",
     )

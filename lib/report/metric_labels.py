@@ -38,6 +38,9 @@ KNOWN_METRICS = (
     Metric("text_alignment", "Text alignment", "", 3, True, True, "likeness of the frames and the prompt, by CLIP"),
     Metric("pick_score", "PickScore", "", 2, True, False, "how well people would like the frames for the prompt"),
     Metric("clip_iqa", "CLIP-IQA", "", 3, True, False, "how much more a good photo than a bad one, 0 to 1"),
+    Metric("judge_motion", "Judge: motion", "", 2, True, False, "a vision-language model's rating, 1 to 5"),
+    Metric("judge_background", "Judge: background", "", 2, True, False, "the same of what was to be kept"),
+    Metric("judge_edit", "Judge: edit", "", 2, True, False, "the same of the edited part's look"),
     Metric("dino", "DINO consistency", "", 4, True, False, "likeness of neighbouring frames, by DINOv2"),
 )
 

@@ -13,6 +13,7 @@ from lib.metrics.background import dilate_mask
 from lib.metrics.per_frame import PerFrame, mean_score
 from lib.scores.contrastive import clip_iqa, dino_consistency, load_clip_pair, pick_score, text_alignment
 from lib.scores.deqa.scorer import load_deqa, score_frames
+from lib.scores.judge import judge_video, load_judge
 from lib.scores.perceptual import distances, load_network
 from lib.stages.job import Files, Job, Params
 from lib.video.reading import read_mask, read_video
@@ -53,14 +54,16 @@ class Score(Params):
 
 def score(inputs: Inputs, outputs: Outputs, params: Score, job: Job) -> None:
     """Write one score of an edited video."""
-    if params.score in BACKGROUND_SCORES:
-        measured = _of_background(inputs, params, job)
+    rows: dict[str, Any]
+    if params.score == "judge":
+        rows = {"edited": {"mean": _ask_judge(inputs, params, job), "per_frame": {}}}
     else:
-        measured = {"edited": _of_frames(inputs, params, job)}
-    rows: dict[str, Any] = {
-        row: {"mean": {params.score: mean_score(values)}, "per_frame": {params.score: values}}
-        for row, values in measured.items()
-    }
+        is_background = params.score in BACKGROUND_SCORES
+        measured = _of_background(inputs, params, job) if is_background else {"edited": _of_frames(inputs, params, job)}
+        rows = {
+            row: {"mean": {params.score: mean_score(values)}, "per_frame": {params.score: values}}
+            for row, values in measured.items()
+        }
     given = [path for path in (inputs.edited, inputs.source, inputs.mask, inputs.caption) if path]
     device, _ = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
     provenance = describe("score", params.described(), given, [], describe_device(device))
@@ -77,6 +80,14 @@ def _of_background(inputs: Inputs, params: Score, job: Job) -> dict[str, PerFram
     edited = dilate_mask(edited, params.metrics.background_dilation)
     rows = {"edited": inputs.edited, "vae_round_trip": inputs.round_trip}
     return {row: distances(network, read_video(path), source, edited) for row, path in rows.items()}
+
+
+def _ask_judge(inputs: Inputs, params: Score, job: Job) -> dict[str, float]:
+    """Ask a vision-language model about the whole video."""
+    assert inputs.source
+    device, dtype = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
+    judge = load_judge(resolve_path(params.weights), device, dtype, params.model.download)
+    return judge_video(judge, read_video(inputs.edited), read_video(inputs.source))
 
 
 def _of_frames(inputs: Inputs, params: Score, job: Job) -> PerFrame:

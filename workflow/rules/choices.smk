@@ -1,10 +1,14 @@
 # What a job is about, and what it takes where its rule cannot say it in a line.
 # In: the wildcards of a job. Out: its clip, edit and method; input files and params.
+from lib.config.score_sections import BACKGROUND_SCORES, PROMPT_SCORES, SOURCE_SCORES, ScoreName
 from lib.core.errors import Problem
 from lib.core.failures import write_failure
 from lib.core.names import name_of
 from lib.training.schedule import count_steps
 from lib.video.windows import plan_windows
+
+WEIGHTS = SETTINGS.scores.only("deqa", "lpips", "dists", "text_alignment", "pick_score", "clip_iqa", "dino", "judge")
+SCORES = [score for score, weights in WEIGHTS.items() if weights]
 
 
 def clip_of(wildcards):
@@ -133,3 +137,21 @@ def sampling_of(wildcards):
     for given in (of_edit, of_method):
         chosen |= {key: value for key, value in given.items() if value is not None}
     return chosen
+
+
+def outside_of(wildcards):
+    """The outside video of a job."""
+    found = [video for video in edit_of(wildcards).outside if video.id == wildcards.method]
+    return found[0] if found else say_lost(wildcards.clip)
+
+
+def scores_of(videos):
+    """The files of all further scores of edited videos."""
+    return [f"{SETTINGS.results}/{'/'.join(names)}/scores/{score}.json" for names in videos for score in SCORES]
+
+
+def for_background(path):
+    """A file of the clip or edit that scores of the background need."""
+    return lambda wildcards: (
+        f"{SETTINGS.results}/{path.format(**wildcards)}" if wildcards.score in BACKGROUND_SCORES else []
+    )

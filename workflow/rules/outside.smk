@@ -4,12 +4,6 @@
 OUTSIDE_METHOD = rf"{OUTSIDE}[A-Za-z0-9_-]+"
 
 
-def outside_of(wildcards):
-    """The outside video of a job."""
-    found = [video for video in edit_of(wildcards).outside if video.id == wildcards.method]
-    return found[0] if found else say_lost(wildcards.clip)
-
-
 rule align_outside:
     input:
         outside=lambda wildcards: outside_of(wildcards).path,

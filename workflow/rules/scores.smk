@@ -2,28 +2,14 @@
 # from all others, so that one more measures a finished batch without making anything anew.
 # In: edited.mkv; for scores of the background what it is compared with, for those of the prompt a caption.
 # Out: scores/SCORE.json.
-from lib.config.score_sections import BACKGROUND_SCORES, PROMPT_SCORES, ScoreName
-
-WEIGHTS = SETTINGS.scores.only("deqa", "lpips", "dists", "text_alignment", "pick_score", "clip_iqa", "dino")
-SCORES = [score for score, weights in WEIGHTS.items() if weights]
-
-
-def scores_of(videos):
-    """The files of all further scores of edited videos."""
-    return [f"{SETTINGS.results}/{'/'.join(names)}/scores/{score}.json" for names in videos for score in SCORES]
-
-
-def for_background(path):
-    """A file of the clip or edit that scores of the background need."""
-    return lambda wildcards: (
-        f"{SETTINGS.results}/{path.format(**wildcards)}" if wildcards.score in BACKGROUND_SCORES else []
-    )
 
 
 rule score:
     input:
         edited="<results>/{clip}/{edit}/{method}/edited.mkv",
-        source=for_background("{clip}/source_video.mkv"),
+        source=lambda wildcards: (
+            f"{LAYOUT.folder(wildcards.clip)}/source_video.mkv" if wildcards.score in SOURCE_SCORES else []
+        ),
         mask=for_background("{clip}/{edit}/edit_mask.mkv"),
         round_trip=for_background("{clip}/measures/vae_round_trip.mkv"),
         caption=lambda wildcards: (
