@@ -5,7 +5,7 @@ CORES ?= all
 RESULTS ?= results
 SCENES ?= 20
 EVOLVING ?= 20
-MOVING ?= 20
+MOVING ?= 0
 METHODS ?= mask_lora naive_lora base
 ABLATION = mask_lora unlocked naive_lora base base_masked all_ones all_zeros tight_mask noisy_mask composited \
 	locked_composited
