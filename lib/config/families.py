@@ -1,7 +1,7 @@
 """The families of image-to-video models: which there are, and what planning must know of each without torch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
@@ -45,6 +45,8 @@ class Family:
         pipeline: the class that a model folder's model_index.json names.
         components: that the folder must list there.
         foreign: components that only relatives of the family have, which its adapter cannot run, and whose they are.
+        original_layers: what the model's own code calls its blocks' linear layers, by diffusers' names; LoRA files of
+            other programs use it. Empty: not known.
         lora_targets: what a LoRA may adapt, from the transformer's config.json; a KeyError or TypeError where that is
             no config of this family.
     """
@@ -57,6 +59,7 @@ class Family:
     components: frozenset[str]
     foreign: Mapping[str, str]
     lora_targets: Callable[[Mapping[str, Any]], LoraTargets]
+    original_layers: Mapping[str, str] = field(default_factory=dict)
 
     def latents_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int, int]:
         """Return (1, channels, latent frames, height, width) of the latents of a video, given in pixels."""

@@ -12,6 +12,17 @@ LORA_LAYERS: dict[LoraLayers, list[str]] = {
 }
 """Names within a block, of a WanTransformer3DModel (diffusers/models/transformers/transformer_wan.py)."""
 
+_ATTENTION = {"to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "o"}
+ORIGINAL_LAYERS = {
+    **{f"attn1.{own}": f"self_attn.{original}" for own, original in _ATTENTION.items()},
+    **{f"attn2.{own}": f"cross_attn.{original}" for own, original in _ATTENTION.items()},
+    "attn2.add_k_proj": "cross_attn.k_img",
+    "attn2.add_v_proj": "cross_attn.v_img",
+    "ffn.net.0.proj": "ffn.0",
+    "ffn.net.2": "ffn.2",
+}
+"""Diffusers' names and Wan's own (diffusers/loaders/lora_conversion_utils.py)."""
+
 
 def lora_targets(config: Mapping[str, Any]) -> LoraTargets:
     """List the layers that a LoRA may adapt, from a WanTransformer3DModel's config.json."""
@@ -37,4 +48,5 @@ FAMILY = Family(
     components=frozenset({"vae", "transformer", "tokenizer", "text_encoder", "image_processor", "image_encoder"}),
     foreign={"transformer_2": "Wan2.2's second denoiser"},
     lora_targets=lora_targets,
+    original_layers=ORIGINAL_LAYERS,
 )

@@ -1,0 +1,168 @@
+"""Read and write LoRA files under the names that other programs use.
+
+diffusers   transformer.blocks.0.attn1.to_q.lora_A.weight, peft's settings in the metadata: what this workflow writes
+comfyui     diffusion_model.blocks.0.self_attn.q.lora_A.weight, the model's original names: ComfyUI, the paper's authors
+            and most trainers; read also with lora_down and lora_up, and with an alpha beside each pair
+kohya       lora_unet_blocks_0_self_attn_q.lora_down.weight with alpha: musubi-tuner, sd-scripts; read alone
+
+    python -m lib.training.lora_formats FROM TO --to comfyui
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from lib.config.families import FAMILIES, family_of
+from lib.core.errors import InputError, Problem
+from lib.core.files import whole_file
+from lib.inputs.lora_files import METADATA_KEY, PREFIX, read_header
+
+Format = Literal["diffusers", "comfyui"]
+ORIGINAL, KOHYA = "diffusion_model.", "lora_unet_"
+BARE = ("base_model.model.", "model.diffusion_model.", "transformer.", "")  # before a layer, in files of other programs
+SIDES = {"lora_A.weight": "A", "lora_B.weight": "B", "lora_down.weight": "A", "lora_up.weight": "B", "alpha": "alpha"}
+DEFAULT = ".default"  # peft's name of an adapter, which some programs leave in
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA under diffusers' names.
+
+    Attributes:
+        factors: (rank, in) and (out, rank) of each layer, such as `blocks.0.attn1.to_q`.
+        alphas: of each layer; the LoRA counts alpha / rank.
+    """
+
+    factors: Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+    alphas: Mapping[str, float]
+
+
+def read_lora(path: Path, family: str) -> Lora:
+    """Read a LoRA under whichever names it has.
+
+    Args:
+        path: a safetensors file.
+        family: of the model that it is for.
+
+    Raises:
+        InputError: it cannot be read, or a tensor is neither half of a pair of this family's layers nor its alpha.
+    """
+    read_header(path)
+    with safe_open(path, framework="pt") as opened:
+        names = list(opened.keys())
+        tensors = {name: opened.get_tensor(name) for name in names}
+        metadata = opened.metadata() or {}
+    originals = family_of(family).original_layers
+    if not originals:
+        raise InputError([Problem(str(path), f"a LoRA for the family {family}", "one of a family with known names")])
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    strays = []
+    for name, tensor in tensors.items():
+        layer, side = _split(name, originals)
+        if layer is None:
+            strays.append(name)
+        else:
+            found.setdefault(layer, {})[side] = tensor
+    strays += [f"half of {layer}" for layer, sides in found.items() if not {"A", "B"} <= sides.keys()]
+    if strays or not found:
+        expected = f"pairs of a {family} LoRA, as diffusers, ComfyUI or kohya's trainers name them"
+        seen = (
+            strays[0] + (f", and {len(strays) - 1} more like it" if len(strays) > 1 else "") if strays else "no tensor"
+        )
+        raise InputError([Problem(str(path), seen, expected)])
+    own_alpha = _alpha_of(metadata)
+    alphas = {
+        layer: float(sides["alpha"]) if "alpha" in sides else own_alpha or float(len(sides["A"]))
+        for layer, sides in found.items()
+    }
+    return Lora({layer: (sides["A"], sides["B"]) for layer, sides in found.items()}, alphas)
+
+
+def _split(name: str, originals: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return the layer that a tensor belongs to, by diffusers' name, and its side; None: it is no part of a LoRA."""
+    name = name.replace(DEFAULT, "")
+    ending = next((ending for ending in SIDES if name.endswith(f".{ending}")), None)
+    if ending is None:
+        return None, ""
+    layer, side = name[: -len(ending) - 1], SIDES[ending]
+    if layer.startswith(KOHYA):
+        match = re.fullmatch(r"blocks_(\d+)_(.+)", layer.removeprefix(KOHYA))
+        words = {original.replace(".", "_"): own for own, original in originals.items()}
+        known = words.get(match[2]) if match else None
+        return (f"blocks.{match[1]}.{known}" if match and known else None), side
+    for prefix in (ORIGINAL, *BARE):
+        if layer.startswith(prefix) and (match := re.fullmatch(r"blocks\.(\d+)\.(.+)", layer.removeprefix(prefix))):
+            own = {original: own for own, original in originals.items()}.get(match[2], match[2])
+            return (f"blocks.{match[1]}.{own}" if own in originals else None), side
+    return None, side
+
+
+def _alpha_of(metadata: Mapping[str, str]) -> float | None:
+    """Return peft's alpha, where the file tells it."""
+    try:
+        alpha = json.loads(metadata[METADATA_KEY])[f"{PREFIX}.lora_alpha"]
+    except (KeyError, ValueError, TypeError):
+        return None
+    return float(alpha) if isinstance(alpha, int | float) else None
+
+
+def write_lora(lora: Lora, path: Path, kind: Format, family: str) -> None:
+    """Write a LoRA under other names, so that it counts the same wherever it is loaded without a scale.
+
+    Raises:
+        InputError: its layers have several ranks, which peft's settings, and so diffusers' form, cannot say.
+    """
+    weights: dict[str, torch.Tensor] = {}
+    ranks = {len(down) for down, _ in lora.factors.values()}
+    for layer, (down, up) in lora.factors.items():
+        # Without an alpha beside it, a pair counts whole: what alpha / rank makes of it goes into one factor.
+        scaled = up if lora.alphas[layer] == len(down) else up * (lora.alphas[layer] / len(down))
+        name = f"{PREFIX}.{layer}" if kind == "diffusers" else ORIGINAL + _original(layer, family)
+        weights |= {f"{name}.lora_A.weight": down.contiguous(), f"{name}.lora_B.weight": scaled.contiguous()}
+    metadata = {"format": "pt"}
+    if kind == "diffusers":
+        if len(ranks) > 1:
+            raise InputError([Problem(str(path), f"layers of the ranks {sorted(ranks)}", "one rank, or --to comfyui")])
+        (rank,) = ranks
+        layers = sorted({layer.split(".", 2)[2] for layer in lora.factors})
+        settings = {"r": rank, "lora_alpha": rank, "target_modules": layers, "peft_type": "LORA"}
+        prefixed = {f"{PREFIX}.{key}": value for key, value in settings.items()}
+        metadata = {METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True)}
+    with whole_file(path) as temporary:
+        save_file(weights, temporary, metadata=metadata)
+
+
+def _original(layer: str, family: str) -> str:
+    _, number, own = layer.split(".", 2)
+    return f"blocks.{number}.{family_of(family).original_layers[own]}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Convert a file, and say what was written."""
+    parser = argparse.ArgumentParser(prog="python -m lib.training.lora_formats", description="Rename a LoRA's layers.")
+    parser.add_argument("source", type=Path, help="a LoRA under any of the names")
+    parser.add_argument("target", type=Path, help="the .safetensors to write")
+    parser.add_argument("--to", choices=get_args(Format), default="comfyui", help="whose names to write")
+    parser.add_argument("--family", choices=list(FAMILIES), default="wan", help="of the model that it is for")
+    given = parser.parse_args(arguments)
+    try:
+        lora = read_lora(given.source, given.family)
+        write_lora(lora, given.target, given.to, given.family)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{given.target}: {len(lora.factors)} layers under {given.to}'s names")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
