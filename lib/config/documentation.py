@@ -144,6 +144,7 @@ RERUNS = {
     "sampling.negative_prompt": "`encode_edit`",
     "sampling.image_context": "`encode_edit`",
     "sampling.lora_scale": "`generate`",
+    "sampling.extra_loras": "`generate`",
     "sampling.lock_latents": "`generate`",
     "sampling.cache_threshold": "`generate`",
     "sampling.composite": "`generate`",

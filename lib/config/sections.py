@@ -163,6 +163,13 @@ class MaskSection(Section):
     )
 
 
+class ExtraLora(Section):
+    """A LoRA beside the clip's own, such as one that makes do with few denoising steps."""
+
+    path: str = Field(description="safetensors file, under the names of diffusers, ComfyUI or kohya's trainers")
+    scale: Annotated[float, Field(ge=-4, le=4)] = Field(1.0, description="its strength")
+
+
 class SamplingSection(Section):
     """Denoising."""
 
@@ -187,6 +194,9 @@ class SamplingSection(Section):
     composite: bool = Field(False, description="put the source's pixels back outside the mask after decoding")
     feather: Annotated[float, Field(ge=0)] = Field(
         4.0, description="softness of the composite's edge, inside the mask; deviation in pixels at 480p"
+    )
+    extra_loras: list[ExtraLora] = Field(
+        default_factory=list, description="LoRAs beside the clip's own, each with path and scale; for all methods"
     )
     seed: Seed = Field(0, description="of the initial noise; an edit.yaml may set its own")
 

@@ -11,6 +11,7 @@ given           what a user gave of a clip and of an edit: files by their role, 
 ids             ids of clips, edits and outside methods, which stand for names in paths, wildcards, jobs and shell words
 layout          where a run's results lie, and which of them an edited video is made from
 lora_files      check a LoRA file by its header, before any GPU job
+lora_names      what programs call the tensors of a LoRA file, for one family's layers
 model_files     what the files of a run's models hold, so that new weights under an old name are noticed
 names           what people may call clips and edits, and where their files may lie: nearly anything
 outside         videos that other tools made for the edits of a batch: found, and matched with their clips

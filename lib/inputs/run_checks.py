@@ -1,6 +1,7 @@
 """What keeps a whole run from starting: models and LoRAs, beside what is wrong with single clips."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lib.config.families import family_of
 from lib.config.settings import Config
@@ -9,6 +10,7 @@ from lib.inputs.checkpoints import check_models, check_scores, check_vace, read_
 from lib.inputs.clips import Batch
 from lib.inputs.layout import Layout, given_shared, masks_of_methods
 from lib.inputs.lora_files import check_reused_loras
+from lib.inputs.lora_names import check_extra_lora
 from lib.inputs.shared_lora import check_shared_loras
 
 
@@ -29,6 +31,11 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         *wrong_models,
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
         *check_scores(dict(settings.scores), settings.model.download),
+        *(
+            problem
+            for extra in settings.sampling.extra_loras
+            for problem in check_extra_lora(Path(extra.path), family_of(settings.model.family).original_layers, targets)
+        ),
         *check_reused_loras(
             settings.training.decouple_lora,
             [clip.id for clip in batch.clips],

@@ -13,6 +13,7 @@ from lib.masks.compositing import correct_edited
 from lib.stages.job import Files, Job, Params
 from lib.stages.model import load_transformer
 from lib.training.lora import load_for_generation
+from lib.training.lora_formats import read_lora, scaled_factors
 from lib.video.arrays import DecodedVideo
 from lib.video.probing import VideoInfo
 from lib.video.reading import read_first_frame, read_mask, read_video
@@ -21,10 +22,11 @@ from lib.video.writing import write_lossless, write_viewable
 
 
 class Inputs(Files):
-    """What the model is shown, the LoRA if any, and the pixels of clip and edit."""
+    """What the model is shown, the LoRA if any, those beside it, and the pixels of clip and edit."""
 
     encoded: Path
     lora: Path | None
+    extra_loras: tuple[Path, ...] = ()
     first_frame: Path
     mask: Path
     video: Path
@@ -45,6 +47,7 @@ class Generate(Params):
     model: name, family, dtype, weights, device, download and memory; mask: correct_edited; video: crf.
     sampling: all but negative_prompt and image_context, each the method's own, the edit's or the run's.
     windows: of the clip. mask_kind: see `lib.diffusion.conditioning.make_keep_mask`.
+    extra_scales: of the LoRAs beside the clip's own.
     """
 
     model: ModelSection
@@ -53,6 +56,7 @@ class Generate(Params):
     video: VideoSection
     windows: list[tuple[int, int]]
     mask_kind: str
+    extra_scales: tuple[float, ...] = ()
 
 
 def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> None:
@@ -60,12 +64,19 @@ def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> No
     clip, (start, stop) = _read_clip(inputs, params), params.windows[0]
     size = family_of(params.model.family).latents_shape(stop - start, *clip.source_video.shape[1:3])
     model, device = load_transformer(params.model, job, latents_shape=size, training=False)
-    if inputs.lora:
-        load_for_generation(model, inputs.lora, params.sampling.lora_scale)
+    extra = [
+        (scaled_factors(read_lora(path, params.model.family)), scale)
+        for path, scale in zip(inputs.extra_loras, params.extra_scales, strict=True)
+    ]
+    load_for_generation(model, inputs.lora, params.sampling.lora_scale, extra)
     encoded = load_encoded(inputs.encoded, device)
     video = generate_video(model, encoded, clip, params.windows, _sampling(params.sampling))
     write_edited(outputs, params.video, video, inputs.facts, inputs.video)
-    given = [path for path in (inputs.encoded, inputs.lora, inputs.first_frame, inputs.mask, inputs.video) if path]
+    given = [
+        path
+        for path in (inputs.encoded, inputs.lora, *inputs.extra_loras, inputs.first_frame, inputs.mask, inputs.video)
+        if path
+    ]
     made = describe("generate", params.described(), given, [outputs.video, outputs.lossless], describe_device(device))
     write_json(outputs.provenance, {**made, "execution": model.execution})
 

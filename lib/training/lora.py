@@ -107,20 +107,49 @@ def load_lora(transformer: Any, path: Path, trainable: Sequence[str] = (), scale
     return parameters
 
 
-def load_for_generation(model: VideoModel, path: Path, scale: float) -> None:
-    """Load an adapter that is not trained any more; merge it where a big model keeps whole weights on a GPU.
+Factors = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+"""(rank, in) and (out, rank) of each adapted layer, by diffusers' name of it."""
+
+
+def load_for_generation(
+    model: VideoModel, path: Path | None, scale: float, extra: Sequence[tuple[Factors, float]] = ()
+) -> None:
+    """Load adapters that are not trained any more; merge them where a big model keeps whole weights on a GPU.
 
     Args:
         model: with its transformer loaded.
-        path, scale: see `load_lora`.
+        path, scale: see `load_lora`; None: there is no LoRA of the clip.
+        extra: factors and strength of others, see `lib.training.lora_formats.scaled_factors`.
 
     Raises:
         InputError: see `load_lora`.
     """
-    load_lora(model.transformer, path, scale=scale)
+    if path:
+        load_lora(model.transformer, path, scale=scale)
+    for number, (factors, strength) in enumerate(extra):
+        _add_lora(model.transformer, f"extra_{number}", factors, strength)
     how = model.execution
-    if how["compiled"] and how["weights"] == "native" and not how["stream_weights"]:
+    if (path or extra) and how["compiled"] and how["weights"] == "native" and not how["stream_weights"]:
         merge_lora(model.transformer)
+
+
+def _add_lora(transformer: Any, name: str, factors: Factors, strength: float) -> None:
+    """Add an adapter beside those that are there; all count."""
+    weights = {
+        f"{PREFIX}.{layer}.lora_{side}.weight": factor
+        for layer, pair in factors.items()
+        for side, factor in zip("AB", pair, strict=True)
+    }
+    _check_layers(transformer, weights, Path(name))
+    transformer.load_lora_adapter(weights, prefix=PREFIX, adapter_name=name)
+    names = list(transformer.peft_config)
+    for layer in transformer.modules():
+        if isinstance(layer, LoraLayer):
+            layer.set_adapter(names)
+            layer.requires_grad_(False)
+            if name in layer.scaling:
+                layer.set_scale(name, strength)
+    _compute_in_type_of_inputs(transformer)
 
 
 @torch.no_grad()
@@ -163,6 +192,7 @@ def _check_layers(transformer: nn.Module, weights: dict[str, torch.Tensor], path
     for name, weight in weights.items():
         layer_name, _, side = name.removeprefix(f"{PREFIX}.").rpartition(".lora_")
         layer = layers.get(layer_name)
+        layer = getattr(layer, "base_layer", layer)  # of one that another adapter changes already
         if not isinstance(layer, nn.Linear):
             raise InputError([Problem(str(path), f"a LoRA for a layer {layer_name}", "a LoRA of this model")])
         size = layer.in_features if side.startswith("A") else layer.out_features

@@ -1,16 +1,12 @@
 """Read and write LoRA files under the names that other programs use.
 
-diffusers   transformer.blocks.0.attn1.to_q.lora_A.weight, peft's settings in the metadata: what this workflow writes
-comfyui     diffusion_model.blocks.0.self_attn.q.lora_A.weight, the model's original names: ComfyUI, the paper's authors
-            and most trainers; read also with lora_down and lora_up, and with an alpha beside each pair
-kohya       lora_unet_blocks_0_self_attn_q.lora_down.weight with alpha: musubi-tuner, sd-scripts; read alone
+`lib.inputs.lora_names` says which there are.
 
     python -m lib.training.lora_formats FROM TO --to comfyui
 """
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +21,9 @@ from lib.config.families import FAMILIES, family_of
 from lib.core.errors import InputError, Problem
 from lib.core.files import whole_file
 from lib.inputs.lora_files import METADATA_KEY, PREFIX, read_header
+from lib.inputs.lora_names import ORIGINAL, pair_up
 
 Format = Literal["diffusers", "comfyui"]
-ORIGINAL, KOHYA = "diffusion_model.", "lora_unet_"
-BARE = ("base_model.model.", "model.diffusion_model.", "transformer.", "")  # before a layer, in files of other programs
-SIDES = {"lora_A.weight": "A", "lora_B.weight": "B", "lora_down.weight": "A", "lora_up.weight": "B", "alpha": "alpha"}
-DEFAULT = ".default"  # peft's name of an adapter, which some programs leave in
 
 
 @dataclass(frozen=True)
@@ -54,56 +47,23 @@ def read_lora(path: Path, family: str) -> Lora:
         family: of the model that it is for.
 
     Raises:
-        InputError: it cannot be read, or a tensor is neither half of a pair of this family's layers nor its alpha.
+        InputError: it cannot be read, or see `pair_up`.
     """
     read_header(path)
     with safe_open(path, framework="pt") as opened:
         names = list(opened.keys())
         tensors = {name: opened.get_tensor(name) for name in names}
         metadata = opened.metadata() or {}
-    originals = family_of(family).original_layers
-    if not originals:
-        raise InputError([Problem(str(path), f"a LoRA for the family {family}", "one of a family with known names")])
-    found: dict[str, dict[str, torch.Tensor]] = {}
-    strays = []
-    for name, tensor in tensors.items():
-        layer, side = _split(name, originals)
-        if layer is None:
-            strays.append(name)
-        else:
-            found.setdefault(layer, {})[side] = tensor
-    strays += [f"half of {layer}" for layer, sides in found.items() if not {"A", "B"} <= sides.keys()]
-    if strays or not found:
-        expected = f"pairs of a {family} LoRA, as diffusers, ComfyUI or kohya's trainers name them"
-        seen = (
-            strays[0] + (f", and {len(strays) - 1} more like it" if len(strays) > 1 else "") if strays else "no tensor"
-        )
-        raise InputError([Problem(str(path), seen, expected)])
+    found = {
+        layer: {side: tensors[name] for side, name in sides.items()}
+        for layer, sides in pair_up(path, names, family_of(family).original_layers).items()
+    }
     own_alpha = _alpha_of(metadata)
     alphas = {
         layer: float(sides["alpha"]) if "alpha" in sides else own_alpha or float(len(sides["A"]))
         for layer, sides in found.items()
     }
     return Lora({layer: (sides["A"], sides["B"]) for layer, sides in found.items()}, alphas)
-
-
-def _split(name: str, originals: Mapping[str, str]) -> tuple[str | None, str]:
-    """Return the layer that a tensor belongs to, by diffusers' name, and its side; None: it is no part of a LoRA."""
-    name = name.replace(DEFAULT, "")
-    ending = next((ending for ending in SIDES if name.endswith(f".{ending}")), None)
-    if ending is None:
-        return None, ""
-    layer, side = name[: -len(ending) - 1], SIDES[ending]
-    if layer.startswith(KOHYA):
-        match = re.fullmatch(r"blocks_(\d+)_(.+)", layer.removeprefix(KOHYA))
-        words = {original.replace(".", "_"): own for own, original in originals.items()}
-        known = words.get(match[2]) if match else None
-        return (f"blocks.{match[1]}.{known}" if match and known else None), side
-    for prefix in (ORIGINAL, *BARE):
-        if layer.startswith(prefix) and (match := re.fullmatch(r"blocks\.(\d+)\.(.+)", layer.removeprefix(prefix))):
-            own = {original: own for own, original in originals.items()}.get(match[2], match[2])
-            return (f"blocks.{match[1]}.{own}" if own in originals else None), side
-    return None, side
 
 
 def _alpha_of(metadata: Mapping[str, str]) -> float | None:
@@ -115,6 +75,14 @@ def _alpha_of(metadata: Mapping[str, str]) -> float | None:
     return float(alpha) if isinstance(alpha, int | float) else None
 
 
+def scaled_factors(lora: Lora) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Return the factors of each layer as they count: what alpha / rank makes of a pair goes into the second one."""
+    return {
+        layer: (down, up if lora.alphas[layer] == len(down) else up * (lora.alphas[layer] / len(down)))
+        for layer, (down, up) in lora.factors.items()
+    }
+
+
 def write_lora(lora: Lora, path: Path, kind: Format, family: str) -> None:
     """Write a LoRA under other names, so that it counts the same wherever it is loaded without a scale.
 
@@ -123,11 +91,9 @@ def write_lora(lora: Lora, path: Path, kind: Format, family: str) -> None:
     """
     weights: dict[str, torch.Tensor] = {}
     ranks = {len(down) for down, _ in lora.factors.values()}
-    for layer, (down, up) in lora.factors.items():
-        # Without an alpha beside it, a pair counts whole: what alpha / rank makes of it goes into one factor.
-        scaled = up if lora.alphas[layer] == len(down) else up * (lora.alphas[layer] / len(down))
+    for layer, (down, up) in scaled_factors(lora).items():
         name = f"{PREFIX}.{layer}" if kind == "diffusers" else ORIGINAL + _original(layer, family)
-        weights |= {f"{name}.lora_A.weight": down.contiguous(), f"{name}.lora_B.weight": scaled.contiguous()}
+        weights |= {f"{name}.lora_A.weight": down.contiguous(), f"{name}.lora_B.weight": up.contiguous()}
     metadata = {"format": "pt"}
     if kind == "diffusers":
         if len(ranks) > 1:

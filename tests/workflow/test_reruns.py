@@ -68,6 +68,8 @@ def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
     ("settings", "rerun"),
     [
         ({"sampling": {"num_steps": 2, "seed": 5}}, {"generate": 3, "evaluate": 3, "report": 1}),
+        ({"sampling": {"num_steps": 2, "extra_loras": [{"path": "demo/models/shared/edit.safetensors"}]}},
+         {"generate": 3, "evaluate": 3, "report": 1}),
         ({"metrics": {"background_dilation": 2}}, {"evaluate": 3, "report": 1}),
         ({"report": {"title": "Mine"}}, {"report": 1}),
         ({"training": {"decouple_steps": 3, "appearance_steps": 4, "rank": 2}},
@@ -84,7 +86,7 @@ def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
         ({"training": {"reference_caption": "own"}}, {"caption_references": 1, **STAGE_2}),
         ({"training": {"reference_context": "own"}}, STAGE_2),
     ],
-    ids=["sampling seed", "metric", "title", "appearance steps", "decouple steps", "noise levels", "copies", "method",
+    ids=["sampling seed", "extra LoRAs", "metric", "title", "appearance steps", "decouple steps", "noise levels", "copies", "method",
          "captions", "pictures"],
 )  # fmt: skip
 def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(

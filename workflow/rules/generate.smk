@@ -1,5 +1,10 @@
 # Generate the edited video.
 # In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
+# Without any, no param: else batches that are finished would be generated anew.
+EXTRA_LORAS = {
+    key: [extra.scale for extra in SETTINGS.sampling.extra_loras]
+    for key in (["extra_scales"] if SETTINGS.sampling.extra_loras else [])
+}
 OF_VACE = [name for name, method in METHODS.items() if method.model == "vace"]
 
 
@@ -7,6 +12,7 @@ rule generate:
     input:
         encoded=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.encoded(clip, edit, method_of(wildcards))),
         lora=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.lora(clip, edit, method_of(wildcards)) or []),
+        extra_loras=[extra.path for extra in SETTINGS.sampling.extra_loras],
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         mask=of_clip_and_edit(lambda clip, edit, wildcards: LAYOUT.mask(clip, edit, mask_name_of(wildcards))),
         video="<results>/{clip}/source_video.mkv",
@@ -40,7 +46,7 @@ rule generate:
         sampling=sampling_of,
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),
-        own=lambda wildcards: dict(windows=windows_of(wildcards), mask_kind=mask_name_of(wildcards)),
+        own=lambda wildcards: dict(windows=windows_of(wildcards), mask_kind=mask_name_of(wildcards), **EXTRA_LORAS),
     message:
         "{params.title}"
     script:

@@ -76,7 +76,7 @@ def test_what_is_no_lora_of_the_family_is_told(tmp_path: Path, capsys: pytest.Ca
     for number, weights in enumerate((other, half, {"blocks.0.ffn.0.weight": torch.ones(2)})):
         path = tmp_path / f"{number}.safetensors"
         save_file(weights, path)
-        with pytest.raises(InputError, match="pairs of a wan LoRA"):
+        with pytest.raises(InputError, match="pairs of a LoRA of this family"):
             read_lora(path, "wan")
         assert main([str(path), str(tmp_path / "made.safetensors")]) == 1
     (tmp_path / "none.safetensors").write_bytes(b"no safetensors")

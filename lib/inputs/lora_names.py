@@ -1,0 +1,98 @@
+"""What programs call the tensors of a LoRA file, for one family's layers; torch-free, since runs check them first.
+
+diffusers   transformer.blocks.0.attn1.to_q.lora_A.weight, peft's settings in the metadata: what this workflow writes
+comfyui     diffusion_model.blocks.0.self_attn.q.lora_A.weight, the model's original names: ComfyUI, the paper's authors
+            and most trainers; also with lora_down and lora_up, and with an alpha beside each pair
+kohya       lora_unet_blocks_0_self_attn_q.lora_down.weight with alpha: musubi-tuner, sd-scripts
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from lib.config.families import LoraTargets
+from lib.core.errors import InputError, Problem
+from lib.inputs.lora_files import read_header
+
+ORIGINAL, KOHYA = "diffusion_model.", "lora_unet_"
+PREFIXES = (ORIGINAL, "model.diffusion_model.", "base_model.model.", "transformer.", "")  # before a layer
+SIDES = {"lora_A.weight": "A", "lora_B.weight": "B", "lora_down.weight": "A", "lora_up.weight": "B", "alpha": "alpha"}
+ADAPTER = ".default"  # peft's name of an adapter, which some programs leave in
+
+
+def pair_up(path: Path, names: Iterable[str], originals: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Find the pairs of a LoRA file, whichever names it has.
+
+    Args:
+        path: of the file, for errors.
+        names: of its tensors.
+        originals: `Family.original_layers`.
+
+    Returns:
+        By diffusers' name of each layer, such as `blocks.0.attn1.to_q`, its tensors A, B and perhaps alpha.
+
+    Raises:
+        InputError: a tensor is neither half of a pair of such layers nor its alpha, or there is none at all.
+    """
+    found: dict[str, dict[str, str]] = {}
+    strays = []
+    for name in names:
+        layer, side = split_name(name, originals)
+        if layer is None:
+            strays.append(f"a tensor {name}")
+        else:
+            found.setdefault(layer, {})[side] = name
+    strays += [f"half of a pair for {layer}" for layer, sides in found.items() if not {"A", "B"} <= sides.keys()]
+    if strays or not found:
+        more = f", and {len(strays) - 1} more like it" if len(strays) > 1 else ""
+        expected = "pairs of a LoRA of this family, as diffusers, ComfyUI or kohya's trainers name them"
+        raise InputError([Problem(str(path), strays[0] + more if strays else "no tensors", expected)])
+    return found
+
+
+def split_name(name: str, originals: Mapping[str, str]) -> tuple[str | None, str]:
+    """Return the layer that a tensor belongs to, by diffusers' name, and its side; None: it is no part of a LoRA."""
+    name = name.replace(ADAPTER, "")
+    ending = next((ending for ending in SIDES if name.endswith(f".{ending}")), None)
+    if ending is None:
+        return None, ""
+    layer, side = name[: -len(ending) - 1], SIDES[ending]
+    if layer.startswith(KOHYA):
+        match = re.fullmatch(r"blocks_(\d+)_(.+)", layer.removeprefix(KOHYA))
+        known = {original.replace(".", "_"): own for own, original in originals.items()}
+        own = known.get(match[2]) if match else None
+        return (f"blocks.{match[1]}.{own}" if match and own else None), side
+    names = {original: own for own, original in originals.items()}
+    for prefix in PREFIXES:
+        match = re.fullmatch(r"blocks\.(\d+)\.(.+)", layer.removeprefix(prefix)) if layer.startswith(prefix) else None
+        if match:
+            own = names.get(match[2], match[2])
+            return (f"blocks.{match[1]}.{own}" if own in originals else None), side
+    return None, side
+
+
+def check_extra_lora(path: Path, originals: Mapping[str, str], targets: LoraTargets | None) -> list[Problem]:
+    """Return what is wrong with a LoRA of another program, by its header.
+
+    Args:
+        path: of the file.
+        originals: `Family.original_layers`.
+        targets: what a LoRA of the run's model may adapt; None: not known. Layers beside these are let pass.
+    """
+    try:
+        shapes, _ = read_header(path)
+        pairs = pair_up(path, shapes, originals)
+    except InputError as error:
+        return error.problems
+    known = {layer: sizes for of_kind in targets.layers.values() for layer, sizes in of_kind.items()} if targets else {}
+    wrong = [
+        f"{found[0]} -> {found[1]} features for {layer}"
+        for layer, sides in pairs.items()
+        if len(shapes[sides["A"]]) == len(shapes[sides["B"]]) == 2
+        for found in [(shapes[sides["A"]][1], shapes[sides["B"]][0])]
+        if known.get(layer, found) != found
+    ]
+    if not wrong or targets is None:
+        return []
+    more = f", and {len(wrong) - 1} more like it" if len(wrong) > 1 else ""
+    return [Problem(str(path), wrong[0] + more, f"a LoRA of this model ({targets.size})")]
