@@ -145,6 +145,7 @@ RERUNS = {
     "sampling.image_context": "`encode_edit`",
     "sampling.lora_scale": "`generate`",
     "sampling.extra_loras": "`generate`",
+    "sampling.attention": "`generate`",
     "sampling.lock_latents": "`generate`",
     "sampling.cache_threshold": "`generate`",
     "sampling.composite": "`generate`",

@@ -25,6 +25,19 @@ A shape: the edit's mask, drawn so.
 ReferenceContext = Literal["generation", "source", "own"]
 """Whose picture the image encoder is shown beside a still reference, see `lib.diffusion.encoding.encode_edit`."""
 
+AttentionBackend = Literal[
+    "sage",
+    "flash",
+    "flash_varlen",
+    "flex",
+    "xformers",
+    "_native_cudnn",
+    "_native_efficient",
+    "_native_flash",
+    "_native_math",
+]
+"""Names of diffusers' attention backends, but for those that fetch a kernel when they are used."""
+
 MOST = 1_000_000  # of any count: what is above is a slip of the finger, and planning would take all memory
 PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
 NonNegativeInt = Annotated[int, Field(ge=0, le=MOST)]
@@ -194,6 +207,11 @@ class SamplingSection(Section):
     composite: bool = Field(False, description="put the source's pixels back outside the mask after decoding")
     feather: Annotated[float, Field(ge=0)] = Field(
         4.0, description="softness of the composite's edge, inside the mask; deviation in pixels at 480p"
+    )
+    attention: AttentionBackend | None = Field(
+        None,
+        description="diffusers' attention backend at generation, such as sage where the package sageattention is"
+        " installed; null: PyTorch's own",
     )
     extra_loras: list[ExtraLora] = Field(
         default_factory=list, description="LoRAs beside the clip's own, each with path and scale; for all methods"

@@ -1,5 +1,6 @@
 """How a model's blocks and memory run on a device: modes, streaming, 8 bits, claims of GPUs.
 
+attention             which kernel computes attention at generation: PyTorch's own, or another
 block_runs            how a transformer's blocks are run: compiled, recomputed, streamed
 convolutions          3D convolutions on the CPU, run by oneDNN where torch would take a slow loop
 devices               where tensors live and how torch is set up for a stage

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from lib.config.families import family_of
-from lib.config.sections import MaskSection, ModelSection, SamplingSection, VideoSection
+from lib.config.sections import AttentionBackend, MaskSection, ModelSection, SamplingSection, VideoSection
 from lib.core.files import read_json, whole_file, write_json
 from lib.core.provenance import describe
 from lib.diffusion.encoding import load_encoded
 from lib.diffusion.generation import EditedClip, Sampling, generate_video
+from lib.execution.attention import use_attention
 from lib.execution.devices import describe_device
 from lib.masks.compositing import correct_edited
 from lib.stages.job import Files, Job, Params
@@ -47,7 +48,7 @@ class Generate(Params):
     model: name, family, dtype, weights, device, download and memory; mask: correct_edited; video: crf.
     sampling: all but negative_prompt and image_context, each the method's own, the edit's or the run's.
     windows: of the clip. mask_kind: see `lib.diffusion.conditioning.make_keep_mask`.
-    extra_scales: of the LoRAs beside the clip's own.
+    extra_scales: of the LoRAs beside the clip's own. attention: backend, see `lib.execution.attention`.
     """
 
     model: ModelSection
@@ -57,6 +58,7 @@ class Generate(Params):
     windows: list[tuple[int, int]]
     mask_kind: str
     extra_scales: tuple[float, ...] = ()
+    attention: AttentionBackend | None = None
 
 
 def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> None:
@@ -69,6 +71,8 @@ def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> No
         for path, scale in zip(inputs.extra_loras, params.extra_scales, strict=True)
     ]
     load_for_generation(model, inputs.lora, params.sampling.lora_scale, extra)
+    if params.attention:
+        use_attention(model.transformer, params.attention)
     encoded = load_encoded(inputs.encoded, device)
     video = generate_video(model, encoded, clip, params.windows, _sampling(params.sampling))
     write_edited(outputs, params.video, video, inputs.facts, inputs.video)

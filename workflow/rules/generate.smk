@@ -1,10 +1,10 @@
 # Generate the edited video.
 # In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
 # Without any, no param: else batches that are finished would be generated anew.
-EXTRA_LORAS = {
-    key: [extra.scale for extra in SETTINGS.sampling.extra_loras]
-    for key in (["extra_scales"] if SETTINGS.sampling.extra_loras else [])
-}
+GIVEN = dict(
+    extra_scales=[extra.scale for extra in SETTINGS.sampling.extra_loras], attention=SETTINGS.sampling.attention
+)
+GIVEN = {key: value for key, value in GIVEN.items() if value}
 OF_VACE = [name for name, method in METHODS.items() if method.model == "vace"]
 
 
@@ -46,7 +46,7 @@ rule generate:
         sampling=sampling_of,
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),
-        own=lambda wildcards: dict(windows=windows_of(wildcards), mask_kind=mask_name_of(wildcards), **EXTRA_LORAS),
+        own=lambda wildcards: dict(windows=windows_of(wildcards), mask_kind=mask_name_of(wildcards), **GIVEN),
     message:
         "{params.title}"
     script:
