@@ -86,8 +86,8 @@ def test_finished_batch_has_nothing_to_do(batch: Path) -> None:
         ({"training": {"reference_caption": "own"}}, {"caption_references": 1, **STAGE_2}),
         ({"training": {"reference_context": "own"}}, STAGE_2),
     ],
-    ids=["sampling seed", "extra LoRAs", "metric", "title", "appearance steps", "decouple steps", "noise levels", "copies",
-         "method", "captions", "pictures"],
+    ids=["sampling seed", "extra LoRAs", "metric", "title", "appearance steps", "decouple steps", "noise levels",
+         "copies", "method", "captions", "pictures"],
 )  # fmt: skip
 def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(
     batch: Path, settings: dict[str, object], rerun: dict[str, int]
