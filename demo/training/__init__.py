@@ -1,1 +1,1 @@
-"""Training of the demo's models on one GPU: one module, one command, per model."""
+"""Training of the demo's models: one module, one command, per model; `everything` runs them all."""
