@@ -27,8 +27,8 @@ demo: install
 test: install-dev lint
 	$(PYTEST) -m "not slow"
 
-# What changes seldom: the trainings behind the demo's models, real footage where it lies beside the checkout, and a
-# SLURM whose nodes die, or that meets faults at random.
+# What changes seldom or few machines can run: the trainings behind the demo's models, real footage where it lies beside
+# the checkout, and a SLURM started for the tests (as root), whose nodes die, and which meets faults at random.
 test-slow: install-dev
 	$(PYTEST) -m slow
 

@@ -34,8 +34,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     return ByFile(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that are not asked for are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with SLURM's tests, which mostly wait, then whole runs: what is short fills the gaps at the end."""
+    """Begin with SLURM's tests, which mostly wait, then whole runs: what is short fills the gaps at the end.
+
+    SLURM's take twenty minutes by themselves, one after the other, and few machines have one: they count as slow.
+    """
+    for item in items:
+        if _needs_slurm(item.nodeid):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: (not _needs_slurm(item.nodeid), TURN.get(item.nodeid.split("/")[1], 2)))
 
 

@@ -35,7 +35,7 @@ from tests.workflow.slurm_runs import (
     watched,
 )
 
-pytestmark = [pytest.mark.usefixtures("slurm"), pytest.mark.slow]
+pytestmark = pytest.mark.usefixtures("slurm")
 NUM_CLIPS = int(os.environ.get("CHAOS_CLIPS", "3"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))

@@ -29,7 +29,7 @@ from tests.workflow.slurm_runs import (
 )
 from tests.wrong_clock import needs_compiler
 
-pytestmark = [pytest.mark.usefixtures("nodes"), pytest.mark.slow]
+pytestmark = pytest.mark.usefixtures("nodes")
 SKEWS = {"node-a": -240.0, "node-b": 240.0, "node-c": 240.0}
 """Seconds by which clocks are wrong; munge, and so SLURM, does without a node whose clock is five minutes off."""
 
