@@ -1,9 +1,9 @@
 """What programs call the tensors of a LoRA file, for one family's layers; torch-free, since runs check them first.
 
-diffusers   transformer.blocks.0.attn1.to_q.lora_A.weight, peft's settings in the metadata: what this workflow writes
-comfyui     diffusion_model.blocks.0.self_attn.q.lora_A.weight, the model's original names: ComfyUI, the paper's authors
+diffusers   transformer.blocks.0.LAYER.lora_A.weight, peft's settings in the metadata: what this workflow writes
+comfyui     diffusion_model.blocks.0.LAYER.lora_A.weight, LAYER in the model's own words: ComfyUI, the paper's authors
             and most trainers; also with lora_down and lora_up, and with an alpha beside each pair
-kohya       lora_unet_blocks_0_self_attn_q.lora_down.weight with alpha: musubi-tuner, sd-scripts
+kohya       lora_unet_blocks_0_LAYER.lora_down.weight, the same with `_` for each dot, and alpha: musubi-tuner, sd-scripts
 """
 
 import re
@@ -29,7 +29,7 @@ def pair_up(path: Path, names: Iterable[str], originals: Mapping[str, str]) -> d
         originals: `Family.original_layers`.
 
     Returns:
-        By diffusers' name of each layer, such as `blocks.0.attn1.to_q`, its tensors A, B and perhaps alpha.
+        By diffusers' name of each layer, such as `blocks.0.LAYER`, its tensors A, B and perhaps alpha.
 
     Raises:
         InputError: a tensor is neither half of a pair of such layers nor its alpha, or there is none at all.

@@ -31,7 +31,7 @@ class Lora:
     """A LoRA under diffusers' names.
 
     Attributes:
-        factors: (rank, in) and (out, rank) of each layer, such as `blocks.0.attn1.to_q`.
+        factors: (rank, in) and (out, rank) of each layer, such as `blocks.0.LAYER`.
         alphas: of each layer; the LoRA counts alpha / rank.
     """
 
