@@ -3,7 +3,7 @@
 diffusers   transformer.blocks.0.LAYER.lora_A.weight, peft's settings in the metadata: what this workflow writes
 comfyui     diffusion_model.blocks.0.LAYER.lora_A.weight, LAYER in the model's own words: ComfyUI, the paper's authors
             and most trainers; also with lora_down and lora_up, and with an alpha beside each pair
-kohya       lora_unet_blocks_0_LAYER.lora_down.weight, the same with `_` for each dot, and alpha: musubi-tuner, sd-scripts
+kohya       lora_unet_blocks_0_LAYER.lora_down.weight, the same with `_` for each dot, and alpha: musubi-tuner
 """
 
 import re
