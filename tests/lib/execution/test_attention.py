@@ -1,12 +1,23 @@
 """Attention by another backend says the same; one that is not installed is told in words."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
+from diffusers.models.attention_dispatch import _AttentionBackendRegistry
 
 from lib.core.errors import InputError
 from lib.execution.attention import use_attention
 from lib.models.load import load_model
 from tests.conftest import TINY_WAN
+
+
+@pytest.fixture(autouse=True)
+def _own_backend() -> Iterator[None]:
+    """Put back what diffusers keeps for the whole process."""
+    before = _AttentionBackendRegistry._active_backend
+    yield
+    _AttentionBackendRegistry._active_backend = before
 
 
 @torch.no_grad()
