@@ -97,10 +97,10 @@ def training_sample(model: VideoModel, edit: EditedScene, kind: str) -> Sample:
         edit: of the clip.
         kind: `own`: the first window with the mask of the edit; `random`: a window anywhere with a mask of no edit;
             `naive`: the first window, all to be regenerated; `copy`: as `own`, in other colours; `short`, `small`: as
-            `own`, with half the frames, or at half the size.
+            `own`, with half the frames, or at half the size; `naive_small`: as `naive`, at half the size.
     """
     video = render(edit.source)[0]
-    start, mask_kind = 0, "first_frame" if kind == "naive" else "edit"
+    start, mask_kind = 0, "first_frame" if kind.startswith("naive") else "edit"
     region = edit_region(video[:NUM_FRAMES], render(edit.edited)[0][:NUM_FRAMES])
     mask = loose_mask(region, model.frame_stride)
     if kind == "random":
@@ -110,7 +110,7 @@ def training_sample(model: VideoModel, edit: EditedScene, kind: str) -> Sample:
     window = video[start : start + NUM_FRAMES]
     if kind == "short":
         window, mask = window[:SHORT], mask[:SHORT]
-    if kind == "small":
+    if kind.endswith("small"):
         window = np.stack(
             [cv2.resize(frame, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA) for frame in window]
         )

@@ -1,8 +1,8 @@
 """Train all of the demo's models anew: `python -m demo.training.everything --output MODELS`, on all GPUs of a host.
 
-CLIP, captioner and detector train beside the VAE, each on one GPU; then the folders are completed, and the transformer
-trains on the VAE's latents. What is finished is not made again, and a training that was stopped goes on when this is
-run again: many short runs add up.
+CLIP, captioner and detector train side by side on one GPU each, then the VAE on all of them (beside it the detector got
+a fifth of its steps done); then the folders are completed, and the transformer trains on the VAE's latents. What is
+finished is not made again, and a training that was stopped goes on when this is run again: many short runs add up.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def plan(models: Path, num_gpus: int, given: argparse.Namespace) -> list[list[Tr
         gpus,
     )
     last = wan / "transformer" / "trained"
-    return [[vae, *small], [Training("transformer", last, (*transformer, *sizes), gpus)]]
+    return [small, [vae], [Training("transformer", last, (*transformer, *sizes), gpus)]]
 
 
 def command_of(training: Training, work: Path, num_workers: int) -> list[str]:
@@ -120,16 +120,17 @@ def main() -> int:
     parser.add_argument("--layers", type=int, default=8, help="of the transformer")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate of the transformer")
     given = parser.parse_args()
-    first, second = plan(given.output, torch.cuda.device_count(), given)
-    if not run_side_by_side(first, given.work, given.workers):
-        return 1
+    small, vae, transformer = plan(given.output, torch.cuda.device_count(), given)
+    for trainings in (small, vae):
+        if not run_side_by_side(trainings, given.work, given.workers):
+            return 1
     # Tokenizers, processors and configurations; trained weights stay.
     complete = [sys.executable, "-m", "demo.make_models", "--output", str(given.output)]
     if subprocess.run(complete, cwd=ROOT, env=_environment()).returncode:
         return 1
-    if not run_side_by_side(second, given.work, given.workers):
+    if not run_side_by_side(transformer, given.work, given.workers):
         return 1
-    second[0].made.touch()
+    transformer[0].made.touch()
     return 0
 
 

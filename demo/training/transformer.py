@@ -258,7 +258,7 @@ def draw_fresh(first: int, drawer: Drawer) -> Iterator[tuple[bool, list[Scene], 
 
 
 def main() -> None:
-    """Encode the pool, pre-train, save the averaged half-precision weights, then measure held-out clips."""
+    """Encode the pool, pre-train, save the averaged half-precision weights, and only then measure held-out clips."""
     parser = argparse.ArgumentParser(description="Pre-train the demo's image-to-video transformer.")
     parser.add_argument("--wan", type=Path, required=True, help="Wan folder with the VAE and the image encoder")
     parser.add_argument("--output", type=Path, required=True, help="folder to write, in diffusers layout")
@@ -310,10 +310,10 @@ def main() -> None:
             print(line, flush=True)
     drawer.stop()
     if process == 0:
+        weights = deepcopy(average).half()
+        weights.transformer.save_pretrained(arguments.output / "transformer")
+        weights.text_encoder.save_pretrained(arguments.output / "text_encoder")
         figures = {f"{name} loss": measure_loss(average, encoder.encode(*scenes)) for name, scenes in held_out.items()}
-        average.half()
-        average.transformer.save_pretrained(arguments.output / "transformer")
-        average.text_encoder.save_pretrained(arguments.output / "text_encoder")
         print(json.dumps(figures), flush=True)
 
 

@@ -12,14 +12,14 @@ GIVEN = argparse.Namespace(vae_seconds=30.0, transformer_seconds=60.0, heads=6, 
 
 
 def test_the_large_trainings_share_all_gpus(tmp_path: Path) -> None:
-    """The small ones have one each, beside the VAE; the transformer comes when the VAE is there."""
-    (vae, *small), (transformer,) = plan(tmp_path, 4, GIVEN)
+    """The small ones have one each; then comes the VAE, and the transformer when that is there."""
+    small, (vae,), (transformer,) = plan(tmp_path, 4, GIVEN)
     assert [one.module for one in small] == ["clip", "captioner", "detector"]
     assert [one.gpu for one in small] == [0, 1, 2] and vae.num_gpus == transformer.num_gpus == 4
     command = command_of(transformer, tmp_path / "work", num_workers=16)
     assert command[:2] == [sys.executable, "-m"] and "--nproc-per-node=4" in command
     assert command[command.index("--workers") + 1] == "4" and command[command.index("--heads") + 1] == "6"
-    alone = command_of(plan(tmp_path, 0, GIVEN)[1][0], tmp_path, 3)
+    alone = command_of(plan(tmp_path, 0, GIVEN)[-1][0], tmp_path, 3)
     assert alone[:3] == [sys.executable, "-m", "demo.training.transformer"]
 
 

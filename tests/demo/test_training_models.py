@@ -12,6 +12,7 @@ import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from demo.training.clip_pool import ClipEncoder, ClipPool, scene_prompts
+from demo.training.shared_lora import MODEL_FOLDER
 from demo.training.steps import (
     Interruptible,
     clip_gradients,
@@ -32,7 +33,10 @@ from demo.training.transformer import (
 from demo.training.vae import Phase, make_vae, measure_latents, measure_psnr, random_crops, reconstruction_loss
 from demo.world.random_scenes import number_scene, pack_numbered
 from demo.world.rendering import pack_scenes, render_packed
+from lib.core.project import ROOT
 from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.inputs.model_files import identify_models
+from lib.inputs.shared_lora import check_shared_loras, check_trained_on
 from lib.models.load import load_model
 
 pytestmark = pytest.mark.slow
@@ -206,3 +210,15 @@ def test_interrupted_training_of_any_network_goes_on(tmp_path: Path) -> None:
         for network, optimizer in zip((first, second), optimizers, strict=True)
     ]
     assert torch.equal(*moments) and moments[0].abs().sum() > 0
+
+
+def test_the_shared_lora_that_is_shipped_can_be_trained_again(tmp_path: Path) -> None:
+    """By its command, for either kind of mask; a run of the demo's model accepts what it writes."""
+    files = identify_models({"model.name": str(ROOT / MODEL_FOLDER)}, tmp_path / "models.json", download=False)
+    for mask in ("edit", "first_frame"):
+        path = tmp_path / f"{mask}.safetensors"
+        sizes = ["--clips", "2", "--samples", "16", "--mask", mask, "--output", str(path)]
+        subprocess.run([sys.executable, "-m", "demo.training.shared_lora", *sizes], cwd=ROOT, check=True)
+        assert not check_trained_on({mask: path}, files.of("model.name", only=["transformer"]))
+        assert check_shared_loras({"whole_frame": path}, None, rank=16)  # of another kind of mask
+        assert len(path.with_suffix(".jsonl").read_text().splitlines()) == 2
