@@ -113,6 +113,7 @@ RERUNS = {
     "training.rank": TRAIN_ALL,
     "training.alpha": TRAIN_ALL,
     "training.layers": TRAIN_ALL,
+    "training.experts": TRAIN_ALL,
     "training.learning_rate": TRAIN,
     "training.decay_share": TRAIN,
     "training.beta1": TRAIN_ALL,

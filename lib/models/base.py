@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from lib.models.experts import Experts
+
 Conditioning = dict[str, torch.Tensor]
 """What one model needs beside the noisy latents; opaque to the loops, saved as safetensors."""
 
@@ -22,6 +24,19 @@ class Sample:
 
     latents: torch.Tensor
     conditioning: Conditioning
+
+
+@dataclass(frozen=True)
+class Known:
+    """Latents that a model is given clean, and so need not predict.
+
+    Attributes:
+        latents: clean, (batch, channels, latent frames, height, width).
+        cells: where they are known, (batch, 1, latent frames, height, width) bool.
+    """
+
+    latents: torch.Tensor
+    cells: torch.Tensor
 
 
 class VideoModel(Protocol):
@@ -43,8 +58,13 @@ class VideoModel(Protocol):
     """How the transformer is run, for the record: `mode`, and the fields of `lib.execution.block_runs.Execution`."""
 
     @property
+    def experts(self) -> Experts:
+        """Its denoisers, each for a range of noise levels; most models have one for all."""
+        ...
+
+    @property
     def transformer(self) -> nn.Module:
-        """The frozen denoiser that receives the LoRA, by diffusers' PeftAdapterMixin."""
+        """The frozen denoiser in use, which receives a LoRA by diffusers' PeftAdapterMixin."""
         ...
 
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
@@ -78,7 +98,8 @@ class VideoModel(Protocol):
 
         Args:
             prompt: trigger word and caption.
-            condition_video: model video (1, 3, frames, height, width), 0 where keep_mask is 0.
+            condition_video: model video (1, 3, frames, height, width). What stands in it where keep_mask is 0 is not
+                shown: each family hides it as its pre-training did.
             keep_mask: (1, 1, frames, height, width), 1 = keep.
             first_frame: model video (1, 3, 1, height, width), for models with an image context.
         """
@@ -100,6 +121,13 @@ class VideoModel(Protocol):
         """Return (batch, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
         ...
 
+    def known_latents(self, conditioning: Conditioning) -> Known | None:
+        """Return what the model is given clean at every noise level; None: it predicts everything.
+
+        What it says there means nothing: it is left out of the loss, and put back after the last denoising step.
+        """
+        ...
+
     def begin_sampling(self, cache_threshold: float) -> None:
         """Prepare for the denoising steps of one video.
 
@@ -112,7 +140,7 @@ class VideoModel(Protocol):
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True
     ) -> torch.Tensor:
-        """Predict the velocity, float32, of noisy latents at sigma (batch,).
+        """Predict the velocity, float32, of noisy latents at sigma (batch,), by the expert in use.
 
         Args:
             conditioning: of batch 1, the same for all, or of the same batch.

@@ -71,8 +71,8 @@ def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> No
         for path, scale in zip(inputs.extra_loras, params.extra_scales, strict=True)
     ]
     load_for_generation(model, inputs.lora, params.sampling.lora_scale, extra)
-    if params.attention:
-        use_attention(model.transformer, params.attention)
+    if backend := params.attention:
+        model.experts.change("attention", lambda _, transformer: use_attention(transformer, backend))
     encoded = load_encoded(inputs.encoded, device)
     video = generate_video(model, encoded, clip, params.windows, _sampling(params.sampling))
     write_edited(outputs, params.video, video, inputs.facts, inputs.video)

@@ -42,7 +42,7 @@ rule generate:
         title=titled("generate"),
         version=STAGE_VERSIONS["generate"],
         model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory"),
-        models=MODEL_FILES.of("model.name", only=["transformer", "vae", "scheduler"]),
+        models=MODEL_FILES.of("model.name", only=[*OF_DENOISERS, "vae", "scheduler"]),
         sampling=sampling_of,
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),

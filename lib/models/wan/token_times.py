@@ -1,0 +1,55 @@
+"""Told by time steps: a token to keep is clean, at t = 0, as Wan2.2-TI2V-5B was pre-trained for frame 0.
+
+Follows `expand_timesteps` of diffusers' pipelines/wan/pipeline_wan_i2v.py. The method widens it from the tokens of
+frame 0 to any: the transformer has a time for each. A token is the least that can be kept.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from lib.models.base import Conditioning, Known
+from lib.models.latent_cells import reduce_to_latents
+from lib.models.wan.keeping import Keeping, repeated
+
+TOKEN_CELLS = 2  # of a token in height and width: the transformer's patch_size
+
+
+def _encode(
+    encode_video: Callable[[torch.Tensor], torch.Tensor],
+    condition_video: torch.Tensor,
+    keep_mask: torch.Tensor,
+    cell_size: int,
+    frame_stride: int,
+) -> Conditioning:
+    """Encode the whole video, of which only what is kept is shown.
+
+    Mid-grey in place of the rest, as in the other way, would spread into the latents around it: there it is part of
+    what the model learnt to read, here each latent that is kept must be one of a true video.
+    """
+    tokens = reduce_to_latents(keep_mask, TOKEN_CELLS * cell_size, frame_stride)
+    cells = tokens.repeat_interleave(TOKEN_CELLS, dim=3).repeat_interleave(TOKEN_CELLS, dim=4)
+    latents = encode_video(condition_video)
+    cells = cells.to(latents.device)
+    return {"shown_cells": cells, "shown_latents": latents * cells}
+
+
+def _known_latents(conditioning: Conditioning) -> Known:
+    return Known(conditioning["shown_latents"], conditioning["shown_cells"] > 0)
+
+
+def _show(
+    noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
+) -> tuple[torch.Tensor, torch.Tensor]:
+    cells, latents = (repeated(conditioning[name], len(noisy_latents)) for name in ("shown_cells", "shown_latents"))
+    hidden = 1 - cells[:, 0, :, ::TOKEN_CELLS, ::TOKEN_CELLS]  # (batch, latent frames, rows, columns) of tokens
+    return torch.where(cells > 0, latents, noisy_latents), hidden.flatten(1) * sigma.view(-1, 1)
+
+
+TOKEN_TIMES = Keeping(
+    in_time=("shown_cells", "shown_latents"),
+    encode=_encode,
+    regenerated_cells=lambda conditioning: 1 - conditioning["shown_cells"],
+    known_latents=_known_latents,
+    show=_show,
+)
