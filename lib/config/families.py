@@ -47,6 +47,7 @@ class Family:
         foreign: components that only relatives of the family have, which its adapter cannot run, and whose they are.
         original_layers: what the model's own code calls its blocks' linear layers, by diffusers' names; LoRA files of
             other programs use it. Empty: not known.
+        shares_context: whether its clips can see each other, as the method contextflow needs it.
         lora_targets: what a LoRA may adapt, from the transformer's config.json; a KeyError or TypeError where that is
             no config of this family.
     """
@@ -60,6 +61,7 @@ class Family:
     foreign: Mapping[str, str]
     lora_targets: Callable[[Mapping[str, Any]], LoraTargets]
     original_layers: Mapping[str, str] = field(default_factory=dict)
+    shares_context: bool = False
 
     def latents_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int, int]:
         """Return (1, channels, latent frames, height, width) of the latents of a video, given in pixels."""

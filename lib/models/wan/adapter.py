@@ -22,6 +22,7 @@ from lib.models.wan.family import FAMILY, LORA_LAYERS
 from lib.models.wan.loading import load_encoders, load_transformer, load_vae
 from lib.models.wan.memory import VAE_BYTES
 from lib.models.wan.rotary import PlacedRotaryEmbedding
+from lib.models.wan.sharing import share_context
 
 MAX_PROMPT_TOKENS = 512
 FRAME_POSITIONS = "frame_positions"  # in a Conditioning: where in the clip its latent frames stand
@@ -134,6 +135,15 @@ class WanModel:
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         """Read the packed mask: a cell is regenerated if it is in any of the frames that share it."""
         return 1 - conditioning["packed_mask"].amin(dim=1, keepdim=True)
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of the transformer."""
+        return len(self._component("transformer").blocks)
+
+    def share_context(self, blocks: Collection[int]) -> None:
+        """Let the clips of a batch also attend to the first one in these blocks; none: in no block."""
+        share_context(self.transformer, blocks)
 
     def begin_sampling(self, cache_threshold: float) -> None:
         """Switch diffusers' First Block Cache on or off, empty."""

@@ -49,4 +49,5 @@ FAMILY = Family(
     foreign={"transformer_2": "Wan2.2's second denoiser"},
     lora_targets=lora_targets,
     original_layers=ORIGINAL_LAYERS,
+    shares_context=True,
 )
