@@ -51,6 +51,7 @@ class Family:
         foreign: components that only relatives of the family have, which its adapter cannot run, and whose they are.
         original_layers: what the model's own code calls its blocks' linear layers, by diffusers' names; LoRA files of
             other programs use it. Empty: not known.
+        shares_context: whether its clips can see each other, as the method contextflow needs it.
         experts: components that are denoisers, from the highest noise levels to the lowest; see `lib.models.experts`.
         lora_targets: what a LoRA may adapt in each of them, from the first one's config.json; a KeyError or TypeError
             where that is no config of this family.
@@ -65,6 +66,7 @@ class Family:
     foreign: Mapping[str, str]
     lora_targets: Callable[[Mapping[str, Any]], LoraTargets]
     original_layers: Mapping[str, str] = field(default_factory=dict)
+    shares_context: bool = False
     other_pipelines: tuple[str, ...] = ()
     marks: Mapping[str, bool] = field(default_factory=dict)
     experts: tuple[str, ...] = ("transformer",)

@@ -30,6 +30,7 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     return [
         *wrong_models,
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
+        *_check_contextflow(settings, "contextflow" in models),
         *check_scores(dict(settings.scores), settings.model.download),
         *(
             problem
@@ -46,6 +47,14 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank),
         *_check_shared_is_there(settings, layout, masks),
     ]
+
+
+def _check_contextflow(settings: Config, is_used: bool) -> list[Problem]:
+    """Refuse the method where the run's model has no way for it."""
+    if not is_used or family_of(settings.model.family).shares_context:
+        return []
+    found = f"'{settings.model.family}', whose clips cannot see each other as the method contextflow needs it"
+    return [Problem("model.family", found, "family wan, or methods without contextflow")]
 
 
 def _check_shared_is_there(settings: Config, layout: Layout, masks: Sequence[str]) -> list[Problem]:

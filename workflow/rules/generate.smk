@@ -6,6 +6,7 @@ GIVEN = dict(
 )
 GIVEN = {key: value for key, value in GIVEN.items() if value}
 OF_VACE = [name for name, method in METHODS.items() if method.model == "vace"]
+OF_CONTEXTFLOW = [name for name, method in METHODS.items() if method.model == "contextflow"]
 
 
 rule generate:
@@ -30,7 +31,7 @@ rule generate:
     benchmark:
         "<benchmarks>/{clip}/{edit}/{method}/generate.tsv"
     wildcard_constraints:
-        method=rf"(?!{OUTSIDE}|(?:{'|'.join(OF_VACE) or NONE})(?:/|$))[A-Za-z0-9_]+",
+        method=rf"(?!{OUTSIDE}|(?:{'|'.join(OF_VACE + OF_CONTEXTFLOW) or NONE})(?:/|$))[A-Za-z0-9_]+",
     conda:
         "../../envs/diffusion.yaml"
     threads: 1

@@ -26,6 +26,7 @@ from lib.models.wan.loading import load_encoders, load_experts, load_vae
 from lib.models.wan.mask_channels import MASK_CHANNELS
 from lib.models.wan.memory import COSTS, VAE_BYTES
 from lib.models.wan.rotary import PlacedRotaryEmbedding
+from lib.models.wan.sharing import share_context
 
 MAX_PROMPT_TOKENS = 512
 FRAME_POSITIONS = "frame_positions"  # in a Conditioning: where in the clip its latent frames stand
@@ -165,6 +166,15 @@ class WanModel:
     def known_latents(self, conditioning: Conditioning) -> Known | None:
         """Read what is shown clean, by a model that is told what to keep by time steps."""
         return self._variant.keeping.known_latents(conditioning)
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of the transformer."""
+        return len(self.transformer.blocks)  # type: ignore[arg-type]  # torch knows no members
+
+    def share_context(self, blocks: Collection[int]) -> None:
+        """Let the clips of a batch also attend to the first one in these blocks; none: in no block."""
+        share_context(self.transformer, blocks)
 
     def begin_sampling(self, cache_threshold: float) -> None:
         """Switch diffusers' First Block Cache on or off, empty."""

@@ -50,4 +50,5 @@ FAMILY = Family(
     marks={"boundary_ratio": False, "expand_timesteps": False},
     lora_targets=lora_targets,
     original_layers=ORIGINAL_LAYERS,
+    shares_context=True,
 )

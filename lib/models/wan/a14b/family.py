@@ -24,4 +24,5 @@ FAMILY = replace(
     experts=EXPERTS,
     lora_targets=lora_targets,
     original_layers=NO_IMAGE_CONTEXT,
+    shares_context=False,
 )

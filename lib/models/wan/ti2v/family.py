@@ -15,4 +15,5 @@ FAMILY = replace(
     components=frozenset({"vae", "transformer", "tokenizer", "text_encoder"}),
     marks={"boundary_ratio": False, "expand_timesteps": True},
     original_layers=NO_IMAGE_CONTEXT,
+    shares_context=False,
 )
