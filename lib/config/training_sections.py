@@ -8,7 +8,7 @@ from lib.config.families import LoraLayers
 from lib.config.sections import MOST_COPIES, NonNegativeInt, PositiveInt, Probability, ReferenceContext, Section, Seed
 
 TrainedExperts = Literal["all", "high_noise"]
-"""Of a model whose noise levels are shared by several denoisers: which of them get a LoRA."""
+"""Which denoisers get a LoRA, see `lib.config.sections.ChosenExperts`."""
 
 
 class TrainingSection(Section):

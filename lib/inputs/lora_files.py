@@ -8,7 +8,7 @@ settings. For a model of several denoisers it has a part for each, under the nam
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ AGAIN = "copy or download it again"
 OUR_FILE = "a LoRA file (.safetensors) that this workflow wrote"
 
 
-def check_lora(path: Path, targets: LoraTargets | None, rank: int | None) -> list[Problem]:
+def check_lora(
+    path: Path, targets: LoraTargets | None, rank: int | None, trained: Collection[str] = ()
+) -> list[Problem]:
     """Return what is wrong with a LoRA trained earlier: one problem for each kind of mistake.
 
     Only the header is read, so that it takes milliseconds.
@@ -35,6 +37,7 @@ def check_lora(path: Path, targets: LoraTargets | None, rank: int | None) -> lis
         path: of the LoRA file.
         targets: what a LoRA of the model may adapt; None if not known, and then the layers are not compared.
         rank: that the config asks for; None if any will do.
+        trained: denoisers that are trained on from it.
     """
     try:
         shapes, metadata = read_header(path)
@@ -44,6 +47,9 @@ def check_lora(path: Path, targets: LoraTargets | None, rank: int | None) -> lis
     problems = [problem for part in parts for problem in _check_settings(path, metadata, part, ranks)]
     if targets is not None:
         problems += _check_parts(path, parts, targets)
+    if lacking := [expert for expert in trained if expert not in parts]:
+        expected = f"one trained for {' and '.join(trained)}, or training.experts: high_noise"
+        problems.append(Problem(str(path), f"a LoRA without a part for {' and '.join(lacking)}", expected))
     if rank is not None and ranks != {rank}:
         expected = f"rank {rank} (training.rank), or training.rank set to the LoRA's"
         problems.append(Problem(str(path), f"a LoRA of rank {_listed(ranks)}", expected))
@@ -62,7 +68,12 @@ def reused_lora(pattern: str | None, clip: str, mask: str) -> Path | None:
 
 
 def check_reused_loras(
-    pattern: str | None, clips: Sequence[str], masks: Sequence[str], targets: LoraTargets | None, rank: int
+    pattern: str | None,
+    clips: Sequence[str],
+    masks: Sequence[str],
+    targets: LoraTargets | None,
+    rank: int,
+    trained: Collection[str] = (),
 ) -> list[Problem]:
     """Check every LoRA of an earlier run that a run would take; that there is none at all is a mistake too."""
     if pattern is None:
@@ -72,7 +83,7 @@ def check_reused_loras(
         found = f"'{pattern}', which exists for none of the {len(clips)} clips"
         example = pattern.format(clip=clips[0], mask=masks[0])
         return [Problem("training.decouple_lora", found, f"a file such as {example}, or null to train")]
-    return [problem for path in paths for problem in check_lora(path, targets, rank)]
+    return [problem for path in paths for problem in check_lora(path, targets, rank, trained)]
 
 
 def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:

@@ -27,6 +27,8 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     models = {settings.method(name).model for name in settings.methods}
     # What is no model of its family has no layers that could be listed.
     targets = None if wrong_models else read_lora_targets(settings.model.name, family_of(settings.model.family))
+    experts = family_of(settings.model.family).experts
+    trained = experts if settings.training.experts == "all" else experts[:1]
     return [
         *wrong_models,
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
@@ -43,8 +45,9 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
             masks,
             targets,
             settings.training.rank,
+            trained,
         ),
-        *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank),
+        *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank, trained),
         *_check_shared_is_there(settings, layout, masks),
     ]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from lib.config.sections import ChosenExperts
+
 THOUSANDTHS = 1000  # time steps as pipelines count them: sigma = 1 is 1000
 
 
@@ -37,6 +39,11 @@ def expert_at(experts: Sequence[Expert], sigma: float) -> Expert:
     where diffusers' pipelines have it (pipelines/wan/pipeline_wan_i2v.py, `t >= boundary_timestep`).
     """
     return next(each for each in experts if round(sigma * THOUSANDTHS, 3) >= round(each.lowest * THOUSANDTHS, 3))
+
+
+def choose_experts(experts: Sequence[Expert], choice: ChosenExperts) -> Sequence[Expert]:
+    """Return the experts that a setting means, of those of a model from the highest noise levels to the lowest."""
+    return {"all": experts, "high_noise": experts[:1], "low_noise": experts[-1:]}[choice]
 
 
 class Experts:

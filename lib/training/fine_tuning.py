@@ -10,7 +10,7 @@ from lib.core.errors import InterruptionError
 from lib.core.files import whole_file
 from lib.core.progress import Progress
 from lib.models.base import Sample, VideoModel
-from lib.models.experts import Expert
+from lib.models.experts import Expert, choose_experts
 from lib.training.held_out import HeldOut
 from lib.training.loop import Objective, Optimizer, Spread, start_training, train
 from lib.training.lora import LoraPart, attach_lora, load_lora, save_parts, take_lora
@@ -79,7 +79,7 @@ def train_lora(
     """
     parts: list[LoraPart] = []
     rows: list[str] = []
-    chosen = model.experts.all if experts == "all" else model.experts.all[:1]
+    chosen = choose_experts(model.experts.all, experts)
     with stop_signals() as stops:
         for number, expert in enumerate(chosen):
             model.experts.use(expert)

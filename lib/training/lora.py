@@ -15,11 +15,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from lib.config.sections import ChosenExperts
 from lib.core.errors import InputError, Problem
 from lib.core.files import whole_file
 from lib.inputs.lora_files import FACTS_PREFIX, METADATA_KEY, PREFIX
 from lib.models.base import VideoModel
-from lib.models.experts import Expert
+from lib.models.experts import Expert, choose_experts
 
 
 def attach_lora(
@@ -142,15 +143,28 @@ Factors = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 """(rank, in) and (out, rank) of each adapted layer, by diffusers' name of it."""
 
 
-def load_for_generation(
-    model: VideoModel, path: Path | None, scale: float, extra: Sequence[tuple[Factors, float]] = ()
-) -> None:
+@dataclass(frozen=True)
+class ExtraLora:
+    """A LoRA beside the clip's own.
+
+    Attributes:
+        factors: see `lib.training.lora_formats.scaled_factors`.
+        strength: of it.
+        experts: of the model that get it.
+    """
+
+    factors: Factors
+    strength: float
+    experts: ChosenExperts = "all"
+
+
+def load_for_generation(model: VideoModel, path: Path | None, scale: float, extra: Sequence[ExtraLora] = ()) -> None:
     """Load adapters that are not trained any more; merge them where a big model keeps whole weights on a GPU.
 
     Args:
         model: with its transformer loaded; each of several experts gets its part of the LoRA, if there is one for it.
         path, scale: see `load_lora`; None: there is no LoRA of the clip.
-        extra: for all experts: factors and strength of others, see `lib.training.lora_formats.scaled_factors`.
+        extra: others.
 
     Raises:
         InputError: see `load_lora`.
@@ -164,9 +178,10 @@ def load_for_generation(
     def attach(expert: Expert, transformer: nn.Module) -> None:
         if path and expert.name in adapted:
             load_lora(transformer, path, scale=scale, part=expert.name)
-        for number, (factors, strength) in enumerate(extra):
-            _add_lora(transformer, f"extra_{number}", factors, strength)
-        if merges and (expert.name in adapted or extra):
+        own = [lora for lora in extra if expert in choose_experts(model.experts.all, lora.experts)]
+        for number, lora in enumerate(own):
+            _add_lora(transformer, f"extra_{number}", lora.factors, lora.strength)
+        if merges and (expert.name in adapted or own):
             merge_lora(transformer)
 
     model.experts.change("lora", attach)

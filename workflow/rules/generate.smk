@@ -1,8 +1,11 @@
 # Generate the edited video.
 # In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
 # Without any, no param: else batches that are finished would be generated anew.
+EXTRA_EXPERTS = [extra.experts for extra in SETTINGS.sampling.extra_loras]
 GIVEN = dict(
-    extra_scales=[extra.scale for extra in SETTINGS.sampling.extra_loras], attention=SETTINGS.sampling.attention
+    extra_scales=[extra.scale for extra in SETTINGS.sampling.extra_loras],
+    extra_experts=EXTRA_EXPERTS if set(EXTRA_EXPERTS) - {"all"} else [],
+    attention=SETTINGS.sampling.attention,
 )
 GIVEN = {key: value for key, value in GIVEN.items() if value}
 OF_VACE = [name for name, method in METHODS.items() if method.model == "vace"]

@@ -25,8 +25,8 @@ from lib.models.base import VideoModel
 from lib.models.load import load_model
 from lib.training.held_out import HeldOut
 from lib.training.loop import Objective
-from lib.training.lora import load_for_generation
-from lib.training.lora_formats import main, read_lora
+from lib.training.lora import ExtraLora, load_for_generation
+from lib.training.lora_formats import main, read_lora, scaled_factors
 from tests.conftest import TINY_WAN
 from tests.lib.models.wan.held_against import ADAPTER, NEGATIVE, PROMPT, REGION, SOURCE, samples_of_stages, train
 from tests.lib.models.wan.relatives import BOUNDARY, write_a14b
@@ -157,6 +157,8 @@ def test_the_high_noise_expert_alone(
     before, after = answers(plain), answers(adapted)
     assert not torch.allclose(before["transformer"], after["transformer"], atol=1e-4)
     assert torch.equal(before["transformer_2"], after["transformer_2"])
+    (problem,) = check_lora(path, None, ADAPTER.rank, trained=NAMES)
+    assert "a LoRA without a part for transformer_2" in problem.found and "high_noise" in problem.expected
     with pytest.raises(InputError, match="a LoRA without a part for transformer_2"):
         train(load(folder, "transformer", training=True), *given, tmp_path / "b.safetensors", 1, start_from=path)
 
@@ -209,6 +211,17 @@ def test_the_plain_pipeline_reads_each_part(folder: Path, lora: Path, tmp_path: 
             assert all(key.startswith("diffusion_model.blocks.") for key in opened.keys())  # noqa: SIM118
         back = read_lora(comfy, "wan22").factors
         assert torch.equal(back["blocks.0.ffn.net.2"][0], load_file(lora)[f"{name}.blocks.0.ffn.net.2.lora_A.weight"])
+
+
+def test_another_lora_is_for_whom_it_is_said(folder: Path, lora: Path) -> None:
+    """For both experts, or either: the other is what it was."""
+    factors = scaled_factors(read_lora(lora, "wan22"))
+    plain = answers(load(folder, "transformer"))
+    for chosen, changed in (("all", set(NAMES)), ("high_noise", {NAMES[0]}), ("low_noise", {NAMES[1]})):
+        model = load(folder, "transformer")
+        load_for_generation(model, None, 1.0, [ExtraLora(factors, 1.0, chosen)])
+        found = answers(model)
+        assert {name for name in NAMES if not torch.equal(found[name], plain[name])} == changed
 
 
 def test_held_out_samples_are_measured_at_the_experts_levels(
