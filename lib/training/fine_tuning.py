@@ -95,7 +95,7 @@ def train_lora(
         with whole_file(curve_path) as temporary:
             temporary.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
         save_parts(parts, lora_path, facts)
-        for number, expert in enumerate(chosen):
+        for number, expert in enumerate(model.experts.all):  # an earlier run may have trained more of them
             state_path(lora_path, expert.name if number else "").unlink(missing_ok=True)
 
 
