@@ -1,14 +1,18 @@
 """Wan2.2-I2V-A14B: conditioning, sampler and the change of experts, held against diffusers' own pipeline."""
 
+import weakref
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
+from torch import nn
 
 from lib.diffusion.flow_matching import sigma_schedule
 from lib.execution.memory_modes import MemoryUse
 from lib.models.base import VideoModel
+from lib.models.experts import Expert
 from lib.models.load import load_model
 from lib.video.arrays import to_model_video
 from tests.lib.models.wan.held_against import FRAMES, HEIGHT, PROMPT, SOURCE, WIDTH, condition, ours, plain_pipeline
@@ -82,7 +86,31 @@ def test_one_expert_at_a_time_is_the_same_video(folder: Path, pipeline: WanImage
     """Mode low keeps one of them in memory, whichever it needs, for one video after another."""
     both, low = load(folder), load(folder, MemoryUse("low"))
     expected = ours(both, pipeline.scheduler.sigmas, 4.0)
+    first = weakref.ref(low.experts.module)
     for _ in range(2):
         assert torch.allclose(ours(low, pipeline.scheduler.sigmas, 4.0), expected, atol=1e-5)
         assert len(low.experts._loaded) == 1 and low.experts.current.name == "transformer_2"
     assert len(both.experts._loaded) == 2
+    assert first() is None, "its weights are let go"
+
+
+def test_drafts_reuse_steps_of_either_expert(folder: Path) -> None:
+    """Each expert has a cache of its own, empty when its turn begins, however many are in memory."""
+    found = []
+    for use in (None, MemoryUse("low")):
+        model, passes = load(folder, use), []
+        model.experts.change("count", partial(_count_last_block, passes))
+        for threshold in (0.0, 0.9):
+            passes.clear()
+            model.begin_sampling(threshold)
+            video = ours(model, sigma_schedule(12, 5.0), 1.0)
+            found.append((video, passes.count("transformer"), passes.count("transformer_2")))
+    (whole, *all_passes), (draft, *fewer), (_, *again), (low_draft, *low_fewer) = found
+    assert sum(all_passes) == 12 and again == all_passes
+    assert low_fewer == fewer and torch.allclose(low_draft, draft, atol=1e-4)
+    assert 0 < fewer[0] <= all_passes[0] and 0 < fewer[1] < all_passes[1]
+    assert not torch.equal(draft, whole)
+
+
+def _count_last_block(passes: list[str], expert: Expert, module: nn.Module) -> None:
+    module.get_submodule("blocks.1.ffn").register_forward_hook(lambda *_: passes.append(expert.name))

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,13 @@ def test_each_expert_is_trained_at_its_own_noise_levels(
         )
 
     model.experts.change("watch", watch)
-    objective = Objective(sigma_shift=3.0, region_weight=1.0)
+    objective, first = Objective(sigma_shift=3.0, region_weight=1.0), weakref.ref(model.experts.module)
     path = train(model, samples[:num_source], (num_source, 0, 0), tmp_path / "a.safetensors", 12, objective=objective)
     assert [name for name, _ in seen] == ["transformer"] * 12 + ["transformer_2"] * 12
     high, low = ([sigma for name, sigma in seen if name == each] for each in NAMES)
     assert min(high) >= BOUNDARY and max(high) <= 1 and min(low) >= 0 and max(low) < BOUNDARY
     assert max(high) - min(high) > 0.05 and max(low) - min(low) > 0.4
-    assert len(model.experts._loaded) == 1
+    assert len(model.experts._loaded) == 1 and first() is None
     rows = [json.loads(line) for line in path.with_suffix(".jsonl").read_text("utf-8").splitlines()]
     assert [row["step"] for row in rows] == list(range(1, 25))
     assert [row["expert"] for row in rows] == ["transformer"] * 12 + ["transformer_2"] * 12
