@@ -67,8 +67,7 @@ def denoise(
             known = add_noise(lock.latents, noise, next_sigma.view(1))
             latents = torch.where(lock.kept, known, latents)
         on_step(step)
-    shown_clean = model.known_latents(conditioning)
-    return latents if shown_clean is None else torch.where(shown_clean.cells, shown_clean.latents, latents)
+    return latents
 
 
 def guided_velocity(

@@ -26,19 +26,6 @@ class Sample:
     conditioning: Conditioning
 
 
-@dataclass(frozen=True)
-class Known:
-    """Latents that a model is given clean, and so need not predict.
-
-    Attributes:
-        latents: clean, (batch, channels, latent frames, height, width).
-        cells: where they are known, (batch, 1, latent frames, height, width) bool.
-    """
-
-    latents: torch.Tensor
-    cells: torch.Tensor
-
-
 class VideoModel(Protocol):
     """An image-to-video diffusion model with a space-time mask.
 
@@ -121,10 +108,10 @@ class VideoModel(Protocol):
         """Return (batch, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
         ...
 
-    def known_latents(self, conditioning: Conditioning) -> Known | None:
-        """Return what the model is given clean at every noise level; None: it predicts everything.
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:
+        """Return (batch, 1, latent frames, height, width): 1 where the velocity is the transformer's own; None: all.
 
-        What it says there means nothing: it is left out of the loss, and put back after the last denoising step.
+        Elsewhere it leads to what is shown there, and is nothing to learn.
         """
         ...
 

@@ -20,12 +20,11 @@ def reduce_to_cells(keep_mask: torch.Tensor, cell_size: int) -> torch.Tensor:
 
 
 def reduce_to_latents(keep_mask: torch.Tensor, cell_size: int, frame_stride: int) -> torch.Tensor:
-    """Reduce a keep_mask in time too: a latent is regenerated if any pixel that it stands for is.
+    """Reduce a keep_mask to latents: one is regenerated if any pixel of any of the frames that share it is.
 
     Args:
         keep_mask: (batch, 1, frames, height, width), frames % frame_stride == 1.
-        cell_size: pixels per latent cell, in both directions.
-        frame_stride: frames per latent frame after the first.
+        cell_size, frame_stride: pixels per latent cell, frames per latent frame after the first.
 
     Returns:
         (batch, 1, latent frames, height / cell_size, width / cell_size).

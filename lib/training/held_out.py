@@ -7,7 +7,7 @@ import torch
 
 from lib.diffusion.flow_matching import add_noise, target_velocity
 from lib.models.base import Sample, VideoModel
-from lib.training.velocity_error import cell_weights, velocity_error
+from lib.training.loop import cell_weights, weighted_loss
 
 LEVELS = (0.25, 0.5, 0.75)  # of the way through the expert's range of sigma, the same each time
 TIMES = 10  # that it is measured in a training, the first and the last step among them
@@ -37,11 +37,11 @@ class HeldOut:
         for sample in self.samples:
             noise = torch.randn(sample.latents.shape, generator=generator).to(sample.latents.device)
             target = target_velocity(sample.latents, noise)
-            weights = cell_weights(model, sample.latents, sample.conditioning, region_weight=1)
             for level in LEVELS:
                 level = expert.lowest + (expert.highest - expert.lowest) * level
                 sigma = torch.full((1,), level, device=sample.latents.device)
                 velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
-                errors.append(velocity_error(velocity, target, weights))
+                weights = cell_weights(model, sample.latents, sample.conditioning, region_weight=1)
+                errors.append(weighted_loss(velocity, target, weights))
         model.transformer.train()
         return float(torch.stack(errors).mean())

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from lib.diffusion.flow_matching import add_noise, spread_sigmas, target_velocity
 from lib.execution.host_memory import send
-from lib.models.base import Sample, VideoModel
+from lib.models.base import Conditioning, Sample, VideoModel
 from lib.models.experts import Expert
 from lib.training.replicas import ALONE, Replica, only_here, share_gradients, sum_over_replicas
 from lib.training.state import LoopState
-from lib.training.velocity_error import cell_weights, velocity_error
 
 
 @dataclass(frozen=True)
@@ -178,5 +178,24 @@ def _loss(model: VideoModel, drawn: _Drawn, objective: Objective) -> torch.Tenso
     conditioning = model.join([sample.conditioning for sample in drawn.batch])
     sigma, noise = send(drawn.sigma, latents.device), send(drawn.noise, latents.device)
     velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, conditioning)
-    weights = cell_weights(model, latents, conditioning, objective.region_weight)
-    return velocity_error(velocity, target_velocity(latents, noise), weights)
+    target = target_velocity(latents, noise)
+    return weighted_loss(velocity, target, cell_weights(model, latents, conditioning, objective.region_weight))
+
+
+def cell_weights(
+    model: VideoModel, latents: torch.Tensor, conditioning: Conditioning, region_weight: float
+) -> torch.Tensor | None:
+    """Weigh each latent, divided by their mean in the loss; None: all alike. What is not learnt weighs nothing."""
+    learnt = model.learnt_cells(conditioning)
+    if region_weight == 1 and learnt is None:
+        return None
+    cells = model.regenerated_cells(conditioning)  # (batch, 1, latent frames, height, width)
+    weights = 1 + (region_weight - 1) * cells
+    return (weights if learnt is None else weights * learnt).expand_as(latents)
+
+
+def weighted_loss(velocity: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Return the mean squared error of a velocity, weighted; 0 where nothing weighs anything."""
+    if weights is None:
+        return F.mse_loss(velocity, target)
+    return (weights * (velocity - target).square()).sum() / weights.sum().clamp(min=1)

@@ -18,7 +18,7 @@ from lib.config.families import Family
 from lib.config.sections import MemoryMode
 from lib.execution.devices import free_memory
 from lib.execution.memory_modes import Costs, MemoryUse, tile_vae
-from lib.models.base import Conditioning, Known
+from lib.models.base import Conditioning
 from lib.models.experts import SOLE, THOUSANDTHS, Expert, Experts
 from lib.models.wan.family import FAMILY, LORA_LAYERS
 from lib.models.wan.keeping import Keeping, repeated
@@ -163,9 +163,9 @@ class WanModel:
         """Read what `encode_condition_video` wrote."""
         return self._variant.keeping.regenerated_cells(conditioning)
 
-    def known_latents(self, conditioning: Conditioning) -> Known | None:
-        """Read what is shown clean, by a model that is told what to keep by time steps."""
-        return self._variant.keeping.known_latents(conditioning)
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:
+        """Return all cells, or those that are not shown clean, of a model that is told what to keep by time steps."""
+        return self._variant.keeping.learnt_cells(conditioning)
 
     @property
     def num_blocks(self) -> int:
@@ -200,14 +200,14 @@ class WanModel:
         hidden_states, sigmas = self._variant.keeping.show(noisy_latents, sigma, conditioning)
         context = conditioning["image_embeds"].to(dtype) if self._variant.has_image_context else None
         with self._cached_pass("guided" if guided else "unguided"):
-            velocity: torch.Tensor = self.transformer(
+            said: torch.Tensor = self.transformer(
                 hidden_states=hidden_states.to(dtype),
                 timestep=sigmas * THOUSANDTHS,
                 encoder_hidden_states=repeated(conditioning["prompt_embeds"], batch),
                 encoder_hidden_states_image=None if context is None else repeated(context, batch),
                 return_dict=False,
             )[0]
-        return velocity.float()
+        return self._variant.keeping.answer(said.float(), noisy_latents, sigma, conditioning)
 
     def _cached_pass(self, name: str) -> AbstractContextManager[None]:
         transformer = self.transformer

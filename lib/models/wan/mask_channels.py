@@ -57,6 +57,7 @@ MASK_CHANNELS = Keeping(
     in_time=("packed_mask", "condition_latents"),
     encode=_encode,
     regenerated_cells=_regenerated_cells,
-    known_latents=lambda _: None,
+    learnt_cells=lambda _: None,
     show=_show,
+    answer=lambda said, *_: said,
 )

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import torch
 
-from lib.models.base import Conditioning, Known
+from lib.models.base import Conditioning
 from lib.models.latent_cells import reduce_to_latents
 from lib.models.wan.keeping import Keeping, repeated
 
+SMALLEST_SIGMA = 1e-4  # far below that of any step; a training may draw 0
 TOKEN_CELLS = 2  # of a token in height and width: the transformer's patch_size
 
 
@@ -34,8 +35,8 @@ def _encode(
     return {"shown_cells": cells, "shown_latents": latents * cells}
 
 
-def _known_latents(conditioning: Conditioning) -> Known:
-    return Known(conditioning["shown_latents"], conditioning["shown_cells"] > 0)
+def _regenerated_cells(conditioning: Conditioning) -> torch.Tensor:
+    return 1 - conditioning["shown_cells"]
 
 
 def _show(
@@ -46,10 +47,23 @@ def _show(
     return torch.where(cells > 0, latents, noisy_latents), hidden.flatten(1) * sigma.view(-1, 1)
 
 
+def _answer(
+    said: torch.Tensor, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
+) -> torch.Tensor:
+    """Let the velocity of what is kept lead to what is shown there, from wherever the noisy latents are.
+
+    What the transformer says of clean tokens means nothing; the pipeline puts them back after the last step instead.
+    """
+    cells, latents = (repeated(conditioning[name], len(noisy_latents)) for name in ("shown_cells", "shown_latents"))
+    to_shown = (noisy_latents - latents) / sigma.clamp(min=SMALLEST_SIGMA).view(-1, 1, 1, 1, 1)
+    return torch.where(cells > 0, to_shown, said)
+
+
 TOKEN_TIMES = Keeping(
     in_time=("shown_cells", "shown_latents"),
     encode=_encode,
-    regenerated_cells=lambda conditioning: 1 - conditioning["shown_cells"],
-    known_latents=_known_latents,
+    regenerated_cells=_regenerated_cells,
+    learnt_cells=_regenerated_cells,
     show=_show,
+    answer=_answer,
 )

@@ -88,7 +88,7 @@ class ToyModel:
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         return conditioning["toy_hidden"]
 
-    def known_latents(self, conditioning: Conditioning) -> None:  # noqa: ARG002, it predicts everything
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:  # noqa: ARG002
         return None
 
     def begin_sampling(self, cache_threshold: float) -> None:
