@@ -78,7 +78,7 @@ def test_times_of_tokens_from_a_clip_to_its_video(tmp_path: Path) -> None:
     answer = run_snakemake(project, "--cores", "1")
     assert answer.returncode == 0, answer.stdout
     encoded = load_file(only(project, "*/encoded/edit.safetensors"))
-    assert encoded["source/latents"].shape == encoded["source/shown_latents"].shape == (1, 48, 4, 6, 10)
+    assert encoded["source/latents"].shape == encoded["source/token_latents"].shape == (1, 48, 4, 6, 10)
     assert (project / "results" / "report" / "index.html").exists() and planned_jobs(project) == {}
     write_settings(project, {**SETTINGS, "model": model, "video": {**VIDEO, "height": 80}})
     answer = run_snakemake(project, "--dry-run")

@@ -32,17 +32,17 @@ def _encode(
     cells = tokens.repeat_interleave(TOKEN_CELLS, dim=3).repeat_interleave(TOKEN_CELLS, dim=4)
     latents = encode_video(condition_video)
     cells = cells.to(latents.device)
-    return {"shown_cells": cells, "shown_latents": latents * cells}
+    return {"token_cells": cells, "token_latents": latents * cells}
 
 
 def _regenerated_cells(conditioning: Conditioning) -> torch.Tensor:
-    return 1 - conditioning["shown_cells"]
+    return 1 - conditioning["token_cells"]
 
 
 def _show(
     noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    cells, latents = (repeated(conditioning[name], len(noisy_latents)) for name in ("shown_cells", "shown_latents"))
+    cells, latents = (repeated(conditioning[name], len(noisy_latents)) for name in ("token_cells", "token_latents"))
     hidden = 1 - cells[:, 0, :, ::TOKEN_CELLS, ::TOKEN_CELLS]  # (batch, latent frames, rows, columns) of tokens
     return torch.where(cells > 0, latents, noisy_latents), hidden.flatten(1) * sigma.view(-1, 1)
 
@@ -54,13 +54,13 @@ def _answer(
 
     What the transformer says of clean tokens means nothing; the pipeline puts them back after the last step instead.
     """
-    cells, latents = (repeated(conditioning[name], len(noisy_latents)) for name in ("shown_cells", "shown_latents"))
+    cells, latents = (repeated(conditioning[name], len(noisy_latents)) for name in ("token_cells", "token_latents"))
     to_shown = (noisy_latents - latents) / sigma.clamp(min=SMALLEST_SIGMA).view(-1, 1, 1, 1, 1)
     return torch.where(cells > 0, to_shown, said)
 
 
 TOKEN_TIMES = Keeping(
-    in_time=("shown_cells", "shown_latents"),
+    in_time=("token_cells", "token_latents"),
     encode=_encode,
     regenerated_cells=_regenerated_cells,
     learnt_cells=_regenerated_cells,

@@ -44,9 +44,9 @@ def test_first_frame_conditioning_equals_the_pipelines(model: VideoModel, pipeli
         _, latents, mask = pipeline.prepare_latents(
             image, 1, 48, HEIGHT, WIDTH, FRAMES, torch.float32, torch.device("cpu"), None, noise
         )
-    assert torch.equal(1 - found["shown_cells"], mask)
-    torch.testing.assert_close(found["shown_latents"][:, :, :1], latents, atol=1e-6, rtol=1e-5)
-    assert latents.std() > 0.01 and found["shown_latents"][:, :, 1:].abs().max() == 0
+    assert torch.equal(1 - found["token_cells"], mask)
+    torch.testing.assert_close(found["token_latents"][:, :, :1], latents, atol=1e-6, rtol=1e-5)
+    assert latents.std() > 0.01 and found["token_latents"][:, :, 1:].abs().max() == 0
 
 
 def test_the_transformer_is_given_what_the_pipeline_gives(model: VideoModel, pipeline: WanImageToVideoPipeline) -> None:

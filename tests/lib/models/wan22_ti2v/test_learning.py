@@ -103,7 +103,7 @@ def test_what_is_kept_is_no_part_of_the_loss(folder: Path, stages: Stages) -> No
     expected = loss(learnt.latents, 1.0)
     assert loss(learnt.latents + kept, 1.0) == loss(learnt.latents, 3.0) == expected > 0
     assert loss(learnt.latents + (1 - kept), 1.0) != pytest.approx(expected, rel=1e-2)
-    everything = replace(learnt, conditioning={**learnt.conditioning, "shown_cells": torch.ones_like(kept)})
+    everything = replace(learnt, conditioning={**learnt.conditioning, "token_cells": torch.ones_like(kept)})
     weights = cell_weights(model, learnt.latents, everything.conditioning, 1.0)
     assert weighted_loss(learnt.latents, noise, weights) == 0
 
