@@ -60,7 +60,7 @@ class Batch:
 
 
 def read_settings(configfile: Path | None, methods: Sequence[str]) -> tuple[dict[str, Any], Config]:
-    """Read the settings of the run: the config file's, with the benchmark's video section and methods.
+    """Read the settings of the run: the config file's, with the benchmark's video section, methods and fresh LoRAs.
 
     Returns:
         What is given to the workflow, and what that comes to with every default.
@@ -77,7 +77,9 @@ def read_settings(configfile: Path | None, methods: Sequence[str]) -> tuple[dict
     ]
     if problems:
         raise InputError(problems)
-    settings = {**given, "video": {**asked, **VIDEO}, "methods": list(methods)}
+    # All from nothing: only some kinds of mask have a shared LoRA here, and no method must have a head start.
+    training = {"shared": "none", **given.get("training", {})}
+    settings = {**given, "video": {**asked, **VIDEO}, "training": training, "methods": list(methods)}
     return settings, load_config(settings, ROOT)
 
 

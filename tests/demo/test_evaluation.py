@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 SHORT = {
     "caption": {"max_new_tokens": 4, "num_beams": 1},
-    "training": {"decouple_steps": 2, "appearance_steps": 2, "rank": 2, "recoloured_copies": 1},
+    "training": {"decouple_steps": 2, "appearance_steps": 2, "rank": 2, "recoloured_copies": 1, "shared": "none"},
     "sampling": {"num_steps": 2},
 }
 METHOD = "mask_lora"

@@ -23,7 +23,12 @@ from demo.training.frame_pool import first_frame_caption, render_pool
 from demo.vocabulary import UNKNOWN, build_tokenizer
 from demo.world.random_scenes import number_scene, random_scene
 from demo.world.rendering import render
+from lib.config.settings import load_config
+from lib.core.project import ROOT
 from lib.diffusion.captions import caption_frame, load_captioner
+from lib.inputs.lora_files import check_lora
+from lib.inputs.model_files import identify_models
+from lib.inputs.shared_lora import MASK, MODEL, check_trained_on, read_facts
 from lib.masks.detector import load_detector
 from lib.masks.ultralytics_setup import configure_ultralytics
 
@@ -169,3 +174,16 @@ def test_models_are_small_and_hold_no_pickle() -> None:
     files = [path for path in MODELS_FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 45_000_000
     assert {path.suffix for path in files} <= {".json", ".yaml", ".safetensors", ".md"}
+
+
+def test_the_demo_starts_from_a_shared_lora_of_its_model(tmp_path: Path) -> None:
+    """config.yaml names it, it was trained on the weights that are here, and each kind's file is for that kind."""
+    config = load_config({}, ROOT)
+    paths = {mask: ROOT / config.training.shared.format(mask=mask) for mask in ("edit", "first_frame")}
+    there = {mask: path for mask, path in paths.items() if path.exists()}
+    assert "edit" in there, "the mask of mask_lora"
+    files = identify_models({"model.name": str(ROOT / config.model.name)}, tmp_path / "models.json", download=False)
+    assert not check_trained_on(there, files.of("model.name", only=["transformer"]))
+    for mask, path in there.items():
+        assert {MODEL, MASK} <= read_facts(path).keys() and read_facts(path)[MASK] == mask
+        assert not check_lora(path, None, config.training.rank)

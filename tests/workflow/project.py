@@ -18,7 +18,7 @@ COPIED = ("Snakefile", "batch", "config.yaml", "lib", "workflow", "envs")
 SMALL = {
     "video": {"num_frames": 5, "width": 64, "height": 48},
     "caption": {"max_new_tokens": 4, "num_beams": 1},
-    "training": {"decouple_steps": 3, "appearance_steps": 3, "rank": 2, "recoloured_copies": 1},
+    "training": {"decouple_steps": 3, "appearance_steps": 3, "rank": 2, "recoloured_copies": 1, "shared": "none"},
     "sampling": {"num_steps": 2},
     "model": {"device": "cpu"},  # the GPUs of the tests' SLURM are pretended, and one that was granted must work
 }
