@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from lib.core.errors import nearest_known
 
-FAMILIES = {"wan": "lib.models.wan"}
+FAMILIES = {"hunyuan_video": "lib.models.hunyuan_video", "wan": "lib.models.wan"}
 """The package of each family, by the name that `model.family` takes: the one list of them.
 
 A package holds all that is its family's own: `family.py`, torch-free, defines FAMILY; `adapter.py` has `load`, see

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lib.models.latent_cells import reduce_to_cells
+from lib.models.latent_cells import reduce_to_latents
 
 WITHOUT_REGION = ("first_frame", "all_ones", "all_zeros")  # kinds of mask that do not know what is edited
 
@@ -97,7 +97,4 @@ def kept_latents(keep_mask: torch.Tensor, cell_size: int, frame_stride: int) -> 
     Returns:
         (1, 1, latent frames, height / cell_size, width / cell_size) bool.
     """
-    cells = reduce_to_cells(keep_mask, cell_size)
-    _, _, _, height, width = cells.shape
-    later = cells[:, :, 1:].reshape(1, 1, -1, frame_stride, height, width).amin(dim=3)
-    return torch.cat([cells[:, :, :1], later], dim=2) > 0
+    return reduce_to_latents(keep_mask, cell_size, frame_stride) > 0

@@ -36,6 +36,9 @@ class VideoModel(Protocol):
     size_multiple: int
     """Width and height must be multiples of this, in pixels."""
 
+    most_at_once: int | None
+    """Samples of a training's batch; None: as many as memory holds."""
+
     device: torch.device
     """Where its weights are, and what it is given goes."""
 
@@ -67,8 +70,14 @@ class VideoModel(Protocol):
         """Decode normalised latents to a model video (1, 3, frames, height, width)."""
         ...
 
-    def encode_prompt(self, prompt: str) -> Conditioning:
-        """Encode text: the part of a Conditioning that guidance replaces."""
+    def encode_prompt(self, prompt: str, first_frame: torch.Tensor | None = None) -> Conditioning:
+        """Encode text: the part of a Conditioning that guidance replaces.
+
+        Args:
+            prompt: text.
+            first_frame: model video (1, 3, 1, height, width), for models that read the text beside it; None: no
+                picture, as in guidance's other pass.
+        """
         ...
 
     def encode_conditioning(
@@ -98,6 +107,10 @@ class VideoModel(Protocol):
 
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         """Return (batch, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
+        ...
+
+    def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
+        """Return what denoising starts from, given noise of the same shape; in most models the noise itself."""
         ...
 
     def begin_sampling(self, cache_threshold: float) -> None:

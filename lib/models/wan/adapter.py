@@ -33,6 +33,7 @@ class WanModel:
 
     frame_stride = FAMILY.frame_stride
     size_multiple = FAMILY.size_multiple
+    most_at_once: int | None = None
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class WanModel:
         return video
 
     @torch.no_grad()
-    def encode_prompt(self, prompt: str) -> Conditioning:
+    def encode_prompt(self, prompt: str, first_frame: torch.Tensor | None = None) -> Conditioning:  # noqa: ARG002
         """Encode text with UMT5; positions after its end are zero, as in pre-training."""
         tokenizer = self._component("tokenizer")
         tokens = tokenizer(
@@ -134,6 +135,10 @@ class WanModel:
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         """Read the packed mask: a cell is regenerated if it is in any of the frames that share it."""
         return 1 - conditioning["packed_mask"].amin(dim=1, keepdim=True)
+
+    def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:  # noqa: ARG002
+        """Return the noise."""
+        return noise
 
     def begin_sampling(self, cache_threshold: float) -> None:
         """Switch diffusers' First Block Cache on or off, empty."""

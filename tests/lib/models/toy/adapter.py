@@ -28,6 +28,7 @@ class ToyModel:
 
     frame_stride = FAMILY.frame_stride
     size_multiple = FAMILY.size_multiple
+    most_at_once: int | None = None
 
     def __init__(self, device: torch.device, components: dict[str, Any], execution: dict[str, Any]) -> None:
         self.device, self.execution, self._components = device, execution, components
@@ -52,7 +53,7 @@ class ToyModel:
         return self._component("vae").decode(latents)
 
     @torch.no_grad()
-    def encode_prompt(self, prompt: str) -> Conditioning:
+    def encode_prompt(self, prompt: str, first_frame: torch.Tensor | None = None) -> Conditioning:  # noqa: ARG002
         return {"toy_words": self._component("words")(prompt)}
 
     def encode_conditioning(
@@ -81,6 +82,9 @@ class ToyModel:
 
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         return conditioning["toy_hidden"]
+
+    def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:  # noqa: ARG002
+        return noise
 
     def begin_sampling(self, cache_threshold: float) -> None:
         assert cache_threshold == 0, "the toy keeps nothing from step to step"
