@@ -109,16 +109,27 @@ class VideoModel(Protocol):
         """Return (batch, 1, latent frames, height, width): 1 where the model is told to regenerate, 0 where to keep."""
         ...
 
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:
+        """Return (batch, 1, latent frames, height, width): 1 where the velocity is the transformer's own; None: all.
+
+        Elsewhere it leads to what is shown there, and is nothing to learn.
+        """
+        ...
+
     def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
         """Return what denoising starts from, given noise of the same shape; in most models the noise itself."""
         ...
 
-    def begin_sampling(self, cache_threshold: float) -> None:
+    def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
         """Prepare for the denoising steps of one video.
 
         Args:
             cache_threshold: a step that changes the first block's share of the output by less than this, relative to
                 the step before, takes what the other blocks added there; 0: all blocks are computed in every step.
+            guidance: scale; some models are told it.
+
+        Returns:
+            The guidance that is left to a second pass in each step: 1, none, where the model was told.
         """
         ...
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from lib.diffusion.flow_matching import add_noise, target_velocity
 from lib.models.base import Sample, VideoModel
+from lib.training.loop import cell_weights, weighted_loss
 
 LEVELS = (0.25, 0.5, 0.75)  # sigmas, the same each time
 TIMES = 10  # that it is measured in a training, the first and the last step among them
@@ -40,6 +40,7 @@ class HeldOut:
             for level in LEVELS:
                 sigma = torch.full((1,), level, device=sample.latents.device)
                 velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
-                errors.append(F.mse_loss(velocity, target))
+                weights = cell_weights(model, sample.latents, sample.conditioning, region_weight=1)
+                errors.append(weighted_loss(velocity, target, weights))
         model.transformer.train()
         return float(torch.stack(errors).mean())

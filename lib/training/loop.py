@@ -178,20 +178,23 @@ def _loss(model: VideoModel, drawn: _Drawn, objective: Objective) -> torch.Tenso
     sigma, noise = send(drawn.sigma, latents.device), send(drawn.noise, latents.device)
     velocity = model.predict_velocity(add_noise(latents, noise, sigma), sigma, conditioning)
     target = target_velocity(latents, noise)
-    return _weighted_loss(velocity, target, _cell_weights(model, latents, conditioning, objective.region_weight))
+    return weighted_loss(velocity, target, cell_weights(model, latents, conditioning, objective.region_weight))
 
 
-def _cell_weights(
+def cell_weights(
     model: VideoModel, latents: torch.Tensor, conditioning: Conditioning, region_weight: float
 ) -> torch.Tensor | None:
-    """Weigh each latent, divided by their mean in the loss; None: all alike."""
-    if region_weight == 1:
+    """Weigh each latent, divided by their mean in the loss; None: all alike. What is not learnt weighs nothing."""
+    learnt = model.learnt_cells(conditioning)
+    if region_weight == 1 and learnt is None:
         return None
     cells = model.regenerated_cells(conditioning)  # (batch, 1, latent frames, height, width)
-    return (1 + (region_weight - 1) * cells).expand_as(latents)
+    weights = 1 + (region_weight - 1) * cells
+    return (weights if learnt is None else weights * learnt).expand_as(latents)
 
 
-def _weighted_loss(velocity: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+def weighted_loss(velocity: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Return the mean squared error of a velocity, weighted; 0 where nothing weighs anything."""
     if weights is None:
         return F.mse_loss(velocity, target)
-    return (weights * (velocity - target).square()).sum() / weights.sum()
+    return (weights * (velocity - target).square()).sum() / weights.sum().clamp(min=1)

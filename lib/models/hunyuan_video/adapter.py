@@ -17,18 +17,25 @@ from lib.execution.devices import free_memory
 from lib.execution.memory_modes import MemoryUse, tile_vae
 from lib.models.base import Conditioning
 from lib.models.hunyuan_video.family import FAMILY, block_layers
-from lib.models.hunyuan_video.forward import predict
+from lib.models.hunyuan_video.forward import clean_tokens, predict
 from lib.models.hunyuan_video.loading import load_encoders, load_transformer, load_vae, read_form
 from lib.models.hunyuan_video.memory import vae_needs
 from lib.models.hunyuan_video.text import encode_text
-from lib.models.latent_cells import reduce_to_latents
+from lib.models.latent_cells import reduce_to_cells, reduce_to_latents
 
 TEXT, TEXT_LENGTHS, POOLED = "llava_states", "llava_lengths", "clip_pooled"
-SHOWN, KEPT, PLACES = "shown_latents", "kept_cells", "latent_places"
-"""Names in a Conditioning: what is read, and what is shown in time; TEXT_LENGTHS and PLACES only where needed."""
+SHOWN, PLACES = "shown_latents", "latent_places"
+KEPT = {"latent_concat": "kept_cells", "token_replace": "clean_cells"}
+"""Names in a Conditioning: what is read, and what is shown in time; TEXT_LENGTHS and PLACES only where needed.
+
+What is kept has a name for each form: what was encoded for one is not taken for the other's.
+"""
 
 NUM_TIMESTEPS = 1000  # the transformer is told sigma and guidance in thousandths
+TRAINED_GUIDANCE = 6.0  # that a model with such an input is told in training (Tencent's run_train_image2video_lora.sh)
 START_SHARE = 0.999  # of the first latents that is noise; the rest is the first frame, in every latent frame
+TOKEN_CELLS = FAMILY.size_multiple // FAMILY.cell_size  # latent cells of a token, in both directions
+SMALLEST_SIGMA = 1e-6  # at which a velocity is told from where it has to lead
 
 
 class HunyuanVideoModel:
@@ -49,6 +56,8 @@ class HunyuanVideoModel:
         self.device = device
         self.execution = execution or {}
         self._form = form
+        self._kept = KEPT[form]
+        self._guidance = TRAINED_GUIDANCE
         self._components = components
         self._memory = memory
 
@@ -105,22 +114,26 @@ class HunyuanVideoModel:
 
     @torch.no_grad()
     def encode_condition_video(self, condition_video: torch.Tensor, keep_mask: torch.Tensor) -> Conditioning:
-        """Reduce the mask to one value per latent cell, and encode the condition video.
+        """Reduce the mask to one value per latent cell, or token, and encode the condition video.
 
         What is not kept is zero in latents, and not in pixels: that is what the model was trained with. Frame 0 is
-        encoded alone, as in the pipeline: in a clip its latents are others, since the VAE normalises over time.
+        encoded alone, as in the pipeline: in a clip its latents are others, since the VAE normalises over time. In form
+        token_replace a token is clean or it is not: it is regenerated if any of its cells is.
         """
         assert bool((condition_video * (1 - keep_mask) == 0).all()), "condition_video must be 0 where keep_mask is"
         kept = reduce_to_latents(keep_mask, FAMILY.cell_size, self.frame_stride).to(self.device)
+        if self._form == "token_replace":
+            tokens = reduce_to_cells(kept, TOKEN_CELLS)
+            kept = tokens.repeat_interleave(TOKEN_CELLS, dim=3).repeat_interleave(TOKEN_CELLS, dim=4)
         latents = self.encode_video(condition_video[:, :, :1])
         if kept.shape[2] > 1:
             latents = torch.cat([latents, self.encode_video(condition_video)[:, :, 1:]], dim=2)
-        return {SHOWN: latents * kept, KEPT: kept}
+        return {SHOWN: latents * kept, self._kept: kept}
 
     def select_frames(self, conditioning: Conditioning, positions: Sequence[int]) -> Conditioning:
         """Select along time, and keep the positions for the rotary embedding."""
-        chosen = torch.tensor(positions, device=conditioning[KEPT].device)
-        in_time = {name: conditioning[name].index_select(2, chosen) for name in (SHOWN, KEPT)}
+        chosen = torch.tensor(positions, device=conditioning[SHOWN].device)
+        in_time = {name: conditioning[name].index_select(2, chosen) for name in (SHOWN, self._kept)}
         return {**conditioning, **in_time, PLACES: chosen[None]}
 
     def join(self, conditionings: Sequence[Conditioning]) -> Conditioning:
@@ -135,26 +148,42 @@ class HunyuanVideoModel:
 
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         """Return the cells that are not kept."""
-        return 1 - conditioning[KEPT]
+        assert self._kept in conditioning, "encoded for a model of the other form"
+        return 1 - conditioning[self._kept]
+
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:
+        """Return all cells, or in form token_replace, as in Tencent's own training, those that are not clean."""
+        return self.regenerated_cells(conditioning) if self._form == "token_replace" else None
 
     def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
         """Mix a thousandth of the first frame into all latent frames, as in the pipeline."""
         share = torch.tensor([START_SHARE], device=noise.device)
         return noise * share + conditioning[SHOWN][:, :, :1] * (1 - share)
 
-    def begin_sampling(self, cache_threshold: float) -> None:
-        """Switch diffusers' First Block Cache on or off, empty."""
+    def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
+        """Switch diffusers' First Block Cache on or off, empty; tell the model the guidance, if it is told any."""
         transformer = self.transformer
         assert isinstance(transformer, HunyuanVideoTransformer3DModel)
         if transformer.is_cache_enabled:
             transformer.disable_cache()
         if cache_threshold:
             transformer.enable_cache(FirstBlockCacheConfig(threshold=cache_threshold))
+        self._guidance = guidance
+        return 1.0 if self._is_told_guidance else guidance
+
+    @property
+    def _is_told_guidance(self) -> bool:
+        return bool(self.transformer.config.guidance_embeds)  # type: ignore[union-attr]
 
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True
     ) -> torch.Tensor:
-        """Run the transformer on channels noisy 16, condition latents 16, mask 1, one sample after the other."""
+        """Run the transformer, one sample after the other.
+
+        In form latent_concat on channels noisy 16, condition latents 16, mask 1. In form token_replace on the condition
+        latents where these are kept, as clean tokens at time 0, and on noisy ones elsewhere; the velocity of clean
+        tokens is that which leads to them from wherever the noisy latents are.
+        """
         batch = len(noisy_latents)
         streamed = self.execution.get("offload_inputs") and torch.is_grad_enabled()
         assert batch == 1 or not streamed, "inputs that wait in host memory are those of one sample"
@@ -167,19 +196,26 @@ class HunyuanVideoModel:
 
     def _predict(self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
         """Predict the velocity of one sample."""
-        dtype = conditioning[TEXT].dtype
-        places = conditioning.get(PLACES)
+        dtype, places = conditioning[TEXT].dtype, conditioning.get(PLACES)
+        assert self._kept in conditioning, "encoded for a model of the other form"
+        shown, kept, replaces = conditioning[SHOWN], conditioning[self._kept], self._form == "token_replace"
+        told = torch.tensor([self._guidance], dtype=dtype, device=shown.device) * NUM_TIMESTEPS
         velocity = predict(
             self.transformer,
-            torch.cat([noisy_latents, conditioning[SHOWN], conditioning[KEPT]], dim=1).to(dtype),
+            (
+                torch.where(kept > 0, shown, noisy_latents) if replaces else torch.cat([noisy_latents, shown, kept], 1)
+            ).to(dtype),
             sigma * NUM_TIMESTEPS,
             conditioning[TEXT],
             conditioning[POOLED].to(dtype),
-            guidance=None,
+            guidance=told if self._is_told_guidance else None,
             positions=None if places is None else places[0],
-            clean=None,
-        )
-        return velocity.float()
+            clean=clean_tokens(kept, TOKEN_CELLS) if replaces else None,
+        ).float()
+        if not replaces:
+            return velocity
+        to_shown = (noisy_latents - shown) / sigma.clamp(min=SMALLEST_SIGMA).view(-1, 1, 1, 1, 1)
+        return torch.where(kept > 0, to_shown, velocity)
 
     def _cached_pass(self, name: str) -> AbstractContextManager[None]:
         transformer = self.transformer

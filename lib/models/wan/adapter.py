@@ -136,11 +136,15 @@ class WanModel:
         """Read the packed mask: a cell is regenerated if it is in any of the frames that share it."""
         return 1 - conditioning["packed_mask"].amin(dim=1, keepdim=True)
 
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:  # noqa: ARG002
+        """Return None: all are."""
+        return None
+
     def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:  # noqa: ARG002
         """Return the noise."""
         return noise
 
-    def begin_sampling(self, cache_threshold: float) -> None:
+    def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
         """Switch diffusers' First Block Cache on or off, empty."""
         transformer = self.transformer
         assert isinstance(transformer, WanTransformer3DModel)
@@ -148,6 +152,7 @@ class WanModel:
             transformer.disable_cache()
         if cache_threshold:
             transformer.enable_cache(FirstBlockCacheConfig(cache_threshold))
+        return guidance
 
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True

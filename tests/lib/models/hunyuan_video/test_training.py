@@ -18,13 +18,15 @@ from lib.inputs.checkpoints import read_lora_targets
 from lib.inputs.disk import estimate_lora_bytes
 from lib.inputs.lora_files import check_lora
 from lib.models.base import VideoModel
+from lib.models.hunyuan_video.family import FORMS
 from lib.models.load import load_model
 from lib.training.fine_tuning import train_lora
+from lib.training.loop import cell_weights, weighted_loss
 from lib.training.lora import load_for_generation
 from lib.training.schedule import make_schedule
 from lib.video.windows import plan_windows
 from tests.lib.models.hunyuan_video.checkpoint import checkpoint
-from tests.lib.models.hunyuan_video.test_against_diffusers import DROPPED, generate
+from tests.lib.models.hunyuan_video.test_against_diffusers import DROPPED, GUIDANCES, generate
 from tests.lib.training.example_training import ADAPTER, LAYERS, OBJECTIVE, OPTIMIZER, files_of
 from tests.lib.video.example_videos import smooth_video
 
@@ -39,6 +41,7 @@ SAMPLING = Sampling(
 class Trained:
     """A clip whose left half may change, with what was encoded of it and learnt from that."""
 
+    form: str
     folder: Path
     clip: EditedClip
 
@@ -62,13 +65,16 @@ def load(folder: Path, *components: str, mode: MemoryMode = "fast") -> VideoMode
     return load_model(folder, components, family="hunyuan_video", device=device, dtype=torch.float32, memory=use)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Encode, and train stage 1, and stage 2 on either kind of reference."""
-    folder = checkpoint(tmp_path_factory.mktemp("hunyuan"))
+@pytest.fixture(scope="module", params=FORMS)
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Encode, and train stage 1, and stage 2 on either kind of reference, with either form of the model."""
+    form = str(request.param)
+    folder = checkpoint(tmp_path_factory.mktemp("hunyuan"), form)
     source, mask = smooth_video(FRAMES, HEIGHT, WIDTH), np.zeros((FRAMES, HEIGHT, WIDTH), bool)
     mask[:, :, :SPLIT] = True
-    made = Trained(folder, EditedClip(source, np.where(mask[0, ..., None], 255 - source[0], source[0]), mask, "edit"))
+    made = Trained(
+        form, folder, EditedClip(source, np.where(mask[0, ..., None], 255 - source[0], source[0]), mask, "edit")
+    )
     encode(made)
     train(made, made.decouple, None, None, 12)
     for kind in KINDS:
@@ -132,8 +138,9 @@ def test_training_lowers_the_loss(trained: Trained) -> None:
         noisy, sigma = 0.5 * sample.latents + 0.5 * noise, torch.tensor([0.5])
         with torch.no_grad():
             velocity = model.predict_velocity(noisy, sigma, sample.conditioning)
-        losses.append(float((velocity - (noise - sample.latents)).square().mean()))
-    assert losses[1] < 0.95 * losses[0]
+        weights = cell_weights(model, sample.latents, sample.conditioning, region_weight=1)
+        losses.append(float(weighted_loss(velocity, noise - sample.latents, weights)))
+    assert losses[1] < 0.99 * losses[0]
 
 
 @pytest.mark.parametrize("mode", ["balanced", "low"])
@@ -170,15 +177,15 @@ def test_an_exported_lora_loads_in_the_plain_pipeline(trained: Trained) -> None:
             width=WIDTH,
             num_frames=FRAMES,
             num_inference_steps=4,
-            true_cfg_scale=2.0,
+            **{GUIDANCES[trained.form]: 2.0},
             generator=torch.Generator("cpu").manual_seed(seed),
             output_type="pt",
         ).frames[0]
 
     without = theirs()
     plain.load_lora_weights(trained.appearance("still"))
-    ours = generate(model, source, plain.scheduler.sigmas, 2.0, seed)[DROPPED:]
-    assert (ours - theirs()).abs().max() < 1e-3 and (ours - without).abs().max() > 1e-2
+    ours = generate(model, source, plain.scheduler.sigmas, 2.0, seed)[DROPPED[trained.form] :]
+    assert (ours - theirs()).abs().max() < 1e-3 and (ours - without).abs().max() > 5e-3
 
 
 @pytest.mark.parametrize(("kind", "window"), [("still", FRAMES), ("windowed", WINDOW)])
@@ -205,5 +212,6 @@ def test_drafts_skip_blocks(trained: Trained) -> None:
         sampling = Sampling(8, 2.0, 7.0, 0, False, False, 0.0, threshold)
         videos.append(generate_video(model, encoded, clip, [(0, FRAMES)], sampling))
         passes.append(len(counted))
-    assert passes[0] == passes[2] == 16 and passes[1] < 16
+    usual = 16 if trained.form == "latent_concat" else 8  # a model that is told guidance needs no second pass
+    assert passes[0] == passes[2] == usual and passes[1] < usual
     assert np.array_equal(videos[0], videos[2])

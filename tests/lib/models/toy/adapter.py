@@ -83,11 +83,15 @@ class ToyModel:
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
         return conditioning["toy_hidden"]
 
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:  # noqa: ARG002
+        return None
+
     def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:  # noqa: ARG002
         return noise
 
-    def begin_sampling(self, cache_threshold: float) -> None:
+    def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
         assert cache_threshold == 0, "the toy keeps nothing from step to step"
+        return guidance
 
     def predict_velocity(
         self,
