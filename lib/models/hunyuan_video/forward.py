@@ -43,7 +43,7 @@ def predict(
     if positions is not None:
         rotation = _placed(transformer.rope, rotation, positions)
     embedding, clean_embedding = transformer.time_text_embed(timestep, pooled, guidance)
-    tokens = transformer.x_embedder(shown)
+    tokens = transformer.x_embedder(shown).contiguous()
     text = transformer.context_embedder(text, timestep, torch.ones(text.shape[:2], device=text.device))
     num_clean, order = 0, None
     if clean is not None:
@@ -52,6 +52,8 @@ def predict(
         tokens, rotation = tokens[:, order], (rotation[0][order], rotation[1][order])
     for block in (*transformer.transformer_blocks, *transformer.single_transformer_blocks):
         tokens, text = block(tokens, text, embedding, None, rotation, clean_embedding, num_clean)
+        # Cut out of one tensor they stride over both; compiled blocks would take them for inputs of another kind.
+        tokens, text = tokens.squeeze(0).unsqueeze(0), text.squeeze(0).unsqueeze(0)
     if order is not None:
         tokens = tokens[:, torch.argsort(order)]
     patches = transformer.proj_out(transformer.norm_out(tokens, embedding))
