@@ -7,7 +7,11 @@ from typing import Any, Literal
 
 from lib.core.errors import nearest_known
 
-FAMILIES = {"hunyuan_video": "lib.models.hunyuan_video", "wan": "lib.models.wan"}
+FAMILIES = {
+    "hunyuan_video": "lib.models.hunyuan_video",
+    "hunyuan_video_15": "lib.models.hunyuan_video_15",
+    "wan": "lib.models.wan",
+}
 """The package of each family, by the name that `model.family` takes: the one list of them.
 
 A package holds all that is its family's own: `family.py`, torch-free, defines FAMILY; `adapter.py` has `load`, see

@@ -150,6 +150,7 @@ class _Recomputed(torch.autograd.Function):
     def forward(ctx: Any, run: _Run, *arguments: Any) -> Any:
         streams = arguments[: run.num_streams]
         ctx.run, ctx.others = run, arguments[run.num_streams :]
+        ctx.set_materialize_grads(False)  # what the last block does to a stream that nobody reads has no gradient
         for inputs, stream in zip(run.inputs, streams, strict=False):
             inputs.put(run.number, stream)
         if not run.inputs:
@@ -164,7 +165,8 @@ class _Recomputed(torch.autograd.Function):
         run.acquire(run.previous_number)
         with torch.enable_grad():
             output = run.forward(*streams, *ctx.others)
-        # adds to the LoRA's gradients as well
-        torch.autograd.backward(output if isinstance(output, tuple) else (output,), gradients)
+        outputs = output if isinstance(output, tuple) else (output,)
+        read = [pair for pair in zip(outputs, gradients, strict=True) if pair[1] is not None]
+        torch.autograd.backward([made for made, _ in read], [gradient for _, gradient in read])  # the LoRA's as well
         run.let_go()
         return None, *(stream.grad for stream in streams), *(None for _ in ctx.others)

@@ -41,7 +41,7 @@ def predict(
     rows, columns = height // transformer.config.patch_size, width // transformer.config.patch_size
     rotation = transformer.rope(shown)
     if positions is not None:
-        rotation = _placed(transformer.rope, rotation, positions)
+        rotation = place_in_time(transformer.rope, rotation, positions)
     embedding, clean_embedding = transformer.time_text_embed(timestep, pooled, guidance)
     tokens = transformer.x_embedder(shown).contiguous()
     text = transformer.context_embedder(text, timestep, torch.ones(text.shape[:2], device=text.device))
@@ -78,8 +78,14 @@ def clean_tokens(cells: torch.Tensor, patch_size: int) -> torch.Tensor:
     return blocks.amin(dim=(2, 4)) > 0
 
 
-def _placed(rope: Any, rotation: Rotation, positions: torch.Tensor) -> Rotation:
-    """Replace the channels that tell time, which come first, by those of other latent frames."""
+def place_in_time(rope: Any, rotation: Rotation, positions: torch.Tensor) -> Rotation:
+    """Replace the channels that tell time, which come first, by those of other latent frames.
+
+    Args:
+        rope: the transformer's.
+        rotation: of latent frames that stand side by side from the start.
+        positions: place in the clip of each latent frame, (latent frames,) int64.
+    """
     per_frame = len(rotation[0]) // len(positions)
     times = positions.to(rotation[0].device, torch.float32).repeat_interleave(per_frame)
     in_time = get_1d_rotary_pos_embed(rope.rope_dim[0], times, rope.theta, use_real=True)

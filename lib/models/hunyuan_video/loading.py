@@ -48,7 +48,7 @@ def transformer_config(name: str, download: bool) -> Mapping[str, Any]:
 
 def load_vae(name: str, device: torch.device, download: bool) -> Any:
     """Load the VAE in float32."""
-    return _freeze(_from_folder(AutoencoderKLHunyuanVideo, name, "vae", torch.float32, download), device)
+    return freeze(from_folder(AutoencoderKLHunyuanVideo, name, "vae", torch.float32, download), device)
 
 
 def load_encoders(name: str, device: torch.device, dtype: torch.dtype, memory: MemoryUse, download: bool) -> Any:
@@ -59,7 +59,7 @@ def load_encoders(name: str, device: torch.device, dtype: torch.dtype, memory: M
         for folder in ("tokenizer", "tokenizer_2")
     ]
     image_processor = AutoImageProcessor.from_pretrained(name, subfolder="image_processor", local_files_only=local)
-    llava = _from_folder(LlavaForConditionalGeneration, name, "text_encoder", dtype, download)
+    llava = from_folder(LlavaForConditionalGeneration, name, "text_encoder", dtype, download)
     check_tokenizer(tokenizers[0], llava.config.image_token_index, name)
     weights = llava.num_parameters() * dtype.itemsize
     if stream_encoder(memory.mode, weights + ENCODER_WORK, free_memory(device)):
@@ -67,9 +67,9 @@ def load_encoders(name: str, device: torch.device, dtype: torch.dtype, memory: M
         how = Execution(saved="inputs", stream_weights=True)
         set_up_blocks(llava.requires_grad_(False).model.language_model.layers, how, device)
     return HunyuanVideoImageToVideoPipeline(
-        text_encoder=_freeze(llava, device),
+        text_encoder=freeze(llava, device),
         tokenizer=tokenizers[0],
-        text_encoder_2=_freeze(_from_folder(CLIPTextModel, name, "text_encoder_2", dtype, download), device),
+        text_encoder_2=freeze(from_folder(CLIPTextModel, name, "text_encoder_2", dtype, download), device),
         tokenizer_2=tokenizers[1],
         image_processor=image_processor,
         transformer=None,
@@ -92,7 +92,7 @@ def load_transformer(
     expected = estimate_gpu_bytes(execution, needs, memory.training) / GIB
     print(f"memory mode {mode}: {execution}; about {expected:.1f} GiB expected")
     straight = {"device_map": {"": device}} if device.type == "cuda" and not execution.stream_weights else {}
-    transformer = _from_folder(HunyuanVideoTransformer3DModel, name, "transformer", dtype, download, **straight)
+    transformer = from_folder(HunyuanVideoTransformer3DModel, name, "transformer", dtype, download, **straight)
     placed = place_transformer(transformer.requires_grad_(False), execution, device)
     return placed, {"mode": mode, **asdict(execution), "at_once": 1}
 
@@ -102,11 +102,16 @@ def place_transformer(
 ) -> HunyuanVideoTransformer3DModel:
     """Put a frozen transformer on a device, as its blocks, of two kinds, are to be run."""
     for blocks in (transformer.transformer_blocks, transformer.single_transformer_blocks):
-        if execution.weights != "native":
-            for block in blocks:
-                _store_in_fp8(block, device, products=execution.weights == "fp8_products")
-        set_up_blocks(blocks, replace(execution, weights="native"), device, num_streams=2)
+        place_blocks(blocks, execution, device)
     return transformer.eval().to(device)
+
+
+def place_blocks(blocks: Any, execution: Execution, device: torch.device) -> None:
+    """Put alike blocks, of a video's tokens and a text's, on a device, as they are to be run."""
+    if execution.weights != "native":
+        for block in blocks:
+            _store_in_fp8(block, device, products=execution.weights == "fp8_products")
+    set_up_blocks(blocks, replace(execution, weights="native"), device, num_streams=2)
 
 
 def _store_in_fp8(block: nn.Module, device: torch.device, products: bool) -> None:
@@ -121,12 +126,13 @@ def _store_in_fp8(block: nn.Module, device: torch.device, products: bool) -> Non
             store_in_fp8(part, device, products)
 
 
-def _from_folder(kind: Any, name: str, folder: str, dtype: torch.dtype, download: bool, **options: Any) -> Any:
+def from_folder(kind: Any, name: str, folder: str, dtype: torch.dtype, download: bool, **options: Any) -> Any:
     """Load a component of diffusers or transformers."""
     return kind.from_pretrained(
         name, subfolder=folder, use_safetensors=True, local_files_only=not download, dtype=dtype, **options
     )
 
 
-def _freeze(module: Any, device: torch.device) -> Any:
+def freeze(module: Any, device: torch.device) -> Any:
+    """Put a module on a device, never to be trained."""
     return module.requires_grad_(False).eval().to(device)
