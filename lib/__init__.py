@@ -11,7 +11,7 @@ Packages, lower ones first; each imports only from those before it (pyproject.to
     models     image-to-video models behind one protocol; a folder per family holds all that is its own
     diffusion  the method on any model: conditioning, flow matching, encoding, the one denoising loop
     training   the one training loop, its schedule and state, the LoRA and its file format
-    rivals     models of others that edit the same clips, to compare with; nothing is trained
+    rivals     models and methods of others that edit the same clips, to compare with; nothing is trained
     metrics    how good an edited video is: pure functions, one per score, and the rows they make
     scores     further scores of an edited video, each switched on by naming its weights
     report     from results to the page and the table for people

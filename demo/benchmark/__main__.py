@@ -27,7 +27,8 @@ from lib.execution.block_runs import Execution
 from lib.execution.devices import free_memory, prepare_torch
 from lib.execution.memory_modes import Needs, choose_execution, estimate_gpu_bytes
 from lib.models.base import Sample
-from lib.models.wan.adapter import WanModel
+from lib.models.experts import SOLE, Experts
+from lib.models.wan.adapter import WAN21, WanModel
 from lib.models.wan.loading import place_transformer
 from lib.models.wan.memory import transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
@@ -109,7 +110,7 @@ def _build(
         transformer.enable_gradient_checkpointing()
     else:
         place_transformer(transformer, execution, device)
-    return WanModel(device, {"transformer": transformer})
+    return WanModel(WAN21, device, {"transformer": Experts([SOLE], lambda _: transformer)})
 
 
 def _forward(model: WanModel, sample: Sample, count: int, draws: int) -> list[float]:

@@ -22,7 +22,8 @@ from demo.evaluation.table import markdown
 from lib.core.units import GIB
 from lib.execution.devices import free_memory, prepare_torch
 from lib.execution.memory_modes import choose_execution
-from lib.models.wan.adapter import WanModel
+from lib.models.experts import SOLE, Experts
+from lib.models.wan.adapter import WAN21, WanModel
 from lib.models.wan.loading import place_transformer
 from lib.models.wan.memory import transformer_needs
 from lib.training.loop import Objective, Optimizer, Spread, start_training, train
@@ -54,7 +55,7 @@ def measure(
     mode, execution = choose_execution(given.mode, "native", needs, True, free_memory(device))
     host = torch.device("cpu") if execution.stream_weights else device
     transformer = place_transformer(random_transformer(config, device, dtype, host), execution, device)
-    model = WanModel(device, {"transformer": transformer})
+    model = WanModel(WAN21, device, {"transformer": Experts([SOLE], lambda _: transformer)})
     parameters = attach_lora(transformer, model.lora_target_modules(LAYERS), 16, 16.0, 0)
     for sharing in dict.fromkeys((ALONE, replica)):
         schedule = [tuple(range(given.samples))] * (given.steps + 1)

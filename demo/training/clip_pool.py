@@ -18,7 +18,7 @@ from demo.world.captions import caption
 from demo.world.rendering import Packed, render_packed
 from demo.world.scenes import Scene
 from lib.diffusion.conditioning import make_keep_mask
-from lib.models.wan.adapter import pack_keep_mask
+from lib.models.wan.mask_channels import pack_keep_mask
 
 TRIGGER = "p3rs0n, "
 FRAME_STRIDE, CELL_SIZE = 4, 8

@@ -37,7 +37,7 @@ from demo.world.random_scenes import Drawer, filmed_numbers, pack_numbered
 from demo.world.rendering import Packed
 from demo.world.scenes import Scene
 from lib.diffusion.flow_matching import add_noise, shift_sigmas, target_velocity
-from lib.models.wan.adapter import NUM_TIMESTEPS
+from lib.models.experts import THOUSANDTHS
 
 PEAK_LEARNING_RATE = 8e-4
 NUM_HEADS, NUM_LAYERS = 4, 8
@@ -107,7 +107,7 @@ class PromptedTransformer(torch.nn.Module):
         states = self.text_encoder(tokens, is_text.long()).last_hidden_state
         velocity: torch.Tensor = self.transformer(
             hidden_states=latents,
-            timestep=sigma * NUM_TIMESTEPS,
+            timestep=sigma * THOUSANDTHS,
             encoder_hidden_states=states * is_text.unsqueeze(-1),
             encoder_hidden_states_image=image_embeds,
             return_dict=False,

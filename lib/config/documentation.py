@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from lib.config.methods import BUILT_IN_METHODS, MethodSection
-from lib.config.rival_sections import VaceSection
+from lib.config.rival_sections import ContextFlowSection, VaceSection
 from lib.config.score_sections import ScoreName
 from lib.config.sections import OutsideSection, Section
 from lib.config.settings import Config, load_config
@@ -113,6 +113,7 @@ RERUNS = {
     "training.rank": TRAIN_ALL,
     "training.alpha": TRAIN_ALL,
     "training.layers": TRAIN_ALL,
+    "training.experts": TRAIN_ALL,
     "training.learning_rate": TRAIN,
     "training.decay_share": TRAIN,
     "training.beta1": TRAIN_ALL,
@@ -154,6 +155,7 @@ RERUNS = {
     "metrics.clip_model": "`measure_source`, `evaluate`",
     "metrics.background_dilation": "`evaluate`",
     **{f"vace.{name}": "`generate_vace`" for name in VaceSection.model_fields},
+    **{f"contextflow.{name}": "`generate_contextflow`" for name in ContextFlowSection.model_fields},
     **{f"scores.{name}": "`score`, of this score alone" for name in get_args(ScoreName)},
     "report.title": "`report`",
 }

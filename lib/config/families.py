@@ -11,6 +11,8 @@ FAMILIES = {
     "hunyuan_video": "lib.models.hunyuan_video",
     "hunyuan_video_15": "lib.models.hunyuan_video_15",
     "wan": "lib.models.wan",
+    "wan22": "lib.models.wan.a14b",
+    "wan22_ti2v": "lib.models.wan.ti2v",
 }
 """The package of each family, by the name that `model.family` takes: the one list of them.
 
@@ -31,10 +33,12 @@ class LoraTargets:
     Attributes:
         size: of the model, in words, such as `40 blocks, 5120 features wide`.
         layers: by their kind.
+        experts: the denoisers that have them, see `Family`.
     """
 
     size: str
     layers: Mapping[LoraLayers, Features]
+    experts: tuple[str, ...] = ("transformer",)
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,16 @@ class Family:
         cell_size: width and height of what a latent stands for, pixels.
         latent_channels: numbers in each latent.
         pipeline: the class that a model folder's model_index.json names.
+        other_pipelines: that it may name instead.
         components: that the folder must list there.
+        marks: settings there that tell relatives apart: whether each must be set (True) or must not.
         foreign: components that only relatives of the family have, which its adapter cannot run, and whose they are.
         original_layers: what the model's own code calls its blocks' linear layers, by diffusers' names; LoRA files of
             other programs use it. Empty: not known.
-        lora_targets: what a LoRA may adapt, from the transformer's config.json; a KeyError or TypeError where that is
-            no config of this family.
+        shares_context: whether its clips can see each other, as the method contextflow needs it.
+        experts: components that are denoisers, from the highest noise levels to the lowest; see `lib.models.experts`.
+        lora_targets: what a LoRA may adapt in each of them, from the first one's config.json; a KeyError or TypeError
+            where that is no config of this family.
     """
 
     frame_stride: int
@@ -64,6 +72,10 @@ class Family:
     foreign: Mapping[str, str]
     lora_targets: Callable[[Mapping[str, Any]], LoraTargets]
     original_layers: Mapping[str, str] = field(default_factory=dict)
+    shares_context: bool = False
+    other_pipelines: tuple[str, ...] = ()
+    marks: Mapping[str, bool] = field(default_factory=dict)
+    experts: tuple[str, ...] = ("transformer",)
 
     def latents_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int, int]:
         """Return (1, channels, latent frames, height, width) of the latents of a video, given in pixels."""

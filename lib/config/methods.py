@@ -22,8 +22,10 @@ class MethodSection(Section):
     clip_lora: bool = Field(
         True, description="a LoRA trained on the clip; or that of training.shared as it is: the clip trains nothing"
     )
-    model: Literal["own", "vace"] = Field(
-        "own", description="who edits; own: the run's model; vace: that of section vace, with no LoRA"
+    model: Literal["own", "vace", "contextflow"] = Field(
+        "own",
+        description="who edits; own: the run's model; vace: that of section vace, with no LoRA; contextflow: the run's"
+        " model as section contextflow says, with no LoRA",
     )
     lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(None, description="as in sampling, before edit.yaml")
     lock_latents: bool | None = Field(None, description="as in sampling")
@@ -54,5 +56,6 @@ BUILT_IN_METHODS: dict[str, dict[str, Any]] = {
     "composited": {"lock_latents": False, "composite": True},
     "locked_composited": {"lock_latents": True, "composite": True},
     "vace": {"train_mask": None, "model": "vace", **UNLOCKED},
+    "contextflow": {"train_mask": None, "generate_mask": "first_frame", "model": "contextflow", **UNLOCKED},
     "draft": {"num_steps": 10, "cache_threshold": 0.1},
 }

@@ -38,6 +38,9 @@ AttentionBackend = Literal[
 ]
 """Names of diffusers' attention backends, but for those that fetch a kernel when they are used."""
 
+ChosenExperts = Literal["all", "high_noise", "low_noise"]
+"""Denoisers of a model that has one for high and one for low noise levels; of any other all three mean the only one."""
+
 MOST = 1_000_000  # of any count: what is above is a slip of the finger, and planning would take all memory
 PositiveInt = Annotated[int, Field(ge=1, le=MOST)]
 NonNegativeInt = Annotated[int, Field(ge=0, le=MOST)]
@@ -181,6 +184,7 @@ class ExtraLora(Section):
 
     path: str = Field(description="safetensors file, under the names of diffusers, ComfyUI or kohya's trainers")
     scale: Annotated[float, Field(ge=-4, le=4)] = Field(1.0, description="its strength")
+    experts: ChosenExperts = Field("all", description="of a model with two, for high and low noise levels: who gets it")
 
 
 class SamplingSection(Section):
@@ -214,7 +218,8 @@ class SamplingSection(Section):
         " installed; null: PyTorch's own",
     )
     extra_loras: list[ExtraLora] = Field(
-        default_factory=list, description="LoRAs beside the clip's own, each with path and scale; for all methods"
+        default_factory=list,
+        description="LoRAs beside the clip's own, each with path, scale and experts; for all methods",
     )
     seed: Seed = Field(0, description="of the initial noise; an edit.yaml may set its own")
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from lib.config.families import family_of
 from lib.config.methods import BUILT_IN_METHODS, MAX_METHOD_NAME, RESERVED_METHOD_NAMES, MethodSection
-from lib.config.rival_sections import VaceSection
+from lib.config.rival_sections import ContextFlowSection, VaceSection
 from lib.config.score_sections import ScoresSection
 from lib.config.sections import (
     CaptionSection,
@@ -74,6 +74,7 @@ class Config(Section):
     training: TrainingSection = Field(default_factory=TrainingSection)  # type: ignore[arg-type]
     shared: SharedSection = Field(default_factory=SharedSection)  # type: ignore[arg-type]
     vace: VaceSection = Field(default_factory=VaceSection)  # type: ignore[arg-type]
+    contextflow: ContextFlowSection = Field(default_factory=ContextFlowSection)  # type: ignore[arg-type]
     sampling: SamplingSection = Field(default_factory=SamplingSection)  # type: ignore[arg-type]
     metrics: MetricsSection = Field(default_factory=MetricsSection)  # type: ignore[arg-type]
     scores: ScoresSection = Field(default_factory=ScoresSection)  # type: ignore[arg-type]

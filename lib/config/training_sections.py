@@ -7,6 +7,9 @@ from pydantic import Field
 from lib.config.families import LoraLayers
 from lib.config.sections import MOST_COPIES, NonNegativeInt, PositiveInt, Probability, ReferenceContext, Section, Seed
 
+TrainedExperts = Literal["all", "high_noise"]
+"""Which denoisers get a LoRA, see `lib.config.sections.ChosenExperts`."""
+
 
 class TrainingSection(Section):
     """LoRA fine-tuning on one clip."""
@@ -54,6 +57,11 @@ class TrainingSection(Section):
     alpha: Annotated[float, Field(gt=0)] = Field(16.0, description="LoRA scale numerator; scale = alpha / rank")
     layers: list[LoraLayers] = Field(
         list(get_args(LoraLayers)), min_length=1, description="kinds of linear layers that are adapted"
+    )
+    experts: TrainedExperts = Field(
+        "all",
+        description="of a model with an expert for high and one for low noise levels, those that get a LoRA, each with"
+        " all steps of a stage at its own levels; high_noise: only the one that decides the motion, in half the time",
     )
     learning_rate: Annotated[float, Field(gt=0)] = Field(1e-4, description="AdamW")
     decay_share: Probability = Field(

@@ -21,6 +21,7 @@ STAGE_VERSIONS = {
     "train_lora": 3,
     "generate": 3,
     "generate_vace": 1,
+    "generate_contextflow": 1,
     "measure_source": 1,
     "align_outside": 1,
     "evaluate": 2,

@@ -63,27 +63,16 @@ def make_reference_keep_mask(kind: str, edit_mask: NDArray[np.bool_]) -> torch.T
     return torch.full((1, 1, 1, height, width), 1.0 if kind == "all_ones" else 0.0)
 
 
-def make_condition_video(
-    given_frames: torch.Tensor, source_video: torch.Tensor, keep_mask: torch.Tensor
-) -> torch.Tensor:
-    """Build the paper's V_cond: frame 0, then source pixels where kept and mid-grey elsewhere.
+def put_first(given_frames: torch.Tensor, source_video: torch.Tensor) -> torch.Tensor:
+    """Put given frames in place of the first ones of a model video: what a condition video is made of.
+
+    The paper's V_cond is mid-grey where keep_mask is 0; that is done by the families that were pre-trained so.
 
     Args:
         given_frames: model video (1, 3, n, height, width); the edited frame 0 at generation, or the frames that a
             window of a long clip takes over from the one before.
         source_video: model video (1, 3, frames, height, width) in [-1, 1].
-        keep_mask: (1, 1, frames, height, width).
-
-    Returns:
-        Model video (1, 3, frames, height, width); mid-grey is 0.
     """
-    _, _, frames, _, _ = source_video.shape
-    assert keep_mask.shape[2] == frames
-    return put_first(given_frames, source_video) * keep_mask
-
-
-def put_first(given_frames: torch.Tensor, source_video: torch.Tensor) -> torch.Tensor:
-    """Put given frames in place of the first ones of a model video (1, 3, frames, height, width)."""
     return torch.cat([given_frames, source_video[:, :, given_frames.shape[2] :]], dim=2)
 
 

@@ -42,7 +42,7 @@ def denoise(
     """Walk from noise to clean latents with Euler steps and classifier-free guidance.
 
     Args:
-        model: with its transformer, and the LoRA if any, loaded.
+        model: with its experts, and the LoRA if any, loaded.
         noise: (1, channels, latent frames, height, width) float32, in units of the first sigma.
         sigmas: falling, one more than there are steps; see `lib.diffusion.flow_matching.sigma_schedule`.
         conditioning: of the edited first frame and the prompt.
@@ -56,9 +56,11 @@ def denoise(
         Clean latents, float32, of the shape of `noise`.
     """
     latents = model.start_latents(noise, conditioning)
+    levels = sigmas.tolist()
     sigmas = sigmas.to(noise.device)  # once: a copy in each step would make host and GPU wait for each other
     unguided = {**conditioning, **negative}
     for step, (sigma, next_sigma) in enumerate(pairwise(sigmas), start=1):
+        model.experts.use_at(levels[step - 1])  # of several, another takes over once
         velocity = guided_velocity(model, latents, sigma.view(1), conditioning, unguided, guidance)
         latents = euler_step(latents, velocity, sigma, next_sigma)
         if lock is not None:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from lib.config.sections import ReferenceContext
 from lib.core.files import whole_file
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask, make_reference_keep_mask
+from lib.diffusion.conditioning import make_keep_mask, make_reference_keep_mask, put_first
 from lib.diffusion.recolouring import recolour_video
 from lib.models.base import Conditioning, Sample, VideoModel
 from lib.video.arrays import DecodedVideo, to_model_video
@@ -71,8 +71,7 @@ def encode_clip(
     """Encode a window of a source clip as a sample, shown its own first frame; see `encode_source`."""
     shown = to_model_video(video)
     keep_mask = make_keep_mask(mask_kind, edit_mask, model.frame_stride)
-    condition_video = make_condition_video(shown[:, :, :1], shown, keep_mask)
-    conditioning = model.encode_conditioning(prompt, condition_video, keep_mask, shown[:, :, :1])
+    conditioning = model.encode_conditioning(prompt, shown, keep_mask, shown[:, :, :1])
     return {LATENTS: model.encode_video(shown), **conditioning}
 
 
@@ -112,7 +111,7 @@ def encode_edit(
     first_frame = to_model_video(edited_first_frame[np.newaxis])
     context = first_frame if image_context == "edited" else video[:, :, :1]
     keep_mask = make_keep_mask(mask_kind, edit_mask[:length], model.frame_stride)
-    condition_video = make_condition_video(first_frame, video[:, :, :length], keep_mask)
+    condition_video = put_first(first_frame, video[:, :, :length])
     generation = model.encode_conditioning(prompt, condition_video, keep_mask, context)
     encoded: Encoded = {"generation": generation, "negative": model.encode_prompt(negative_prompt)}
     for position, reference in sorted(references.items()):
@@ -141,7 +140,7 @@ def _encode_still(
 
     Pictures are model videos of one frame, keep_mask is `make_reference_keep_mask`'s.
     """
-    conditioning = model.encode_conditioning(prompt, source_frame * keep_mask, keep_mask, context)
+    conditioning = model.encode_conditioning(prompt, source_frame, keep_mask, context)
     return {LATENTS: model.encode_video(reference), **conditioning}
 
 

@@ -22,6 +22,23 @@ def shift_sigmas(sigmas: torch.Tensor, shift: float) -> torch.Tensor:
     return shift * sigmas / (1 + (shift - 1) * sigmas)
 
 
+def unshift_sigma(sigma: float, shift: float) -> float:
+    """Return what `shift_sigmas` makes this sigma of; 0 and 1 stay what they are, to the bit."""
+    return sigma / (sigma + shift * (1 - sigma))
+
+
+def spread_sigmas(uniform: torch.Tensor, shift: float, lowest: float = 0.0, highest: float = 1.0) -> torch.Tensor:
+    """Turn uniform numbers in [0, 1) into shifted sigmas in [lowest, highest), as dense there as in the whole.
+
+    Args:
+        uniform: drawn.
+        shift: see `shift_sigmas`.
+        lowest, highest: sigma.
+    """
+    first, last = unshift_sigma(lowest, shift), unshift_sigma(highest, shift)
+    return shift_sigmas(first + (last - first) * uniform, shift)
+
+
 def sigma_schedule(num_steps: int, shift: float) -> torch.Tensor:
     """Return num_steps + 1 falling sigmas from 1 to 0, shifted towards noise."""
     return shift_sigmas(torch.linspace(1, 0, num_steps + 1, dtype=torch.float64), shift).float()

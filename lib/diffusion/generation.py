@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from lib.core.progress import Progress
-from lib.diffusion.conditioning import kept_latents, make_condition_video, make_keep_mask, put_first
+from lib.diffusion.conditioning import kept_latents, make_keep_mask, put_first
 from lib.diffusion.denoising import Lock, denoise, draw_noise
 from lib.diffusion.encoding import Encoded
 from lib.diffusion.flow_matching import sigma_schedule
@@ -97,7 +97,7 @@ def generate_video(
 def _go_on(model: VideoModel, first: Conditioning, part: EditedClip, given: DecodedVideo) -> Conditioning:
     """Condition a later window on frames made before; prompt and image context stay those of the first window."""
     keep_mask = _keep_mask(model, part, len(given), part.mask_kind)
-    condition_video = make_condition_video(to_model_video(given), to_model_video(part.source_video), keep_mask)
+    condition_video = put_first(to_model_video(given), to_model_video(part.source_video))
     return {**first, **model.encode_condition_video(condition_video, keep_mask)}
 
 

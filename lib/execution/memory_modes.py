@@ -126,6 +126,26 @@ def samples_at_once(execution: Execution, needs: Needs, training: bool, free_byt
     return count
 
 
+def fits_beside(execution: Execution, needs: Needs, num_others: int, free_bytes: int | None) -> bool:
+    """Tell whether the weights of other transformers, alike, may stay while one generates.
+
+    Args:
+        execution: how each is run.
+        needs: of one.
+        num_others: beside it.
+        free_bytes: of the GPU; None: there is none.
+    """
+    if num_others == 0:
+        return True
+    if execution.stream_weights:
+        return False  # they would wait in the host's memory, twice as much of it as one model asks for
+    if free_bytes is None:
+        return True
+    share = 1.0 if execution.weights == "native" else FP8_SHARE
+    others = num_others * (needs.other_bytes + needs.num_blocks * needs.block_bytes * share)
+    return estimate_gpu_bytes(execution, needs, training=False) + others <= free_bytes * (1 - RESERVE)
+
+
 def _modes(training: bool) -> Iterator[tuple[str, Execution]]:
     """List ways to run on a GPU, the fastest first."""
     if training:

@@ -136,7 +136,7 @@ def _check_video_model(name: str, family_name: str, download: bool) -> Problem |
         strange = _what_is_strange(pipeline, family)
         if strange:
             found = f"'{name}', which {index} calls a {strange}"
-            return Problem("model.name", found, _describe_family(family_name, str(pipeline.get("_class_name"))))
+            return Problem("model.name", found, _describe_family(family_name, pipeline))
         read_lora_targets(name, family)
     except InputError as error:
         return error.problems[0]
@@ -146,20 +146,24 @@ def _check_video_model(name: str, family_name: str, download: bool) -> Problem |
 def _what_is_strange(pipeline: Mapping[str, Any], family: Family) -> str | None:
     """Say what a model folder is, by its model_index.json, if it is not one of a family."""
     kind = str(pipeline.get("_class_name", "pipeline without a _class_name"))
-    if kind != family.pipeline:
+    if kind not in (family.pipeline, *family.other_pipelines):
         return kind
     # Each component is listed with the library and the class that load it; null, where a pipeline may lack one.
     listed = {name for name, loader in pipeline.items() if isinstance(loader, list) and all(loader)}
     strangers = [f"with {name}, {family.foreign[name]}" for name in sorted(listed & family.foreign.keys())]
     strangers += [f"without {name}" for name in sorted(family.components - listed)]
+    wrong_marks = [name for name, is_set in sorted(family.marks.items()) if bool(pipeline.get(name)) != is_set]
+    strangers += [f"with{'out' if family.marks[name] else ''} {name}" for name in wrong_marks]
     return f"{kind} {', '.join(strangers)}" if strangers else None
 
 
-def _describe_family(name: str, pipeline: str) -> str:
+def _describe_family(name: str, pipeline: Mapping[str, Any]) -> str:
     """Say what a model folder of a family is; and which family another pipeline belongs to, if to any."""
     family = family_of(name)
-    others = [other for other in sorted(FAMILIES) if other != name and family_of(other).pipeline == pipeline]
-    own = f"a {family.pipeline} with {', '.join(sorted(family.components))}, which model.family {name} runs"
+    others = [other for other in sorted(FAMILIES) if not _what_is_strange(pipeline, family_of(other))]
+    marks = [mark for mark, is_set in sorted(family.marks.items()) if is_set]
+    kinds = " or ".join((family.pipeline, *family.other_pipelines))
+    own = f"a {kinds} with {', '.join([*sorted(family.components), *marks])}, which model.family {name} runs"
     return f"{own}, or model.family: {others[0]}" if others else own
 
 

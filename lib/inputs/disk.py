@@ -91,7 +91,7 @@ def estimate_lora_bytes(targets: LoraTargets | None, rank: int, layers: Collecti
         return 0
     # A matrix on either side of each layer: (rank, in) and (out, rank).
     features = sum(inside + outside for kind in layers for inside, outside in targets.layers[kind].values())
-    return features * rank * FLOAT_BYTES
+    return features * rank * FLOAT_BYTES * len(targets.experts)
 
 
 def check_disk(folder: Path, needed_bytes: int, min_free_disk: float) -> list[Problem]:

@@ -1,13 +1,14 @@
 """Check a LoRA file by its header, before any GPU job; torch-free, since it is asked while a run is planned.
 
-The file is what `lib.training.lora.save_lora` writes, and diffusers' pipelines read: a safetensors file with two
+The file is what `lib.training.lora.save_parts` writes, and diffusers' pipelines read: a safetensors file with two
 factors per adapted layer, `transformer.<layer>.lora_A.weight` (rank, in) and `lora_B.weight` (out, rank), and peft's
-settings.
+settings. For a model of several denoisers it has a part for each, under the name of its component in place of
+`transformer`, as diffusers names a pipeline's other components.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ PREFIX = "transformer"  # diffusers' name, in every family, for the component th
 FACTS_PREFIX = "trained"  # of facts of our own, which diffusers passes over
 METADATA_KEY = "lora_adapter_metadata"  # diffusers/loaders/lora_base.py
 NEEDED_SETTINGS = ("r", "lora_alpha", "target_modules")  # without them peft takes defaults of its own
-LORA_KEY = re.compile(rf"{PREFIX}\.(.+)\.lora_[AB]\.weight")
+LORA_KEY = re.compile(rf"({PREFIX}\w*)\.(.+)\.lora_[AB]\.weight")
 
 MAX_HEADER_BYTES = 100_000_000  # safetensors' own limit; the first 8 bytes of any other file say more
 AGAIN = "copy or download it again"
 OUR_FILE = "a LoRA file (.safetensors) that this workflow wrote"
 
 
-def check_lora(path: Path, targets: LoraTargets | None, rank: int | None) -> list[Problem]:
+def check_lora(
+    path: Path, targets: LoraTargets | None, rank: int | None, trained: Collection[str] = ()
+) -> list[Problem]:
     """Return what is wrong with a LoRA trained earlier: one problem for each kind of mistake.
 
     Only the header is read, so that it takes milliseconds.
@@ -34,15 +37,19 @@ def check_lora(path: Path, targets: LoraTargets | None, rank: int | None) -> lis
         path: of the LoRA file.
         targets: what a LoRA of the model may adapt; None if not known, and then the layers are not compared.
         rank: that the config asks for; None if any will do.
+        trained: denoisers that are trained on from it.
     """
     try:
         shapes, metadata = read_header(path)
-        features, ranks = _pair_factors(path, shapes)
+        parts, ranks = _pair_factors(path, shapes)
     except InputError as error:
         return error.problems
-    problems = _check_settings(path, metadata, ranks)
+    problems = [problem for part in parts for problem in _check_settings(path, metadata, part, ranks)]
     if targets is not None:
-        problems += _check_layers(path, features, targets)
+        problems += _check_parts(path, parts, targets)
+    if lacking := [expert for expert in trained if expert not in parts]:
+        expected = f"one trained for {' and '.join(trained)}, or training.experts: high_noise"
+        problems.append(Problem(str(path), f"a LoRA without a part for {' and '.join(lacking)}", expected))
     if rank is not None and ranks != {rank}:
         expected = f"rank {rank} (training.rank), or training.rank set to the LoRA's"
         problems.append(Problem(str(path), f"a LoRA of rank {_listed(ranks)}", expected))
@@ -61,7 +68,12 @@ def reused_lora(pattern: str | None, clip: str, mask: str) -> Path | None:
 
 
 def check_reused_loras(
-    pattern: str | None, clips: Sequence[str], masks: Sequence[str], targets: LoraTargets | None, rank: int
+    pattern: str | None,
+    clips: Sequence[str],
+    masks: Sequence[str],
+    targets: LoraTargets | None,
+    rank: int,
+    trained: Collection[str] = (),
 ) -> list[Problem]:
     """Check every LoRA of an earlier run that a run would take; that there is none at all is a mistake too."""
     if pattern is None:
@@ -71,7 +83,7 @@ def check_reused_loras(
         found = f"'{pattern}', which exists for none of the {len(clips)} clips"
         example = pattern.format(clip=clips[0], mask=masks[0])
         return [Problem("training.decouple_lora", found, f"a file such as {example}, or null to train")]
-    return [problem for path in paths for problem in check_lora(path, targets, rank)]
+    return [problem for path in paths for problem in check_lora(path, targets, rank, trained)]
 
 
 def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
@@ -115,44 +127,53 @@ def _read_start(path: Path) -> tuple[int, int, bytes]:
         raise _refusal(path, f"a file that cannot be read ({error.strerror})", OUR_FILE) from error
 
 
-def _pair_factors(path: Path, shapes: dict[str, tuple[int, ...]]) -> tuple[Features, set[int]]:
+def _pair_factors(path: Path, shapes: dict[str, tuple[int, ...]]) -> tuple[dict[str, Features], set[int]]:
     """Pair the two factors of each layer.
 
     Returns:
-        The features of each adapted layer and the ranks of the pairs.
+        The features of each adapted layer, by denoiser, and the ranks of the pairs.
 
     Raises:
         InputError: a tensor is no half of such a pair, or there is none at all.
     """
-    features: Features = {}
+    parts: dict[str, Features] = {}
     ranks = set()
-    for layer in dict.fromkeys(match[1] for match in map(LORA_KEY.fullmatch, shapes) if match):
-        down, up = (shapes.get(f"{PREFIX}.{layer}.lora_{side}.weight", ()) for side in "AB")
+    for part, layer in dict.fromkeys((match[1], match[2]) for match in map(LORA_KEY.fullmatch, shapes) if match):
+        down, up = (shapes.get(f"{part}.{layer}.lora_{side}.weight", ()) for side in "AB")
         if len(down) == len(up) == 2 and down[0] == up[1]:
-            features[layer] = down[1], up[0]
+            parts.setdefault(part, {})[layer] = down[1], up[0]
             ranks.add(down[0])
-    paired = {f"{PREFIX}.{layer}.lora_{side}.weight" for layer in features for side in "AB"}
+    paired = {f"{part}.{layer}.lora_{side}.weight" for part in parts for layer in parts[part] for side in "AB"}
     strays = [f"tensor {name}, shape {list(shape)}" for name, shape in shapes.items() if name not in paired]
-    if strays or not features:
+    if strays or not parts:
         expected = (
             f"pairs {PREFIX}.<layer>.lora_A.weight (rank, in) and lora_B.weight (out, rank), as this workflow writes"
         )
         raise _refusal(path, _first_of(strays) if strays else "no tensors", expected)
-    return features, ranks
+    return parts, ranks
 
 
-def _check_settings(path: Path, metadata: dict[str, Any], ranks: set[int]) -> list[Problem]:
+def _check_settings(path: Path, metadata: dict[str, Any], part: str, ranks: set[int]) -> list[Problem]:
     """Look for the peft settings that loading needs, and compare their rank with the weights'."""
     try:
         written = json.loads(metadata[METADATA_KEY])
-        settings = {key: written[f"{PREFIX}.{key}"] for key in NEEDED_SETTINGS}
+        settings = {key: written[f"{part}.{key}"] for key in NEEDED_SETTINGS}
     except (ValueError, KeyError, TypeError):
-        names = ", ".join(f"{PREFIX}.{key}" for key in NEEDED_SETTINGS)
+        names = ", ".join(f"{part}.{key}" for key in NEEDED_SETTINGS)
         return [Problem(str(path), f"metadata without {names} in a JSON under '{METADATA_KEY}'", OUR_FILE)]
     if [settings["r"]] == sorted(ranks):
         return []
     found = f"weights of rank {_listed(ranks)} with metadata for rank {settings['r']}"
     return [Problem(str(path), found, OUR_FILE)]
+
+
+def _check_parts(path: Path, parts: dict[str, Features], targets: LoraTargets) -> list[Problem]:
+    """Compare each part with the model's denoisers, and its layers with theirs."""
+    strange = [part for part in parts if part not in targets.experts]
+    if strange:
+        found = f"a part for {' and '.join(strange)}, which this model has not"
+        return [Problem(str(path), found, f"a LoRA for {' and '.join(targets.experts)}")]
+    return [problem for features in parts.values() for problem in _check_layers(path, features, targets)]
 
 
 def _check_layers(path: Path, features: Features, targets: LoraTargets) -> list[Problem]:

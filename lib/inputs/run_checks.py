@@ -27,9 +27,12 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     models = {settings.method(name).model for name in settings.methods}
     # What is no model of its family has no layers that could be listed.
     targets = None if wrong_models else read_lora_targets(settings.model.name, family_of(settings.model.family))
+    experts = family_of(settings.model.family).experts
+    trained = experts if settings.training.experts == "all" else experts[:1]
     return [
         *wrong_models,
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
+        *_check_contextflow(settings, "contextflow" in models),
         *check_scores(dict(settings.scores), settings.model.download),
         *(
             problem
@@ -42,10 +45,19 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
             masks,
             targets,
             settings.training.rank,
+            trained,
         ),
-        *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank),
+        *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank, trained),
         *_check_shared_is_there(settings, layout, masks),
     ]
+
+
+def _check_contextflow(settings: Config, is_used: bool) -> list[Problem]:
+    """Refuse the method where the run's model has no way for it."""
+    if not is_used or family_of(settings.model.family).shares_context:
+        return []
+    found = f"'{settings.model.family}', whose clips cannot see each other as the method contextflow needs it"
+    return [Problem("model.family", found, "family wan, or methods without contextflow")]
 
 
 def _check_shared_is_there(settings: Config, layout: Layout, masks: Sequence[str]) -> list[Problem]:

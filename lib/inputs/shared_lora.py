@@ -5,7 +5,7 @@ Torch-free, since it is asked before any work.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +50,20 @@ def model_print(files: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def check_shared_loras(paths: Mapping[str, Path], targets: LoraTargets | None, rank: int) -> list[Problem]:
+def check_shared_loras(
+    paths: Mapping[str, Path], targets: LoraTargets | None, rank: int, trained: Collection[str] = ()
+) -> list[Problem]:
     """Check the shared LoRAs that a run is given, by their headers.
 
     Args:
         paths: by the kind of mask that they are for.
         targets: what a LoRA of the model may adapt; None if not known.
         rank: the run's `training.rank`.
+        trained: denoisers that clips train on from it.
     """
     problems = []
     for mask, path in paths.items():
-        problems += check_lora(path, targets, rank)
+        problems += check_lora(path, targets, rank, trained)
         trained_with = read_facts(path).get(MASK, mask)
         if trained_with != mask:
             found = f"a shared LoRA trained with masks of kind {trained_with}, for methods that train with {mask}"

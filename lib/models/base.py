@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from lib.models.experts import Experts
+
 Conditioning = dict[str, torch.Tensor]
 """What one model needs beside the noisy latents; opaque to the loops, saved as safetensors."""
 
@@ -46,8 +48,13 @@ class VideoModel(Protocol):
     """How the transformer is run, for the record: `mode`, and the fields of `lib.execution.block_runs.Execution`."""
 
     @property
+    def experts(self) -> Experts:
+        """Its denoisers, each for a range of noise levels; most models have one for all."""
+        ...
+
+    @property
     def transformer(self) -> nn.Module:
-        """The frozen denoiser that receives the LoRA, by diffusers' PeftAdapterMixin."""
+        """The frozen denoiser in use, which receives a LoRA by diffusers' PeftAdapterMixin."""
         ...
 
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
@@ -87,7 +94,8 @@ class VideoModel(Protocol):
 
         Args:
             prompt: trigger word and caption.
-            condition_video: model video (1, 3, frames, height, width), 0 where keep_mask is 0.
+            condition_video: model video (1, 3, frames, height, width). What stands in it where keep_mask is 0 is not
+                shown: each family hides it as its pre-training did.
             keep_mask: (1, 1, frames, height, width), 1 = keep.
             first_frame: model video (1, 3, 1, height, width), for models with an image context.
         """
@@ -136,7 +144,7 @@ class VideoModel(Protocol):
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True
     ) -> torch.Tensor:
-        """Predict the velocity, float32, of noisy latents at sigma (batch,).
+        """Predict the velocity, float32, of noisy latents at sigma (batch,), by the expert in use.
 
         Args:
             conditioning: of batch 1, the same for all, or of the same batch.

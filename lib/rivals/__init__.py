@@ -1,4 +1,5 @@
-"""Models of others that edit the same clips from the same frames and masks, to compare with; nothing is trained.
+"""Models and methods of others that edit the same clips from the same frames, to compare with; nothing is trained.
 
-vace  Wan2.1 VACE: a model that was trained to fill what a mask leaves out of a video
+contextflow  ContextFlow: an edit without training, by the run's own image-to-video model
+vace         Wan2.1 VACE: a model that was trained to fill what a mask leaves out of a video
 """

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from lib.config.families import family_of
-from lib.config.sections import AttentionBackend, MaskSection, ModelSection, SamplingSection, VideoSection
+from lib.config.sections import (
+    AttentionBackend,
+    ChosenExperts,
+    MaskSection,
+    ModelSection,
+    SamplingSection,
+    VideoSection,
+)
 from lib.core.files import read_json, whole_file, write_json
 from lib.core.provenance import describe
 from lib.diffusion.encoding import load_encoded
@@ -13,13 +20,15 @@ from lib.execution.devices import describe_device
 from lib.masks.compositing import correct_edited
 from lib.stages.job import Files, Job, Params
 from lib.stages.model import load_transformer
-from lib.training.lora import load_for_generation
+from lib.training.lora import ExtraLora, load_for_generation
 from lib.training.lora_formats import read_lora, scaled_factors
 from lib.video.arrays import DecodedVideo
 from lib.video.probing import VideoInfo
 from lib.video.reading import read_first_frame, read_mask, read_video
 from lib.video.sound import read_sound
 from lib.video.writing import write_lossless, write_viewable
+
+EVERY: ChosenExperts = "all"
 
 
 class Inputs(Files):
@@ -48,7 +57,8 @@ class Generate(Params):
     model: name, family, dtype, weights, device, download and memory; mask: correct_edited; video: crf.
     sampling: all but negative_prompt and image_context, each the method's own, the edit's or the run's.
     windows: of the clip. mask_kind: see `lib.diffusion.conditioning.make_keep_mask`.
-    extra_scales: of the LoRAs beside the clip's own. attention: backend, see `lib.execution.attention`.
+    extra_scales: of the LoRAs beside the clip's own; extra_experts: where not all get each of them.
+    attention: backend, see `lib.execution.attention`.
     """
 
     model: ModelSection
@@ -58,6 +68,7 @@ class Generate(Params):
     windows: list[tuple[int, int]]
     mask_kind: str
     extra_scales: tuple[float, ...] = ()
+    extra_experts: tuple[ChosenExperts, ...] = ()
     attention: AttentionBackend | None = None
 
 
@@ -66,13 +77,14 @@ def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> No
     clip, (start, stop) = _read_clip(inputs, params), params.windows[0]
     size = family_of(params.model.family).latents_shape(stop - start, *clip.source_video.shape[1:3])
     model, device = load_transformer(params.model, job, latents_shape=size, training=False)
+    experts = params.extra_experts or [EVERY for _ in inputs.extra_loras]
     extra = [
-        (scaled_factors(read_lora(path, params.model.family)), scale)
-        for path, scale in zip(inputs.extra_loras, params.extra_scales, strict=True)
+        ExtraLora(scaled_factors(read_lora(path, params.model.family)), scale, chosen)
+        for path, scale, chosen in zip(inputs.extra_loras, params.extra_scales, experts, strict=True)
     ]
     load_for_generation(model, inputs.lora, params.sampling.lora_scale, extra)
-    if params.attention:
-        use_attention(model.transformer, params.attention)
+    if backend := params.attention:
+        model.experts.change("attention", lambda _, transformer: use_attention(transformer, backend))
     encoded = load_encoded(inputs.encoded, device)
     video = generate_video(model, encoded, clip, params.windows, _sampling(params.sampling))
     write_edited(outputs, params.video, video, inputs.facts, inputs.video)

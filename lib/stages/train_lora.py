@@ -38,7 +38,7 @@ class TrainLora(Params):
 
     model: name, family, dtype, weights, device, download and memory.
     training: rank, alpha, layers, AdamW's, sigma_shift, region_weight and seed; learning_rate and recoloured_share of
-    this stage.
+    this stage; experts where it is not all.
     num_steps: of this stage. references_share, reference_draws: see `lib.training.schedule.make_schedule`.
     """
 
@@ -77,6 +77,7 @@ def train_lora(inputs: Inputs, outputs: Outputs, params: TrainLora, job: Job) ->
         lora_path=outputs.lora,
         curve_path=outputs.curve,
         training=fingerprint({key: value for key, value in planned.items() if key != "made"}),
+        experts=training.held().get("experts", "all"),
     )
     made = describe("train_lora", settings, given, [outputs.lora, outputs.curve], describe_device(device))
     write_json(outputs.provenance, {**made, "execution": model.execution})

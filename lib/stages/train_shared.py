@@ -45,7 +45,8 @@ class TrainShared(Params):
     """How the LoRA is trained.
 
     model: name, family, dtype, weights, device, download and memory.
-    training: rank, alpha, layers, AdamW's, sigma_shift, region_weight and seed.
+    training: rank, alpha, layers, AdamW's, sigma_shift, region_weight and seed; experts where it
+    is not all.
     shared: steps, samples_per_step, learning_rate, decay_share, held_out_clips.
     mask_kind: that the samples were encoded with.
     """
@@ -93,6 +94,7 @@ def train_shared(inputs: Inputs, outputs: Outputs, params: TrainShared, job: Job
             spread=Spread(replica, at_once=model.execution.get("at_once")),
             held_out=held_out if replica.is_first else None,
             facts={MODEL: model_print(params.models), MASK: params.mask_kind},
+            experts=training.held().get("experts", "all"),
         )
         if replica.is_first:
             made = describe("train_shared", settings, given, [outputs.lora, outputs.curve], describe_device(device))

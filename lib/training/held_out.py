@@ -9,7 +9,7 @@ from lib.diffusion.flow_matching import add_noise, target_velocity
 from lib.models.base import Sample, VideoModel
 from lib.training.loop import cell_weights, weighted_loss
 
-LEVELS = (0.25, 0.5, 0.75)  # sigmas, the same each time
+LEVELS = (0.25, 0.5, 0.75)  # of the way through the expert's range of sigma, the same each time
 TIMES = 10  # that it is measured in a training, the first and the last step among them
 
 
@@ -31,13 +31,14 @@ class HeldOut:
 
     @torch.no_grad()
     def measure(self, model: VideoModel) -> float:
-        """Return the mean squared velocity error over samples and noise levels."""
-        generator, errors = torch.Generator("cpu").manual_seed(self.seed), []
+        """Return the mean squared velocity error of the expert in use over samples and noise levels."""
+        generator, errors, expert = torch.Generator("cpu").manual_seed(self.seed), [], model.experts.current
         model.transformer.eval()
         for sample in self.samples:
             noise = torch.randn(sample.latents.shape, generator=generator).to(sample.latents.device)
             target = target_velocity(sample.latents, noise)
             for level in LEVELS:
+                level = expert.lowest + (expert.highest - expert.lowest) * level
                 sigma = torch.full((1,), level, device=sample.latents.device)
                 velocity = model.predict_velocity(add_noise(sample.latents, noise, sigma), sigma, sample.conditioning)
                 weights = cell_weights(model, sample.latents, sample.conditioning, region_weight=1)

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lib.diffusion.flow_matching import add_noise, shift_sigmas, target_velocity
+from lib.diffusion.flow_matching import add_noise, spread_sigmas, target_velocity
 from lib.execution.host_memory import send
 from lib.models.base import Conditioning, Sample, VideoModel
+from lib.models.experts import Expert
 from lib.training.replicas import ALONE, Replica, only_here, share_gradients, sum_over_replicas
 from lib.training.state import LoopState
 
@@ -99,7 +100,7 @@ def train(
     one is done. `lib.training.loss_curve` reads losses so that the GPU never has to wait either.
 
     Args:
-        model: with its transformer and LoRA loaded.
+        model: with the expert to train in use, and its LoRA attached; noise levels are drawn from the expert's.
         state: fresh, or restored; its curve tells how many steps are done.
         samples: what `schedule` points into.
         schedule: the samples of each step; those of the same shape are one batch.
@@ -111,7 +112,7 @@ def train(
         latents of a batch, weighted; the mean over samples. NaN where the gradient is not finite.
     """
     model.transformer.train()  # gradient checkpointing is active in training mode only
-    replica = spread.replica
+    replica, expert = spread.replica, model.experts.current
 
     def loss_of(drawn: _Drawn) -> torch.Tensor:
         return _loss(model, drawn, objective)
@@ -121,7 +122,7 @@ def train(
         chosen = [samples[index] for index in schedule[step - 1]]
         state.adamw.param_groups[0]["lr"] = optimizer.rate(step, len(schedule))
         state.adamw.zero_grad(set_to_none=True)
-        drawn_groups = [_draw(group, state.generator, objective) for group in _alike(chosen)]
+        drawn_groups = [_draw(group, state.generator, objective, expert) for group in _alike(chosen)]
         most = max(1, len(chosen) // replica.count)  # so that each process has a batch
         size = min(most, spread.at_once or most, model.most_at_once or most)
         batches = [part for drawn in drawn_groups for part in _split(drawn, size)]
@@ -158,10 +159,11 @@ class _Drawn:
     noise: torch.Tensor
 
 
-def _draw(batch: Sequence[Sample], generator: torch.Generator, objective: Objective) -> _Drawn:
+def _draw(batch: Sequence[Sample], generator: torch.Generator, objective: Objective, expert: Expert) -> _Drawn:
     """Draw noise levels, then noise, on the CPU: the same however the samples are spread."""
     _, *shape = batch[0].latents.shape
-    sigma = shift_sigmas(torch.rand(len(batch), generator=generator), objective.sigma_shift)
+    uniform = torch.rand(len(batch), generator=generator)
+    sigma = spread_sigmas(uniform, objective.sigma_shift, expert.lowest, expert.highest)
     return _Drawn(batch, sigma, torch.randn((len(batch), *shape), generator=generator))
 
 

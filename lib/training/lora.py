@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from lib.config.sections import ChosenExperts
 from lib.core.errors import InputError, Problem
 from lib.core.files import whole_file
 from lib.inputs.lora_files import FACTS_PREFIX, METADATA_KEY, PREFIX
 from lib.models.base import VideoModel
+from lib.models.experts import Expert, choose_experts
 
 
 def attach_lora(
@@ -46,27 +49,50 @@ def attach_lora(
     return parameters
 
 
+@dataclass(frozen=True)
+class LoraPart:
+    """The LoRA of one denoiser, as a file holds it.
+
+    Attributes:
+        name: of the denoiser's component; its tensors and settings are named so in the file.
+        weights: by layer and side, on the CPU.
+        settings: peft's, JSON-able.
+    """
+
+    name: str
+    weights: Mapping[str, torch.Tensor]
+    settings: Mapping[str, Any]
+
+
+def take_lora(transformer: Any, name: str = PREFIX) -> LoraPart:
+    """Copy the adapter of a transformer to the CPU."""
+    config = transformer.peft_config["default"].to_dict()
+    settings = {key: sorted(value) if isinstance(value, set) else value for key, value in config.items()}
+    weights = {key: tensor.contiguous().cpu() for key, tensor in get_peft_model_state_dict(transformer).items()}
+    return LoraPart(name, weights, {key: value for key, value in settings.items() if not callable(value)})
+
+
 def save_lora(transformer: Any, path: Path, facts: Mapping[str, str] | None = None) -> None:
-    """Write the adapter, with rank and alpha in its metadata, whole or not at all.
+    """Write the adapter of a model's only denoiser, see `save_parts`."""
+    save_parts([take_lora(transformer)], path, facts)
+
+
+def save_parts(parts: Sequence[LoraPart], path: Path, facts: Mapping[str, str] | None = None) -> None:
+    """Write a LoRA, with rank and alpha in its metadata, whole or not at all.
 
     Args:
-        transformer: it was attached to.
+        parts: one for each denoiser that it adapts.
         path: of the file.
         facts: more of its metadata, which diffusers passes over; see `lib.inputs.shared_lora`.
 
     Raises:
         InputError: a weight is no number.
     """
-    config = transformer.peft_config["default"].to_dict()
-    for key, value in config.items():
-        config[key] = sorted(value) if isinstance(value, set) else value
-    weights = {
-        f"{PREFIX}.{name}": tensor.contiguous().cpu() for name, tensor in get_peft_model_state_dict(transformer).items()
-    }
+    weights = {f"{part.name}.{key}": tensor for part in parts for key, tensor in part.weights.items()}
     if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
         problem = Problem("training.learning_rate", "a LoRA with weights that are no numbers", "a smaller rate")
         raise InputError([problem], kind="not_a_number")
-    prefixed = {f"{PREFIX}.{key}": value for key, value in config.items() if not callable(value)}
+    prefixed = {f"{part.name}.{key}": value for part in parts for key, value in part.settings.items()}
     prefixed |= {f"{FACTS_PREFIX}.{key}": value for key, value in (facts or {}).items()}
     # One key only: safetensors writes several in random order, and the same training must give the same bytes.
     metadata = {METADATA_KEY: json.dumps(prefixed, indent=2, sort_keys=True, default=str)}
@@ -74,23 +100,29 @@ def save_lora(transformer: Any, path: Path, facts: Mapping[str, str] | None = No
         save_file(weights, temporary, metadata=metadata)
 
 
-def load_lora(transformer: Any, path: Path, trainable: Sequence[str] = (), scale: float = 1.0) -> list[nn.Parameter]:
-    """Load an adapter that `save_lora` wrote and return its parameters: of those that are trained, where some are.
+def load_lora(
+    transformer: Any, path: Path, trainable: Sequence[str] = (), scale: float = 1.0, part: str = PREFIX
+) -> list[nn.Parameter]:
+    """Load an adapter that `save_parts` wrote and return its parameters: of those that are trained, where some are.
 
     Args:
         transformer: it is added to.
         path: of the file.
         trainable: suffixes of the layers whose parameters take gradients.
         scale: strength, beside alpha / rank; 0 leaves the transformer as it was.
+        part: of the file: the name of the transformer's component.
 
     Raises:
         InputError: the file's layers are not this transformer's, or none of them is to be trained.
     """
     with safe_open(path, framework="pt") as opened:
         metadata = json.loads(opened.metadata()[METADATA_KEY])
-        weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118, not a mapping
-    _check_layers(transformer, weights, path)
-    transformer.load_lora_adapter(weights, prefix=PREFIX, metadata=metadata, adapter_name="default")
+        names = [name for name in opened.keys() if name.startswith(f"{part}.")]  # noqa: SIM118, not a mapping
+        weights = {name: opened.get_tensor(name) for name in names}
+    if not weights:
+        raise InputError([Problem(str(path), f"a LoRA without a part for {part}", "a LoRA of this model")])
+    _check_layers(transformer, weights, part, path)
+    transformer.load_lora_adapter(weights, prefix=part, metadata=metadata, adapter_name="default")
     suffixes = tuple(f".{layer}.lora_" for layer in trainable)
     for name, parameter in transformer.named_parameters():
         if "lora_" in name:
@@ -111,26 +143,54 @@ Factors = Mapping[str, tuple[torch.Tensor, torch.Tensor]]
 """(rank, in) and (out, rank) of each adapted layer, by diffusers' name of it."""
 
 
-def load_for_generation(
-    model: VideoModel, path: Path | None, scale: float, extra: Sequence[tuple[Factors, float]] = ()
-) -> None:
+@dataclass(frozen=True)
+class ExtraLora:
+    """A LoRA beside the clip's own.
+
+    Attributes:
+        factors: see `lib.training.lora_formats.scaled_factors`.
+        strength: of it.
+        experts: of the model that get it.
+    """
+
+    factors: Factors
+    strength: float
+    experts: ChosenExperts = "all"
+
+
+def load_for_generation(model: VideoModel, path: Path | None, scale: float, extra: Sequence[ExtraLora] = ()) -> None:
     """Load adapters that are not trained any more; merge them where a big model keeps whole weights on a GPU.
 
     Args:
-        model: with its transformer loaded.
+        model: with its transformer loaded; each of several experts gets its part of the LoRA, if there is one for it.
         path, scale: see `load_lora`; None: there is no LoRA of the clip.
-        extra: factors and strength of others, see `lib.training.lora_formats.scaled_factors`.
+        extra: others.
 
     Raises:
         InputError: see `load_lora`.
     """
-    if path:
-        load_lora(model.transformer, path, scale=scale)
-    for number, (factors, strength) in enumerate(extra):
-        _add_lora(model.transformer, f"extra_{number}", factors, strength)
+    adapted = parts_of(path) if path else []
+    if path and not {expert.name for expert in model.experts.all} & set(adapted):
+        raise InputError([Problem(str(path), f"a LoRA with parts for {adapted}", "a LoRA of this model")])
     how = model.execution
-    if (path or extra) and how["compiled"] and how["weights"] == "native" and not how["stream_weights"]:
-        merge_lora(model.transformer)
+    merges = how["compiled"] and how["weights"] == "native" and not how["stream_weights"]
+
+    def attach(expert: Expert, transformer: nn.Module) -> None:
+        if path and expert.name in adapted:
+            load_lora(transformer, path, scale=scale, part=expert.name)
+        own = [lora for lora in extra if expert in choose_experts(model.experts.all, lora.experts)]
+        for number, lora in enumerate(own):
+            _add_lora(transformer, f"extra_{number}", lora.factors, lora.strength)
+        if merges and (expert.name in adapted or own):
+            merge_lora(transformer)
+
+    model.experts.change("lora", attach)
+
+
+def parts_of(path: Path) -> list[str]:
+    """List the denoisers that a LoRA file has a part for, unread."""
+    with safe_open(path, framework="pt") as opened:
+        return sorted({name.partition(".")[0] for name in opened.keys()})  # noqa: SIM118, not a mapping
 
 
 def _add_lora(transformer: Any, name: str, factors: Factors, strength: float) -> None:
@@ -140,7 +200,7 @@ def _add_lora(transformer: Any, name: str, factors: Factors, strength: float) ->
         for layer, pair in factors.items()
         for side, factor in zip("AB", pair, strict=True)
     }
-    _check_layers(transformer, weights, Path(name))
+    _check_layers(transformer, weights, PREFIX, Path(name))
     transformer.load_lora_adapter(weights, prefix=PREFIX, adapter_name=name)
     names = list(transformer.peft_config)
     for layer in transformer.modules():
@@ -186,11 +246,11 @@ def _compute_in_type_of_inputs(transformer: nn.Module) -> None:
                     matrices[name] = cast
 
 
-def _check_layers(transformer: nn.Module, weights: dict[str, torch.Tensor], path: Path) -> None:
+def _check_layers(transformer: nn.Module, weights: Mapping[str, torch.Tensor], part: str, path: Path) -> None:
     """Refuse a LoRA of another model: each A matrix must fit the layer it names."""
     layers = dict(transformer.named_modules())
     for name, weight in weights.items():
-        layer_name, _, side = name.removeprefix(f"{PREFIX}.").rpartition(".lora_")
+        layer_name, _, side = name.removeprefix(f"{part}.").rpartition(".lora_")
         layer = layers.get(layer_name)
         layer = getattr(layer, "base_layer", layer)  # of one that another adapter changes already
         if not isinstance(layer, nn.Linear):

@@ -3,6 +3,8 @@
 `lib.inputs.lora_names` says which there are.
 
     python -m lib.training.lora_formats FROM TO --to comfyui
+
+Other programs have a file for each denoiser of a model of several: `--expert` names the part of ours to write.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from lib.config.families import FAMILIES, family_of
-from lib.core.errors import InputError, Problem
+from lib.core.errors import InputError, Problem, nearest_known
 from lib.core.files import whole_file
 from lib.inputs.lora_files import METADATA_KEY, PREFIX, read_header
 from lib.inputs.lora_names import ORIGINAL, pair_up
@@ -39,26 +41,28 @@ class Lora:
     alphas: Mapping[str, float]
 
 
-def read_lora(path: Path, family: str) -> Lora:
+def read_lora(path: Path, family: str, expert: str | None = None) -> Lora:
     """Read a LoRA under whichever names it has.
 
     Args:
         path: a safetensors file.
         family: of the model that it is for.
+        expert: of a file that has a part for each denoiser, the one to read; None: the first one's.
 
     Raises:
         InputError: it cannot be read, or see `pair_up`.
     """
     read_header(path)
     with safe_open(path, framework="pt") as opened:
-        names = list(opened.keys())
+        names = _of_expert(list(opened.keys()), expert or family_of(family).experts[0], family)
         tensors = {name: opened.get_tensor(name) for name in names}
         metadata = opened.metadata() or {}
+    as_alone = {_as_alone(name, expert): name for name in names}
     found = {
-        layer: {side: tensors[name] for side, name in sides.items()}
-        for layer, sides in pair_up(path, names, family_of(family).original_layers).items()
+        layer: {side: tensors[as_alone[name]] for side, name in sides.items()}
+        for layer, sides in pair_up(path, as_alone, family_of(family).original_layers).items()
     }
-    own_alpha = _alpha_of(metadata)
+    own_alpha = _alpha_of(metadata, expert or PREFIX)
     alphas = {
         layer: float(sides["alpha"]) if "alpha" in sides else own_alpha or float(len(sides["A"]))
         for layer, sides in found.items()
@@ -66,10 +70,22 @@ def read_lora(path: Path, family: str) -> Lora:
     return Lora({layer: (sides["A"], sides["B"]) for layer, sides in found.items()}, alphas)
 
 
-def _alpha_of(metadata: Mapping[str, str]) -> float | None:
+def _of_expert(names: Sequence[str], expert: str, family: str) -> list[str]:
+    """Leave out the parts of other denoisers; a file that tells none apart is the expert's as a whole."""
+    others = tuple(f"{other}." for other in family_of(family).experts if other != expert)
+    parts = {name.partition(".")[0] for name in names}
+    return [name for name in names if not (expert in parts and name.startswith(others))]
+
+
+def _as_alone(name: str, expert: str | None) -> str:
+    """Return a tensor's name as in a file of one denoiser."""
+    return f"{PREFIX}.{name.removeprefix(f'{expert}.')}" if expert and name.startswith(f"{expert}.") else name
+
+
+def _alpha_of(metadata: Mapping[str, str], part: str) -> float | None:
     """Return peft's alpha, where the file tells it."""
     try:
-        alpha = json.loads(metadata[METADATA_KEY])[f"{PREFIX}.lora_alpha"]
+        alpha = json.loads(metadata[METADATA_KEY])[f"{part}.lora_alpha"]
     except (KeyError, ValueError, TypeError):
         return None
     return float(alpha) if isinstance(alpha, int | float) else None
@@ -118,15 +134,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("source", type=Path, help="a LoRA under any of the names")
     parser.add_argument("target", type=Path, help="the .safetensors to write")
     parser.add_argument("--to", choices=get_args(Format), default="comfyui", help="whose names to write")
+    parser.add_argument("--expert", help="of a file with a part for each of a model's denoisers, the one to write")
     parser.add_argument("--family", choices=list(FAMILIES), default="wan", help="of the model that it is for")
     given = parser.parse_args(arguments)
+    experts = family_of(given.family).experts
+    if given.expert and given.expert not in experts:
+        parser.error(f"--expert {given.expert}; expected {nearest_known(given.expert, experts)}")
     try:
-        lora = read_lora(given.source, given.family)
+        lora = read_lora(given.source, given.family, given.expert)
         write_lora(lora, given.target, given.to, given.family)
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{given.target}: {len(lora.factors)} layers under {given.to}'s names")
+    whose = f" of {given.expert or experts[0]}" if len(experts) > 1 else ""
+    print(f"{given.target}: {len(lora.factors)} layers{whose} under {given.to}'s names")
     return 0
 
 

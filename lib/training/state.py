@@ -39,10 +39,15 @@ class LoopState:
     curve: list[str] = field(default_factory=list)
 
 
-def state_path(lora_path: str | Path) -> Path:
-    """Return where the state of the training of a LoRA is kept while it runs."""
+def state_path(lora_path: str | Path, expert: str = "") -> Path:
+    """Return where the state of the training of a LoRA is kept while it runs.
+
+    Args:
+        lora_path: where the LoRA goes.
+        expert: of a model of several, one after the first; empty: the first, or only one.
+    """
     lora_path = Path(lora_path)
-    return lora_path.with_name(f".{lora_path.stem}.state.safetensors")
+    return lora_path.with_name(f".{lora_path.stem}{expert and '.'}{expert}.state.safetensors")
 
 
 def fingerprint(facts: Mapping[str, Any]) -> str:

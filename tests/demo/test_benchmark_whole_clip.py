@@ -11,7 +11,7 @@ from demo.benchmark.__main__ import TINY as TINY_TRANSFORMER
 from demo.benchmark.architectures import CHECKPOINT, WAN_14B
 from demo.benchmark.checkpoint import write_checkpoint
 from demo.benchmark.whole_clip import draw_clip, main
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.diffusion.conditioning import make_keep_mask, put_first
 from lib.models.load import COMPONENTS, load_model
 from lib.video.arrays import to_model_video
 
@@ -55,9 +55,7 @@ def test_the_checkpoint_loads_as_a_published_one(
     model = load_model(tmp_path, COMPONENTS, device=torch.device("cpu"), dtype=torch.float32)
     clip = draw_clip(5, 32, 48)
     video, keep = to_model_video(clip.source_video), make_keep_mask("edit", clip.edit_mask, model.frame_stride)
-    conditioning = model.encode_conditioning(
-        "a disc", make_condition_video(video[:, :, :1], video, keep), keep, video[:, :, :1]
-    )
+    conditioning = model.encode_conditioning("a disc", put_first(video[:, :, :1], video), keep, video[:, :, :1])
     assert conditioning["prompt_embeds"].shape == (1, 512, width)
     assert conditioning["image_embeds"].shape == (1, 257, width)
     velocity = model.predict_velocity(model.encode_video(video), torch.tensor([0.5]), conditioning)

@@ -34,7 +34,7 @@ from demo.training.vae import Phase, make_vae, measure_latents, measure_psnr, ra
 from demo.world.random_scenes import number_scene, pack_numbered
 from demo.world.rendering import pack_scenes, render_packed
 from lib.core.project import ROOT
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.diffusion.conditioning import make_keep_mask, put_first
 from lib.inputs.model_files import identify_models
 from lib.inputs.shared_lora import check_shared_loras, check_trained_on
 from lib.models.load import load_model
@@ -59,7 +59,7 @@ def test_training_shows_the_transformer_what_lib_does(pool: ClipPool) -> None:
     prompt = scene_prompts(scene)[-1]
     video = render_packed(pack_scenes([scene]), num_frames=5).float() / 127.5 - 1
     keep_mask = make_keep_mask("first_frame", np.zeros((5, 96, 160), np.bool_), frame_stride=4)
-    condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
+    condition_video = put_first(video[:, :, :1], video)
     expected = lib_model.encode_conditioning(prompt, condition_video, keep_mask, video[:, :, :1])
     assert torch.allclose(pool.latents[1:], lib_model.encode_video(video), atol=1e-3)
     assert torch.allclose(pool.condition_latents[1:], expected["condition_latents"], atol=1e-3)

@@ -68,3 +68,23 @@ def test_a_missing_or_foreign_model_is_told_before_any_job(compared: Path) -> No
         assert answer.returncode != 0 and "Nothing was started" in answer.stdout and "vace.name" in answer.stdout
     assert "WanImageToVideoPipeline" in answer.stdout
     write_settings(compared, {**SETTINGS, "vace": VACE})
+
+
+def test_contextflow_edits_with_the_runs_own_model(compared: Path) -> None:
+    """No LoRA, no mask: its settings and the model's weights alone are what it depends on."""
+    quick = {"num_steps": 2, "guidance": 2}
+    settings = {**SETTINGS, "vace": VACE, "methods": ["mask_lora", "vace", "contextflow"], "contextflow": quick}
+    write_settings(compared, settings)
+    remade = {"generate_contextflow": 2, "evaluate": 2, "report": 1}
+    assert planned_jobs(compared) == remade
+    answer = run_snakemake(compared, "--cores", "2")
+    assert answer.returncode == 0, answer.stdout
+    folder = compared / "results" / CLIP / EDIT
+    ours, theirs = (read_video(folder / method / "edited.mkv") for method in ("mask_lora", "contextflow"))
+    assert ours.shape == theirs.shape and (ours != theirs).any()
+    assert read_json(folder / "contextflow" / "edited.json")["settings"]["contextflow"]["num_steps"] == 2
+    assert planned_jobs(compared) == {}
+    write_settings(compared, {**settings, "contextflow": {**quick, "blocks": [1]}})
+    assert planned_jobs(compared) == remade
+    write_settings(compared, {**settings, "vace": {**VACE, "shift": 5}})
+    assert "generate_contextflow" not in planned_jobs(compared)

@@ -1,11 +1,15 @@
 # Generate the edited video.
 # In: the edit's encoded/MASK.safetensors and a LoRA. Out: edited.mp4 for viewing, edited.mkv without loss, edited.json.
 # Without any, no param: else batches that are finished would be generated anew.
+EXTRA_EXPERTS = [extra.experts for extra in SETTINGS.sampling.extra_loras]
 GIVEN = dict(
-    extra_scales=[extra.scale for extra in SETTINGS.sampling.extra_loras], attention=SETTINGS.sampling.attention
+    extra_scales=[extra.scale for extra in SETTINGS.sampling.extra_loras],
+    extra_experts=EXTRA_EXPERTS if set(EXTRA_EXPERTS) - {"all"} else [],
+    attention=SETTINGS.sampling.attention,
 )
 GIVEN = {key: value for key, value in GIVEN.items() if value}
 OF_VACE = [name for name, method in METHODS.items() if method.model == "vace"]
+OF_CONTEXTFLOW = [name for name, method in METHODS.items() if method.model == "contextflow"]
 
 
 rule generate:
@@ -30,7 +34,7 @@ rule generate:
     benchmark:
         "<benchmarks>/{clip}/{edit}/{method}/generate.tsv"
     wildcard_constraints:
-        method=rf"(?!{OUTSIDE}|(?:{'|'.join(OF_VACE) or NONE})(?:/|$))[A-Za-z0-9_]+",
+        method=rf"(?!{OUTSIDE}|(?:{'|'.join(OF_VACE + OF_CONTEXTFLOW) or NONE})(?:/|$))[A-Za-z0-9_]+",
     conda:
         "../../envs/diffusion.yaml"
     threads: 1
@@ -42,7 +46,7 @@ rule generate:
         title=titled("generate"),
         version=STAGE_VERSIONS["generate"],
         model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory"),
-        models=MODEL_FILES.of("model.name", only=["transformer", "vae", "scheduler"]),
+        models=MODEL_FILES.of("model.name", only=[*OF_DENOISERS, "vae", "scheduler"]),
         sampling=sampling_of,
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),

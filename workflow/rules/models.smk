@@ -1,8 +1,14 @@
 # What the models' files hold, so that new weights under an old name run again what reads them.
-# In: SETTINGS. Out: MODEL_FILES, for the params of the rules.
+# In: SETTINGS. Out: MODEL_FILES, DENOISERS and EXPERTS, for the params of the rules.
 from lib.inputs.model_files import identify_models
 
 try:  # what was read is remembered for all results: it is gigabytes
     MODEL_FILES = identify_models(SETTINGS.model_names(), SEEN.parent / "models.json", SETTINGS.model.download)
 except InputError as error:
     refuse(error.problems)
+
+# The parts of the model that are denoisers; of several, the file that says which noise levels are whose counts too.
+DENOISERS = list(family_of(SETTINGS.model.family).experts)
+OF_DENOISERS = [*DENOISERS, *([""] if len(DENOISERS) > 1 else [])]
+# Where all are trained, no param: else batches that are finished would be trained anew.
+EXPERTS = {} if SETTINGS.training.experts == "all" else SETTINGS.training.only("experts")

@@ -29,7 +29,7 @@ rule encode_shared:
         title=titled("encode for the shared LoRA"),
         version=STAGE_VERSIONS["encode_shared"],
         model=ENCODERS,
-        models=MODEL_FILES.of("model.name", leave_out=["transformer", "scheduler"]),
+        models=MODEL_FILES.of("model.name", leave_out=[*DENOISERS, "scheduler"]),
         video=SETTINGS.video.only("start", "stride"),
         shared=SETTINGS.shared.only("samples_per_clip", "scale"),
         own=lambda wildcards: dict(

@@ -7,8 +7,9 @@ SHARED_CLIPS = choose_clips(CLIPS, SETTINGS.shared.clips, SETTINGS.training.seed
 SHARED_PARAMS = dict(
     version=STAGE_VERSIONS["train_shared"],
     model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory"),
-    models=MODEL_FILES.of("model.name", only=["transformer"]),
-    training=SETTINGS.training.only(
+    models=MODEL_FILES.of("model.name", only=OF_DENOISERS),
+    training=EXPERTS
+    | SETTINGS.training.only(
         "rank",
         "alpha",
         "layers",
@@ -47,6 +48,6 @@ def gathered_samples():
 
 
 if workflow.is_main_process and (
-    wrong := check_trained_on(given_shared(SETTINGS, LAYOUT), MODEL_FILES.of("model.name", only=["transformer"]))
+    wrong := check_trained_on(given_shared(SETTINGS, LAYOUT), MODEL_FILES.of("model.name", only=OF_DENOISERS))
 ):
     refuse(wrong)

@@ -16,6 +16,7 @@ from lib.config.sections import MemoryMode
 from lib.execution.devices import free_memory
 from lib.execution.memory_modes import MemoryUse, tile_vae
 from lib.models.base import Conditioning
+from lib.models.experts import SOLE, Experts
 from lib.models.hunyuan_video.family import FAMILY, block_layers
 from lib.models.hunyuan_video.forward import clean_tokens, predict
 from lib.models.hunyuan_video.loading import load_encoders, load_transformer, load_vae, read_form
@@ -59,14 +60,20 @@ class HunyuanVideoModel:
         self._kept = KEPT[form]
         self._guidance = TRAINED_GUIDANCE
         self._components = components
+        self._experts = Experts((SOLE,), lambda _: components["transformer"]) if "transformer" in components else None
         self._memory = memory
+
+    @property
+    def experts(self) -> Experts:
+        """The one denoiser."""
+        self._component("transformer")
+        assert self._experts is not None
+        return self._experts
 
     @property
     def transformer(self) -> nn.Module:
         """The denoiser."""
-        module = self._component("transformer")
-        assert isinstance(module, nn.Module)
-        return module
+        return self.experts.module
 
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
         """Return the layers of each kind in the blocks, by their whole names."""
@@ -120,11 +127,11 @@ class HunyuanVideoModel:
         encoded alone, as in the pipeline: in a clip its latents are others, since the VAE normalises over time. In form
         token_replace a token is clean or it is not: it is regenerated if any of its cells is.
         """
-        assert bool((condition_video * (1 - keep_mask) == 0).all()), "condition_video must be 0 where keep_mask is"
         kept = reduce_to_latents(keep_mask, FAMILY.cell_size, self.frame_stride).to(self.device)
         if self._form == "token_replace":
             tokens = reduce_to_cells(kept, TOKEN_CELLS)
             kept = tokens.repeat_interleave(TOKEN_CELLS, dim=3).repeat_interleave(TOKEN_CELLS, dim=4)
+        condition_video = condition_video * keep_mask  # no pixel of the region, not even beside it
         latents = self.encode_video(condition_video[:, :, :1])
         if kept.shape[2] > 1:
             latents = torch.cat([latents, self.encode_video(condition_video)[:, :, 1:]], dim=2)

@@ -17,6 +17,7 @@ from torch import nn
 from lib.config.families import LoraLayers
 from lib.execution.memory_modes import MemoryUse
 from lib.models.base import Conditioning
+from lib.models.experts import SOLE, Experts
 from lib.models.hunyuan_video_15.family import FAMILY, block_layers
 from lib.models.hunyuan_video_15.forward import predict
 from lib.models.hunyuan_video_15.loading import load_encoders, load_transformer, load_vae, read_config
@@ -45,13 +46,19 @@ class HunyuanVideo15Model:
         self.device = device
         self.execution = execution or {}
         self._components = components
+        self._experts = Experts((SOLE,), lambda _: components["transformer"]) if "transformer" in components else None
+
+    @property
+    def experts(self) -> Experts:
+        """The one denoiser."""
+        self._component("transformer")
+        assert self._experts is not None
+        return self._experts
 
     @property
     def transformer(self) -> nn.Module:
         """The denoiser."""
-        module = self._component("transformer")
-        assert isinstance(module, nn.Module)
-        return module
+        return self.experts.module
 
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
         """Return the layers of each kind in the blocks, by their whole names."""
@@ -109,8 +116,8 @@ class HunyuanVideo15Model:
 
         What is not kept is zero in latents, and not in pixels: that is what the model was trained with.
         """
-        assert bool((condition_video * (1 - keep_mask) == 0).all()), "condition_video must be 0 where keep_mask is"
         kept = reduce_to_latents(keep_mask, FAMILY.cell_size, self.frame_stride).to(self.device)
+        condition_video = condition_video * keep_mask  # no pixel of the region, not even beside it
         latents = self.encode_video(condition_video[:, :, :1])
         if kept.shape[2] > 1:
             latents = torch.cat([latents, self.encode_video(condition_video)[:, :, 1:]], dim=2)

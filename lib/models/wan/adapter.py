@@ -1,10 +1,11 @@
-"""Wan2.1 image-to-video: encoders, CLIP image context, and the 4-channel packing of the keep mask.
+"""Wan image-to-video, Wan2.1 and its relatives: encoders, image context, experts, and two ways to tell what to keep.
 
 Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that pipeline.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,46 +14,75 @@ from diffusers.pipelines.wan.pipeline_wan_i2v import prompt_clean
 from diffusers.video_processor import VideoProcessor
 from torch import nn
 
+from lib.config.families import Family
 from lib.config.sections import MemoryMode
 from lib.execution.devices import free_memory
-from lib.execution.memory_modes import MemoryUse, tile_vae
+from lib.execution.memory_modes import Costs, MemoryUse, tile_vae
 from lib.models.base import Conditioning
-from lib.models.latent_cells import reduce_to_cells
+from lib.models.experts import SOLE, THOUSANDTHS, Expert, Experts
 from lib.models.wan.family import FAMILY, LORA_LAYERS
-from lib.models.wan.loading import load_encoders, load_transformer, load_vae
-from lib.models.wan.memory import VAE_BYTES
+from lib.models.wan.keeping import Keeping, repeated
+from lib.models.wan.loading import load_encoders, load_experts, load_vae
+from lib.models.wan.mask_channels import MASK_CHANNELS
+from lib.models.wan.memory import COSTS, VAE_BYTES
 from lib.models.wan.rotary import PlacedRotaryEmbedding
+from lib.models.wan.sharing import share_context
 
 MAX_PROMPT_TOKENS = 512
 FRAME_POSITIONS = "frame_positions"  # in a Conditioning: where in the clip its latent frames stand
-NUM_TIMESTEPS = 1000  # the transformer is told sigma in thousandths
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What tells Wan's families apart.
+
+    Attributes:
+        family: what planning knows of it.
+        keeping: how it is told what to keep.
+        has_image_context: whether its cross-attention looks at CLIP's picture of frame 0 too.
+        experts: of a model, from its name and whether the hub may be asked.
+        costs: what its blocks take of a GPU's memory.
+    """
+
+    family: Family
+    keeping: Keeping
+    has_image_context: bool
+    experts: Callable[[str, bool], tuple[Expert, ...]]
+    costs: Costs
 
 
 class WanModel:
-    """The Wan2.1 image-to-video adapter; see lib.models.base.VideoModel for its members."""
+    """The adapter of all Wan image-to-video models; see lib.models.base.VideoModel for its members."""
 
-    frame_stride = FAMILY.frame_stride
-    size_multiple = FAMILY.size_multiple
     most_at_once: int | None = None
 
     def __init__(
         self,
+        variant: Variant,
         device: torch.device,
         components: dict[str, Any],
         memory: MemoryMode = "fast",
         execution: dict[str, Any] | None = None,
     ) -> None:
+        self.frame_stride = variant.family.frame_stride
+        self.size_multiple = variant.family.size_multiple
         self.device = device
         self.execution = execution or {}
+        self._variant = variant
         self._components = components
         self._memory = memory
 
     @property
+    def experts(self) -> Experts:
+        """The denoisers, each a WanTransformer3DModel."""
+        experts = self._component("transformer")
+        assert isinstance(experts, Experts)
+        return experts
+
+    @property
     def transformer(self) -> nn.Module:
-        """The denoiser, a WanTransformer3DModel."""
-        module = self._component("transformer")
-        assert isinstance(module, nn.Module)
-        return module
+        """The denoiser in use."""
+        return self.experts.module
 
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
         """Return the linear layers of each kind; of cross-attention all but the image's keys and values."""
@@ -60,11 +90,11 @@ class WanModel:
 
     def latents_shape(self, num_frames: int, height: int, width: int) -> tuple[int, ...]:
         """Return the shape that `encode_video` gives."""
-        return FAMILY.latents_shape(num_frames, height, width)
+        return self._variant.family.latents_shape(num_frames, height, width)
 
     @torch.no_grad()
     def encode_video(self, video: torch.Tensor) -> torch.Tensor:
-        """Encode with the VAE's mode, not a sample: (1, 3, F, H, W) -> (1, 16, 1 + (F - 1) / 4, H / 8, W / 8)."""
+        """Encode with the VAE's mode, not a sample: (1, 3, F, H, W) -> `latents_shape`."""
         batch, channels, frames, height, width = video.shape
         assert channels == 3 and frames % self.frame_stride == 1
         vae = self._vae(width, height)
@@ -74,7 +104,7 @@ class WanModel:
 
     @torch.no_grad()
     def decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
-        """Decode with the VAE: (1, 16, f, h, w) -> (1, 3, 1 + 4 (f - 1), 8 h, 8 w)."""
+        """Decode with the VAE: (1, channels, f, h, w) -> (1, 3, 1 + 4 (f - 1), cell h, cell w)."""
         cell_size = self._cell_size()
         vae = self._vae(latents.shape[-1] * cell_size, latents.shape[-2] * cell_size)
         mean, std = self._latent_statistics(vae)
@@ -102,26 +132,25 @@ class WanModel:
     def encode_conditioning(
         self, prompt: str, condition_video: torch.Tensor, keep_mask: torch.Tensor, first_frame: torch.Tensor
     ) -> Conditioning:
-        """Encode the prompt, the image context, the packed mask and the condition video."""
+        """Encode the prompt, the image context if there is one, the mask and the condition video."""
+        context = {"image_embeds": self._encode_image(first_frame)} if self._variant.has_image_context else {}
         return {
             **self.encode_prompt(prompt),
-            "image_embeds": self._encode_image(first_frame),
+            **context,
             **self.encode_condition_video(condition_video, keep_mask),
         }
 
     @torch.no_grad()
     def encode_condition_video(self, condition_video: torch.Tensor, keep_mask: torch.Tensor) -> Conditioning:
-        """Pack the mask and encode the condition video."""
-        assert bool((condition_video * (1 - keep_mask) == 0).all()), "condition_video must be 0 where keep_mask is"
-        return {
-            "packed_mask": pack_keep_mask(keep_mask, self._cell_size(), self.frame_stride).to(self.device),
-            "condition_latents": self.encode_video(condition_video),
-        }
+        """Encode the condition video and what is kept of it, see `Keeping`."""
+        keeping = self._variant.keeping
+        return keeping.encode(self.encode_video, condition_video, keep_mask, self._cell_size(), self.frame_stride)
 
     def select_frames(self, conditioning: Conditioning, positions: Sequence[int]) -> Conditioning:
         """Select along time, and keep the positions for the rotary embedding."""
-        chosen = torch.tensor(positions, device=conditioning["packed_mask"].device)
-        in_time = {name: conditioning[name].index_select(2, chosen) for name in ("packed_mask", "condition_latents")}
+        names = self._variant.keeping.in_time
+        chosen = torch.tensor(positions, device=conditioning[names[0]].device)
+        in_time = {name: conditioning[name].index_select(2, chosen) for name in names}
         return {**conditioning, **in_time, FRAME_POSITIONS: chosen}
 
     def join(self, conditionings: Sequence[Conditioning]) -> Conditioning:
@@ -133,12 +162,21 @@ class WanModel:
         }
 
     def regenerated_cells(self, conditioning: Conditioning) -> torch.Tensor:
-        """Read the packed mask: a cell is regenerated if it is in any of the frames that share it."""
-        return 1 - conditioning["packed_mask"].amin(dim=1, keepdim=True)
+        """Read what `encode_condition_video` wrote."""
+        return self._variant.keeping.regenerated_cells(conditioning)
 
-    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:  # noqa: ARG002
-        """Return None: all are."""
-        return None
+    def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:
+        """Return all cells, or those that are not shown clean, of a model that is told what to keep by time steps."""
+        return self._variant.keeping.learnt_cells(conditioning)
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of the transformer."""
+        return len(self.transformer.blocks)  # type: ignore[arg-type]  # torch knows no members
+
+    def share_context(self, blocks: Collection[int]) -> None:
+        """Let the clips of a batch also attend to the first one in these blocks; none: in no block."""
+        share_context(self.transformer, blocks)
 
     def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:  # noqa: ARG002
         """Return the noise."""
@@ -146,33 +184,37 @@ class WanModel:
 
     def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
         """Switch diffusers' First Block Cache on or off, empty."""
-        transformer = self.transformer
-        assert isinstance(transformer, WanTransformer3DModel)
-        if transformer.is_cache_enabled:
-            transformer.disable_cache()
-        if cache_threshold:
-            transformer.enable_cache(FirstBlockCacheConfig(cache_threshold))
+
+        def switch(_: Expert, transformer: nn.Module) -> None:
+            assert isinstance(transformer, WanTransformer3DModel)
+            if transformer.is_cache_enabled:
+                transformer.disable_cache()
+            if cache_threshold:
+                transformer.enable_cache(FirstBlockCacheConfig(cache_threshold))
+
+        self.experts.change("cache", switch)
         return guidance
 
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True
     ) -> torch.Tensor:
-        """Run the transformer on channels noisy 16, mask 4, condition latents 16."""
+        """Run the expert in use on what it is shown, see `Keeping`."""
         batch = len(noisy_latents)
         dtype = conditioning["prompt_embeds"].dtype
         rope = self.transformer.rope
         assert isinstance(rope, PlacedRotaryEmbedding)
         rope.positions = conditioning.get(FRAME_POSITIONS)
-        shown = [_repeated(conditioning[name], batch) for name in ("packed_mask", "condition_latents")]
+        hidden_states, sigmas = self._variant.keeping.show(noisy_latents, sigma, conditioning)
+        context = conditioning["image_embeds"].to(dtype) if self._variant.has_image_context else None
         with self._cached_pass("guided" if guided else "unguided"):
-            velocity: torch.Tensor = self.transformer(
-                hidden_states=torch.cat([noisy_latents, *shown], dim=1).to(dtype),
-                timestep=sigma * NUM_TIMESTEPS,
-                encoder_hidden_states=_repeated(conditioning["prompt_embeds"], batch),
-                encoder_hidden_states_image=_repeated(conditioning["image_embeds"].to(dtype), batch),
+            said: torch.Tensor = self.transformer(
+                hidden_states=hidden_states.to(dtype),
+                timestep=sigmas * THOUSANDTHS,
+                encoder_hidden_states=repeated(conditioning["prompt_embeds"], batch),
+                encoder_hidden_states_image=None if context is None else repeated(context, batch),
                 return_dict=False,
             )[0]
-        return velocity.float()
+        return self._variant.keeping.answer(said.float(), noisy_latents, sigma, conditioning)
 
     def _cached_pass(self, name: str) -> AbstractContextManager[None]:
         transformer = self.transformer
@@ -213,26 +255,7 @@ class WanModel:
         return self._components[name]
 
 
-def _repeated(tensor: torch.Tensor, batch: int) -> torch.Tensor:
-    """See a tensor of batch 1 as a larger batch; one of that batch as it is."""
-    return tensor.expand(batch, *tensor.shape[1:])
-
-
-def pack_keep_mask(keep_mask: torch.Tensor, cell_size: int, frame_stride: int) -> torch.Tensor:
-    """Pack a keep_mask as Wan reads it: latent resolution, frame 0 repeated, frames folded to channels.
-
-    Args:
-        keep_mask: (batch, 1, frames, height, width), frames % frame_stride == 1.
-        cell_size: pixels per latent cell.
-        frame_stride: frames per latent frame.
-
-    Returns:
-        (batch, frame_stride, latent frames, height / cell_size, width / cell_size).
-    """
-    cells = reduce_to_cells(keep_mask, cell_size)
-    batch, _, _, height, width = cells.shape
-    repeated = torch.cat([cells[:, :, :1].repeat_interleave(frame_stride, dim=2), cells[:, :, 1:]], dim=2)
-    return repeated.view(batch, -1, frame_stride, height, width).transpose(1, 2).contiguous()
+WAN21 = Variant(FAMILY, MASK_CHANNELS, has_image_context=True, experts=lambda *_: (SOLE,), costs=COSTS)
 
 
 def load(
@@ -243,6 +266,7 @@ def load(
     dtype: torch.dtype,
     memory: MemoryUse,
     download: bool,
+    variant: Variant = WAN21,
 ) -> WanModel:
     """Load components of a WanImageToVideoPipeline folder or hub id; safetensors only, never remote code."""
     loaded: dict[str, Any] = {}
@@ -250,7 +274,8 @@ def load(
     if "vae" in components:
         loaded["vae"] = load_vae(name, device, download)
     if "encoders" in components:
-        loaded |= load_encoders(name, device, dtype, memory, download)
+        loaded |= load_encoders(name, device, dtype, memory, download, variant.has_image_context)
     if "transformer" in components:
-        loaded["transformer"], execution = load_transformer(name, device, dtype, memory, download)
-    return WanModel(device, loaded, memory.mode, execution)
+        experts = variant.experts(name, download)
+        loaded["transformer"], execution = load_experts(name, experts, variant.costs, device, dtype, memory, download)
+    return WanModel(variant, device, loaded, memory.mode, execution)

@@ -1,4 +1,4 @@
-"""What planning must know of Wan2.1 image-to-video, without torch."""
+"""What planning must know of Wan2.1 image-to-video, without torch; its relatives begin from it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,6 +47,8 @@ FAMILY = Family(
     pipeline="WanImageToVideoPipeline",
     components=frozenset({"vae", "transformer", "tokenizer", "text_encoder", "image_processor", "image_encoder"}),
     foreign={"transformer_2": "Wan2.2's second denoiser"},
+    marks={"boundary_ratio": False, "expand_timesteps": False},
     lora_targets=lora_targets,
     original_layers=ORIGINAL_LAYERS,
+    shares_context=True,
 )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask, make_reference_keep_mask
+from lib.diffusion.conditioning import make_keep_mask, make_reference_keep_mask
 from lib.models.latent_cells import reduce_to_cells
-from lib.models.wan.adapter import pack_keep_mask
+from lib.models.wan.mask_channels import pack_keep_mask
 
 
 def _edit_mask(frames: int, pixels: list[tuple[int, int, int]], size: int = 16) -> np.ndarray:
@@ -64,14 +64,3 @@ def test_a_single_frame_packs_to_one_latent_frame() -> None:
     packed = pack_keep_mask(keep_mask, cell_size=8, frame_stride=4)
     assert packed.shape == (1, 4, 1, 2, 2)
     assert (packed[0, :, 0] == torch.tensor([[0.0, 1.0], [1.0, 1.0]])).all()
-
-
-def test_condition_video_shows_the_edited_frame_then_source_outside_the_region() -> None:
-    """Frame 0 is the edited one, kept pixels are the source's, the edit region is mid-grey (0)."""
-    source_video = torch.rand(1, 3, 5, 16, 16) * 2 - 1
-    first_frame = torch.ones(1, 3, 1, 16, 16)
-    keep_mask = make_keep_mask("edit", _edit_mask(5, [(3, 4, 4)]), frame_stride=4)
-    condition_video = make_condition_video(first_frame, source_video, keep_mask)
-    assert (condition_video[:, :, 0] == 1).all()
-    assert (condition_video[:, :, 1:, 4, 4] == 0).all()
-    assert torch.equal(condition_video[:, :, 1:, 0, 0], source_video[:, :, 1:, 0, 0])

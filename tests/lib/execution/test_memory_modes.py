@@ -7,8 +7,15 @@ from demo.benchmark.architectures import WAN_14B
 from demo.benchmark.random_models import random_transformer
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution
-from lib.execution.memory_modes import Needs, choose_execution, estimate_gpu_bytes, stream_encoder, tile_vae
-from lib.models.wan.memory import ENCODER_WORK, VAE_BYTES, transformer_needs
+from lib.execution.memory_modes import (
+    Needs,
+    choose_execution,
+    estimate_gpu_bytes,
+    fits_beside,
+    stream_encoder,
+    tile_vae,
+)
+from lib.models.wan.memory import ENCODER_WORK, TOKEN_TIMES_COSTS, VAE_BYTES, transformer_needs
 
 LATENTS_480P = (1, 16, 13, 60, 104)  # 49 frames of 832x480
 LOW = Execution(True, "inputs", stream_weights=True, offload_inputs=True)
@@ -94,3 +101,29 @@ def test_the_vae_and_the_text_encoder_give_way_too() -> None:
     assert tile_vae("low", small, 80 * GIB) and not tile_vae("low", small, None)
     umt5_xxl = int(10.6 * GIB) + ENCODER_WORK
     assert stream_encoder("auto", umt5_xxl, 16 * GIB) and not stream_encoder("auto", umt5_xxl, 24 * GIB)
+
+
+WAN22_A14B = {**WAN_14B, "added_kv_proj_dim": None, "image_dim": None}
+WAN22_TI2V = {**WAN22_A14B, "in_channels": 48, "num_attention_heads": 24, "num_layers": 30, "ffn_dim": 14336}
+
+
+def test_sizes_of_wan22_are_those_that_were_published() -> None:
+    """14.3 billion parameters an expert, and 5.0 billion, counted from their configs."""
+    assert transformer_needs(WAN22_A14B, LATENTS_480P, torch.bfloat16).num_parameters == pytest.approx(
+        14.29e9, rel=0.02
+    )
+    latents = (1, 48, 13, 44, 80)  # 49 frames of 1280x704
+    needs = transformer_needs(WAN22_TI2V, latents, torch.bfloat16, TOKEN_TIMES_COSTS)
+    assert needs.num_parameters == pytest.approx(5.0e9, rel=0.02)
+    assert choose_execution("auto", "native", needs, training=True, free_bytes=24 * GIB)[0] != "low"
+
+
+@pytest.mark.parametrize(("card", "fits"), [(24, False), (48, False), (80, True), (139, True)])
+def test_both_experts_stay_where_they_fit(card: int, fits: bool) -> None:
+    """Two times 27 GiB of weights; where weights are streamed, one at a time; on the CPU both."""
+    needs = transformer_needs(WAN22_A14B, LATENTS_480P, torch.bfloat16)
+    _, execution = choose_execution("auto", "native", needs, training=False, free_bytes=card * GIB)
+    assert fits_beside(execution, needs, 1, card * GIB) == fits
+    assert fits_beside(execution, needs, 0, card * GIB), "a model of one has nobody beside it"
+    assert not fits_beside(LOW, needs, 1, card * GIB)
+    assert fits_beside(Execution(), needs, 1, None)

@@ -102,3 +102,30 @@ def test_model_paths_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest
     assert resolve_path("demo/models/clip-tiny") == str(DEMO / "clip-tiny")
     (tmp_path / "demo/models/clip-tiny").mkdir(parents=True)
     assert resolve_path("demo/models/clip-tiny") == str(tmp_path / "demo/models/clip-tiny")
+
+
+TEXT_ALONE = {"image_encoder": [None, None], "image_processor": [None, None]}
+RELATIVES = {  # what published folders say of themselves, beside Wan2.1's
+    "wan": {},
+    "wan22": {**TEXT_ALONE, "transformer_2": ["diffusers", "WanTransformer3DModel"], "boundary_ratio": 0.9},
+    "wan22_ti2v": {**TEXT_ALONE, "_class_name": "WanPipeline", "expand_timesteps": True},
+}
+
+
+@pytest.mark.parametrize("own", RELATIVES)
+def test_relatives_are_told_apart(tmp_path: Path, own: str) -> None:
+    """Each family takes its own folder alone, and names the family that would take another's."""
+    folder = _folder(tmp_path / own, RELATIVES[own])
+    for family in RELATIVES:
+        problems = check_models(**{**GOOD, "video_model": (str(folder), family)})
+        if family == own:
+            assert problems == []
+        else:
+            assert len(problems) == 1 and problems[0].expected.endswith(f", or model.family: {own}")
+
+
+def test_a_model_of_text_alone_is_nobodys(tmp_path: Path) -> None:
+    """Wan's text-to-video models have the same class as Wan2.2-TI2V's folder, and are refused."""
+    folder = _folder(tmp_path, {**TEXT_ALONE, "_class_name": "WanPipeline"})
+    (problem,) = check_models(**{**GOOD, "video_model": (str(folder), "wan22_ti2v")})
+    assert "a WanPipeline without expand_timesteps" in problem.found and "or model.family" not in problem.expected

@@ -6,17 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from lib.core.errors import InputError
 from lib.core.files import write_json
 from lib.diffusion.encoding import save_encoded
 from lib.diffusion.shared_samples import encode_window
+from lib.inputs.shared_lora import model_print, read_facts
 from lib.models.base import VideoModel
+from lib.models.load import load_model
 from lib.stages.job import call_stage, job_path
 from lib.stages.train_shared import train_shared
 from tests.conftest import TINY_WAN
+from tests.lib.models.wan.relatives import write_a14b
 
 MODEL = {"name": str(TINY_WAN), "family": "wan", "dtype": "float32", "weights": "native", "device": "cpu"}
+FILES = {"model.name/transformer": "0123"}
 TRAINING = {
     "rank": 2,
     "alpha": 2.0,
@@ -35,16 +41,27 @@ SHARED = {"steps": 3, "samples_per_step": 3, "learning_rate": 1e-3, "decay_share
 @pytest.fixture
 def samples(tiny_wan: VideoModel, tmp_path: Path) -> list[str]:
     """Samples of five clips."""
-    folder, paths = tmp_path / "samples", []
+    return _encode(tiny_wan, tmp_path / "samples")
+
+
+def _encode(model: VideoModel, folder: Path) -> list[str]:
+    paths = []
     folder.mkdir()
     for number in range(5):
         video = np.random.default_rng(number).integers(0, 255, (5, 48, 64, 3), np.uint8)
         paths.append(folder / f"{number}.safetensors")
-        save_encoded({"source_00": encode_window(tiny_wan, video, None, number, "a ball", "edit")["source"]}, paths[-1])
+        save_encoded({"source_00": encode_window(model, video, None, number, "a ball", "edit")["source"]}, paths[-1])
     return [str(path) for path in paths]
 
 
-def _job(folder: Path, samples: list[str], num_gpus: int, shared: dict[str, Any] = SHARED) -> dict[str, Any]:
+def _job(
+    folder: Path,
+    samples: list[str],
+    num_gpus: int,
+    shared: dict[str, Any] = SHARED,
+    model: dict[str, Any] = MODEL,
+    models: dict[str, str] = FILES,
+) -> dict[str, Any]:
     folder.mkdir()
     outputs = {"lora": "edit.safetensors", "curve": "edit.jsonl", "provenance": "edit.json"}
     description = {
@@ -52,8 +69,8 @@ def _job(folder: Path, samples: list[str], num_gpus: int, shared: dict[str, Any]
         "inputs": {"samples": samples},
         "outputs": {name: str(folder / path) for name, path in outputs.items()},
         "params": {
-            "model": {**MODEL, "download": False, "memory": "auto"},
-            "models": {"model.name/transformer": "0123"},
+            "model": {**model, "download": False, "memory": "auto"},
+            "models": models,
             "training": TRAINING,
             "shared": shared,
             "mask_kind": "edit",
@@ -80,6 +97,24 @@ def test_a_job_of_two_gpus_trains_what_a_job_of_one_does(samples: list[str], tmp
     for key in ("loss", "held_out"):
         alone, together = _losses(tmp_path / "1", key), _losses(tmp_path / "2", key)
         assert len(alone) == 3 and np.allclose(alone, together, atol=1e-3), key
+
+
+def test_both_experts_are_trained_by_all_processes(tmp_path: Path) -> None:
+    """One after the other, each measured on the held-out clips; the file knows the weights of both."""
+    folder = write_a14b(tmp_path / "model")
+    use = {**MODEL, "name": str(folder), "family": "wan22"}
+    given = {"family": "wan22", "device": torch.device("cpu"), "dtype": torch.float32}
+    samples = _encode(load_model(folder, {"vae", "encoders"}, **given), tmp_path / "samples")
+    files = {**FILES, "model.name/transformer_2": "4567", "model.name": "89ab"}
+    for num_gpus in (1, 2):
+        call_stage(train_shared, _job(tmp_path / str(num_gpus), samples, num_gpus, model=use, models=files))
+        lora = tmp_path / str(num_gpus) / "edit.safetensors"
+        assert {name.partition(".")[0] for name in load_file(lora)} == {"transformer", "transformer_2"}
+        assert read_facts(lora) == {"model": model_print(files), "mask": "edit"}
+    assert model_print(files) != model_print({**files, "model.name/transformer_2": "other"})
+    for key in ("loss", "held_out"):
+        alone, together = _losses(tmp_path / "1", key), _losses(tmp_path / "2", key)
+        assert len(alone) == 2 * 3 and np.allclose(alone, together, atol=1e-3), key
 
 
 def test_why_one_process_failed_is_why_the_job_did(samples: list[str], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from lib.core.errors import InputError
 from lib.inputs.lora_names import check_extra_lora
 from lib.models.load import load_model
 from lib.models.wan.family import ORIGINAL_LAYERS
-from lib.training.lora import attach_lora, load_for_generation, save_lora
+from lib.training.lora import ExtraLora, attach_lora, load_for_generation, save_lora
 from lib.training.lora_formats import Lora, read_lora, scaled_factors, write_lora
 from tests.conftest import TINY_WAN
 
@@ -61,7 +61,7 @@ def test_they_add_up_as_diffusers_adds_them(files: tuple[Path, Path], strength: 
     """Two adapters of the transformer, with the strengths asked for."""
     own, theirs = files
     model = _model()
-    load_for_generation(model, own, 0.8, [(_extra(theirs), strength)])
+    load_for_generation(model, own, 0.8, [ExtraLora(_extra(theirs), strength)])
     plain = _model().transformer
     plain.load_lora_adapter(load_file(own), prefix="transformer", adapter_name="own", metadata=None)
     back = theirs.with_name("back.safetensors")
@@ -77,9 +77,9 @@ def test_each_counts_alone(files: tuple[Path, Path]) -> None:
     own, theirs = files
     alone, none, extra_alone = _model(), _model(), _model()
     load_for_generation(alone, own, 1.0)
-    load_for_generation(none, own, 1.0, [(_extra(theirs), 0.0)])
+    load_for_generation(none, own, 1.0, [ExtraLora(_extra(theirs), 0.0)])
     torch.testing.assert_close(_say(none.transformer), _say(alone.transformer), atol=1e-6, rtol=1e-5)
-    load_for_generation(extra_alone, None, 1.0, [(_extra(theirs), 1.0)])
+    load_for_generation(extra_alone, None, 1.0, [ExtraLora(_extra(theirs), 1.0)])
     merged = _model().transformer
     with torch.no_grad():
         for layer, (down, up) in _extra(theirs).items():
@@ -93,7 +93,7 @@ def test_all_are_merged_where_the_clips_is(files: tuple[Path, Path]) -> None:
     apart, merged = _model(), _model()
     merged.execution = {**merged.execution, "compiled": True}
     for model in (apart, merged):
-        load_for_generation(model, own, 0.8, [(_extra(theirs), 0.5)])
+        load_for_generation(model, own, 0.8, [ExtraLora(_extra(theirs), 0.5)])
     layers = [layer for layer in merged.transformer.modules() if isinstance(layer, LoraLayer)]
     assert layers and all(layer.merged for layer in layers)
     torch.testing.assert_close(_say(merged.transformer), _say(apart.transformer), atol=1e-5, rtol=1e-4)
@@ -104,7 +104,7 @@ def test_one_of_another_model_is_told(files: tuple[Path, Path], tmp_path: Path) 
     factors = {"blocks.0.attn1.to_q": (torch.ones(2, 5), torch.ones(5, 2))}
     write_lora(Lora(factors, {"blocks.0.attn1.to_q": 2.0}), tmp_path / "small.safetensors", "comfyui", "wan")
     with pytest.raises(InputError, match="5 features"):
-        load_for_generation(_model(), None, 1.0, [(factors, 1.0)])
+        load_for_generation(_model(), None, 1.0, [ExtraLora(factors, 1.0)])
     assert check_extra_lora(files[1], ORIGINAL_LAYERS, None) == []
     save_file({"something.weight": torch.ones(1)}, tmp_path / "none.safetensors")
     (problem,) = check_extra_lora(tmp_path / "none.safetensors", ORIGINAL_LAYERS, None)

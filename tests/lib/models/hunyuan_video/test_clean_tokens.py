@@ -93,7 +93,7 @@ def _conditioning(model: VideoModel) -> Conditioning:
     keep_mask = torch.ones(1, 1, 9, *size)
     keep_mask[:, :, 1:, :, : 8 * 3] = 0
     words = {"llava_states": _drawn(1, 5, TEXT_WIDTH, seed=1), "clip_pooled": _drawn(1, POOLED_WIDTH, seed=2)}
-    return {**words, **model.encode_condition_video(video * keep_mask, keep_mask)}
+    return {**words, **model.encode_condition_video(video, keep_mask)}
 
 
 def test_what_is_kept_comes_back_and_nothing_else(model: VideoModel) -> None:

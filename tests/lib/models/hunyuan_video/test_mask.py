@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.diffusion.conditioning import make_keep_mask
 from lib.diffusion.denoising import denoise, draw_noise
 from lib.diffusion.flow_matching import sigma_schedule
 from lib.execution.block_runs import Execution
@@ -27,7 +27,7 @@ FRAMES, HEIGHT, WIDTH = 9, 48, 64
 def _encode(model: VideoModel, source_video: np.ndarray, edit_mask: np.ndarray) -> Conditioning:
     video = to_model_video(source_video)
     keep_mask = make_keep_mask("edit", edit_mask, model.frame_stride)
-    return model.encode_condition_video(make_condition_video(video[:, :, :1], video, keep_mask), keep_mask)
+    return model.encode_condition_video(video, keep_mask)
 
 
 def test_what_is_to_be_regenerated_is_not_shown(tmp_path: Path) -> None:

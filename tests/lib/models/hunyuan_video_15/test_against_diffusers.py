@@ -9,7 +9,7 @@ from diffusers import ClassifierFreeGuidance, FlowMatchEulerDiscreteScheduler, H
 from PIL import Image
 
 from lib.core.errors import InputError
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.diffusion.conditioning import make_keep_mask
 from lib.diffusion.denoising import denoise, draw_noise
 from lib.models.base import Conditioning, VideoModel
 from lib.models.load import COMPONENTS, load_model
@@ -50,8 +50,7 @@ def first_frame_conditioning(model: VideoModel, source_video: np.ndarray) -> Con
     """Show the first frame alone, as the pipeline does."""
     video = to_model_video(source_video)
     keep_mask = make_keep_mask("first_frame", np.zeros(source_video.shape[:3], bool), model.frame_stride)
-    condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
-    return model.encode_conditioning(PROMPT, condition_video, keep_mask, video[:, :, :1])
+    return model.encode_conditioning(PROMPT, video, keep_mask, video[:, :, :1])
 
 
 def test_condition_latents_and_mask_equal_the_pipelines(

@@ -11,6 +11,7 @@ from lib.execution.block_runs import Saved, set_up_blocks
 from lib.execution.devices import free_memory
 from lib.execution.memory_modes import Costs, MemoryUse, Needs, choose_execution
 from lib.models.base import Conditioning
+from lib.models.experts import SOLE, Experts
 from lib.models.latent_cells import reduce_to_cells
 from tests.lib.models.toy.family import ADAPTED, FAMILY
 from tests.lib.models.toy.networks import ToyAutoencoder, ToyDenoiser, ToyWords
@@ -34,9 +35,14 @@ class ToyModel:
         self.device, self.execution, self._components = device, execution, components
 
     @property
+    def experts(self) -> Experts:
+        """The one denoiser."""
+        return self._component("transformer")
+
+    @property
     def transformer(self) -> nn.Module:
         """The denoiser."""
-        return self._component("transformer")
+        return self.experts.module
 
     def lora_target_modules(self, layers: Collection[str]) -> list[str]:
         return [name for kind in ADAPTED if kind in layers for name in ADAPTED[kind]]
@@ -71,7 +77,7 @@ class ToyModel:
         later = kept[:, :, 1:].unflatten(2, (-1, FAMILY.frame_stride)).amin(dim=3)
         hidden = 1 - torch.cat([kept[:, :, :1], later], dim=2)
         times = torch.arange(hidden.shape[2], dtype=torch.float32).view(1, 1, -1, 1, 1)
-        return {"toy_shown": self.encode_video(condition_video), "toy_hidden": hidden, "toy_times": times}
+        return {"toy_shown": self.encode_video(condition_video * keep_mask), "toy_hidden": hidden, "toy_times": times}
 
     def select_frames(self, conditioning: Conditioning, positions: Sequence[int]) -> Conditioning:
         chosen = torch.tensor(positions)
@@ -134,7 +140,8 @@ def load(
         needs = _needs(denoiser, memory.latents_shape)
         mode, how = choose_execution(memory.mode, memory.weights, needs, memory.training, free_memory(device))
         set_up_blocks(denoiser.tower, how, device)
-        loaded["transformer"], execution = denoiser.eval().to(device), {"mode": mode, **asdict(how)}
+        denoiser = denoiser.eval().to(device)
+        loaded["transformer"], execution = Experts([SOLE], lambda _: denoiser), {"mode": mode, **asdict(how)}
     return ToyModel(device, loaded, execution)
 
 

@@ -6,7 +6,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
 from PIL import Image
 
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.diffusion.conditioning import make_keep_mask, put_first
 from lib.diffusion.denoising import denoise, draw_noise
 from lib.execution.convolutions import speed_up_convolutions
 from lib.models.base import VideoModel
@@ -36,7 +36,7 @@ def source_video() -> np.ndarray:
 def _first_frame_conditioning(model: VideoModel, source_video: np.ndarray) -> dict[str, torch.Tensor]:
     video = to_model_video(source_video)
     keep_mask = make_keep_mask("first_frame", np.zeros(source_video.shape[:3], bool), model.frame_stride)
-    condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
+    condition_video = put_first(video[:, :, :1], video)
     return model.encode_conditioning(PROMPT, condition_video, keep_mask, video[:, :, :1])
 
 

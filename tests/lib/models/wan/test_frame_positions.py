@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib.diffusion.conditioning import make_condition_video, make_keep_mask
+from lib.diffusion.conditioning import make_keep_mask, put_first
 from lib.models.base import Conditioning, VideoModel
 from lib.video.arrays import to_model_video
 from tests.lib.video.example_videos import smooth_video
@@ -17,7 +17,7 @@ def conditioning(tiny_wan: VideoModel) -> Conditioning:
     """Nine frames, of which the first is kept."""
     video = to_model_video(smooth_video(9, 48, 64))
     keep_mask = make_keep_mask("first_frame", np.zeros((9, 48, 64), bool), frame_stride=4)
-    condition_video = make_condition_video(video[:, :, :1], video, keep_mask)
+    condition_video = put_first(video[:, :, :1], video)
     return tiny_wan.encode_conditioning("a cat", condition_video, keep_mask, video[:, :, :1])
 
 
