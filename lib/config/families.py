@@ -7,7 +7,13 @@ from typing import Any, Literal
 
 from lib.core.errors import nearest_known
 
-FAMILIES = {"wan": "lib.models.wan", "wan22": "lib.models.wan.a14b", "wan22_ti2v": "lib.models.wan.ti2v"}
+FAMILIES = {
+    "hunyuan_video": "lib.models.hunyuan_video",
+    "hunyuan_video_15": "lib.models.hunyuan_video_15",
+    "wan": "lib.models.wan",
+    "wan22": "lib.models.wan.a14b",
+    "wan22_ti2v": "lib.models.wan.ti2v",
+}
 """The package of each family, by the name that `model.family` takes: the one list of them.
 
 A package holds all that is its family's own: `family.py`, torch-free, defines FAMILY; `adapter.py` has `load`, see

@@ -55,7 +55,7 @@ def denoise(
     Returns:
         Clean latents, float32, of the shape of `noise`.
     """
-    latents = noise
+    latents = model.start_latents(noise, conditioning)
     levels = sigmas.tolist()
     sigmas = sigmas.to(noise.device)  # once: a copy in each step would make host and GPU wait for each other
     unguided = {**conditioning, **negative}

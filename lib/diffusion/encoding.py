@@ -117,7 +117,7 @@ def encode_edit(
     for position, reference in sorted(references.items()):
         picture, words = to_model_video(reference[np.newaxis]), (reference_prompts or {}).get(position, prompt)
         if reference_sample == "placed" and position < length:
-            shown = generation if words == prompt else {**generation, **model.encode_prompt(words)}
+            shown = generation if words == prompt else {**generation, **model.encode_prompt(words, context)}
             sample = _encode_placed(model, first_frame, picture, position, shown)
         else:
             still_mask = make_reference_keep_mask(mask_kind, edit_mask[position])

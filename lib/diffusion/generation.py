@@ -84,8 +84,8 @@ def generate_video(
         title = "denoising step" if len(windows) == 1 else f"window {number + 1} of {len(windows)}, denoising step"
         show = Progress(title, sampling.num_steps).show
         sigmas = sigma_schedule(sampling.num_steps, sampling.shift)
-        model.begin_sampling(sampling.cache_threshold)
-        guided = (conditioning, encoded["negative"], sampling.guidance)
+        guidance = model.begin_sampling(sampling.cache_threshold, sampling.guidance)
+        guided = (conditioning, encoded["negative"], guidance)
         latents = denoise(model, noise, sigmas, *guided, show, lock)
         video = to_decoded_video(model.decode_latents(latents))
         if sampling.composite:

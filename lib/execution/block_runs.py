@@ -44,60 +44,73 @@ class Execution:
     weights: WeightStore = "native"
 
 
-Block = Callable[..., torch.Tensor]
+Block = Callable[..., Any]
 
 
-def set_up_blocks(blocks: Sequence[nn.Module], execution: Execution, device: torch.device) -> None:
+def set_up_blocks(
+    blocks: Sequence[nn.Module], execution: Execution, device: torch.device, num_streams: int = 1
+) -> None:
     """Make blocks run so, on a device; a LoRA may be attached before or after.
 
     Args:
         blocks: alike, frozen; called as block(hidden_states, *others), where only hidden_states takes a gradient.
         execution: see there.
         device: where they compute.
+        num_streams: of the arguments, the first so many take gradients, such as a video's tokens and a text's, and the
+            block returns a tuple of as many; 1: it returns a tensor.
     """
     if execution.weights != "native":
         for block in blocks:
             store_in_fp8(block, device, products=execution.weights == "fp8_products")
     assert execution.saved == "inputs" or not (execution.stream_weights or execution.offload_inputs)
     stream = WeightStream(blocks, device) if execution.stream_weights else None
-    inputs = KeptInputs(len(blocks), device) if execution.offload_inputs else None
-    forward = _forward(type(blocks[0]).forward, execution)
+    inputs = [KeptInputs(len(blocks), device) for _ in range(num_streams)] if execution.offload_inputs else []
+    forward = _forward(type(blocks[0]).forward, execution, num_streams)
     for number, block in enumerate(blocks):
         block.to(device)
         own: Block = partial(forward, block)
         if execution.saved == "inputs":
-            own = partial(_run, _Run(number, len(blocks), own, stream, inputs))
+            own = partial(_run, _Run(number, len(blocks), own, stream, inputs, num_streams))
         block.forward = own
 
 
-def _forward(forward: Block, execution: Execution) -> Block:
+def _forward(forward: Block, execution: Execution, num_streams: int) -> Block:
     """Return a block's forward as it saves, compiled or not; `inputs` is dealt with outside of it."""
     if execution.saved in KEPT_KINDS:
         forward = partial(checkpointed, forward, keeping(KEPT_KINDS[execution.saved]))
     if execution.compiled:
         torch._dynamo.config.recompile_limit = MAX_GRAPHS
-        forward = partial(_with_gradient, torch.compile(forward, dynamic=False))
+        forward = partial(_with_gradient, torch.compile(forward, dynamic=False), num_streams)
     return forward
 
 
-def _with_gradient(forward: Block, block: nn.Module, hidden_states: torch.Tensor, *others: Any) -> torch.Tensor:
-    """Let the first block's input take a gradient too: one that needs none would be compiled for apart."""
-    if torch.is_grad_enabled() and not hidden_states.requires_grad:
-        hidden_states = hidden_states.detach().requires_grad_()
-    return forward(block, hidden_states, *others)
+def _with_gradient(forward: Block, num_streams: int, block: nn.Module, *arguments: Any) -> Any:
+    """Let the first block's inputs take gradients too: those that need none would be compiled for apart."""
+    if torch.is_grad_enabled():
+        arguments = _demanding(arguments, num_streams)
+    return forward(block, *arguments)
+
+
+def _demanding(arguments: tuple[Any, ...], num_streams: int) -> tuple[Any, ...]:
+    """Return arguments of which the first ones, the streams, take gradients."""
+    streams = [
+        stream if stream.requires_grad else stream.detach().requires_grad_() for stream in arguments[:num_streams]
+    ]
+    return (*streams, *arguments[num_streams:])
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One block, where its weights come from and where its input is kept."""
+    """One block, where its weights come from and where its inputs are kept: nowhere else if there are no `inputs`."""
 
     number: int
     num_blocks: int
     forward: Block
     stream: WeightStream | None
-    inputs: KeptInputs | None
+    inputs: Sequence[KeptInputs]
+    num_streams: int
 
-    def compute(self, *arguments: Any, following: int | None, **options: Any) -> torch.Tensor:
+    def compute(self, *arguments: Any, following: int | None, **options: Any) -> Any:
         """Compute the block's output and let go of its weights."""
         self.acquire(following)
         output = self.forward(*arguments, **options)
@@ -121,37 +134,39 @@ class _Run:
         return self.number - 1 if self.number else None
 
 
-def _run(run: _Run, hidden_states: torch.Tensor, *others: Any, **options: Any) -> torch.Tensor:
+def _run(run: _Run, *arguments: Any, **options: Any) -> Any:
     """Stand in for a block's forward."""
     if not torch.is_grad_enabled():
-        return run.compute(hidden_states, *others, following=(run.number + 1) % run.num_blocks, **options)
+        return run.compute(*arguments, following=(run.number + 1) % run.num_blocks, **options)
     assert not options, f"a block that is recomputed takes no {sorted(options)}"
-    if not hidden_states.requires_grad:
-        hidden_states = hidden_states.detach().requires_grad_()  # else autograd leaves the block out
-    output: torch.Tensor = _Recomputed.apply(run, hidden_states, *others)  # type: ignore[no-untyped-call]
-    return output
+    demanding = _demanding(arguments, run.num_streams)  # else autograd leaves the block out
+    return _Recomputed.apply(run, *demanding)  # type: ignore[no-untyped-call]
 
 
 class _Recomputed(torch.autograd.Function):
-    """A block that keeps its input alone; torch.utils.checkpoint's reentrant form, which tells when it is done."""
+    """A block that keeps its inputs alone; torch.utils.checkpoint's reentrant form, which tells when it is done."""
 
     @staticmethod
-    def forward(ctx: Any, run: _Run, hidden_states: torch.Tensor, *others: Any) -> torch.Tensor:
-        ctx.run, ctx.others = run, others
-        if run.inputs:
-            run.inputs.put(run.number, hidden_states)
-        else:
-            ctx.save_for_backward(hidden_states)
-        return run.compute(hidden_states, *others, following=run.next_number)
+    def forward(ctx: Any, run: _Run, *arguments: Any) -> Any:
+        streams = arguments[: run.num_streams]
+        ctx.run, ctx.others = run, arguments[run.num_streams :]
+        ctx.set_materialize_grads(False)  # what the last block does to a stream that nobody reads has no gradient
+        for inputs, stream in zip(run.inputs, streams, strict=False):
+            inputs.put(run.number, stream)
+        if not run.inputs:
+            ctx.save_for_backward(*streams)
+        return run.compute(*arguments, following=run.next_number)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         run: _Run = ctx.run
-        kept = run.inputs.take(run.number, run.previous_number) if run.inputs else ctx.saved_tensors[0]
-        hidden_states = kept.detach().requires_grad_()
+        kept = [inputs.take(run.number, run.previous_number) for inputs in run.inputs] or ctx.saved_tensors
+        streams = [stream.detach().requires_grad_() for stream in kept]
         run.acquire(run.previous_number)
         with torch.enable_grad():
-            output = run.forward(hidden_states, *ctx.others)
-        torch.autograd.backward(output, gradients[0])  # adds to the LoRA's gradients as well
+            output = run.forward(*streams, *ctx.others)
+        outputs = output if isinstance(output, tuple) else (output,)
+        read = [pair for pair in zip(outputs, gradients, strict=True) if pair[1] is not None]
+        torch.autograd.backward([made for made, _ in read], [gradient for _, gradient in read])  # the LoRA's as well
         run.let_go()
-        return None, hidden_states.grad, *(None for _ in ctx.others)
+        return None, *(stream.grad for stream in streams), *(None for _ in ctx.others)

@@ -38,6 +38,9 @@ class VideoModel(Protocol):
     size_multiple: int
     """Width and height must be multiples of this, in pixels."""
 
+    most_at_once: int | None
+    """Samples of a training's batch; None: as many as memory holds."""
+
     device: torch.device
     """Where its weights are, and what it is given goes."""
 
@@ -74,8 +77,14 @@ class VideoModel(Protocol):
         """Decode normalised latents to a model video (1, 3, frames, height, width)."""
         ...
 
-    def encode_prompt(self, prompt: str) -> Conditioning:
-        """Encode text: the part of a Conditioning that guidance replaces."""
+    def encode_prompt(self, prompt: str, first_frame: torch.Tensor | None = None) -> Conditioning:
+        """Encode text: the part of a Conditioning that guidance replaces.
+
+        Args:
+            prompt: text.
+            first_frame: model video (1, 3, 1, height, width), for models that read the text beside it; None: no
+                picture, as in guidance's other pass.
+        """
         ...
 
     def encode_conditioning(
@@ -115,12 +124,20 @@ class VideoModel(Protocol):
         """
         ...
 
-    def begin_sampling(self, cache_threshold: float) -> None:
+    def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
+        """Return what denoising starts from, given noise of the same shape; in most models the noise itself."""
+        ...
+
+    def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
         """Prepare for the denoising steps of one video.
 
         Args:
             cache_threshold: a step that changes the first block's share of the output by less than this, relative to
                 the step before, takes what the other blocks added there; 0: all blocks are computed in every step.
+            guidance: scale; some models are told it.
+
+        Returns:
+            The guidance that is left to a second pass in each step: 1, none, where the model was told.
         """
         ...
 

@@ -124,7 +124,8 @@ def train(
         state.adamw.zero_grad(set_to_none=True)
         drawn_groups = [_draw(group, state.generator, objective, expert) for group in _alike(chosen)]
         most = max(1, len(chosen) // replica.count)  # so that each process has a batch
-        batches = [part for drawn in drawn_groups for part in _split(drawn, min(spread.at_once or most, most))]
+        size = min(most, spread.at_once or most, model.most_at_once or most)
+        batches = [part for drawn in drawn_groups for part in _split(drawn, size)]
         own, losses = batches[replica.rank :: replica.count], []
         for number, drawn in enumerate(own, start=1):
             with nullcontext() if number == len(own) else only_here(shared_loss):

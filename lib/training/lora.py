@@ -127,7 +127,7 @@ def load_lora(
     for name, parameter in transformer.named_parameters():
         if "lora_" in name:
             parameter.data = parameter.data.float()
-            parameter.requires_grad_(any(suffix in name for suffix in suffixes))
+            parameter.requires_grad_(any(suffix in f".{name}" for suffix in suffixes))
     adapted = [parameter for name, parameter in transformer.named_parameters() if "lora_" in name]
     parameters = [parameter for parameter in adapted if parameter.requires_grad or not trainable]
     if trainable and not parameters:

@@ -54,6 +54,8 @@ class Variant:
 class WanModel:
     """The adapter of all Wan image-to-video models; see lib.models.base.VideoModel for its members."""
 
+    most_at_once: int | None = None
+
     def __init__(
         self,
         variant: Variant,
@@ -111,7 +113,7 @@ class WanModel:
         return video
 
     @torch.no_grad()
-    def encode_prompt(self, prompt: str) -> Conditioning:
+    def encode_prompt(self, prompt: str, first_frame: torch.Tensor | None = None) -> Conditioning:  # noqa: ARG002
         """Encode text with UMT5; positions after its end are zero, as in pre-training."""
         tokenizer = self._component("tokenizer")
         tokens = tokenizer(
@@ -176,7 +178,11 @@ class WanModel:
         """Let the clips of a batch also attend to the first one in these blocks; none: in no block."""
         share_context(self.transformer, blocks)
 
-    def begin_sampling(self, cache_threshold: float) -> None:
+    def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:  # noqa: ARG002
+        """Return the noise."""
+        return noise
+
+    def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
         """Switch diffusers' First Block Cache on or off, empty."""
 
         def switch(_: Expert, transformer: nn.Module) -> None:
@@ -187,6 +193,7 @@ class WanModel:
                 transformer.enable_cache(FirstBlockCacheConfig(cache_threshold))
 
         self.experts.change("cache", switch)
+        return guidance
 
     def predict_velocity(
         self, noisy_latents: torch.Tensor, sigma: torch.Tensor, conditioning: Conditioning, guided: bool = True

@@ -133,5 +133,7 @@ def test_a_run_of_it_is_planned(folder: Path) -> None:
 
 def test_a_family_that_is_not_in_the_list_is_no_family() -> None:
     """Without its entry the toy is unknown, and the message lists those that are known."""
-    with pytest.raises(InputError, match="model.family: found 'toy'; expected one of wan"):
+    with pytest.raises(
+        InputError, match="model.family: found 'toy'; expected one of hunyuan_video, hunyuan_video_15, wan"
+    ):
         load_config({"model": {"name": "toy", "family": "toy"}}, ROOT)

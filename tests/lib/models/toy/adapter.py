@@ -29,6 +29,7 @@ class ToyModel:
 
     frame_stride = FAMILY.frame_stride
     size_multiple = FAMILY.size_multiple
+    most_at_once: int | None = None
 
     def __init__(self, device: torch.device, components: dict[str, Any], execution: dict[str, Any]) -> None:
         self.device, self.execution, self._components = device, execution, components
@@ -58,7 +59,7 @@ class ToyModel:
         return self._component("vae").decode(latents)
 
     @torch.no_grad()
-    def encode_prompt(self, prompt: str) -> Conditioning:
+    def encode_prompt(self, prompt: str, first_frame: torch.Tensor | None = None) -> Conditioning:  # noqa: ARG002
         return {"toy_words": self._component("words")(prompt)}
 
     def encode_conditioning(
@@ -91,8 +92,12 @@ class ToyModel:
     def learnt_cells(self, conditioning: Conditioning) -> torch.Tensor | None:  # noqa: ARG002
         return None
 
-    def begin_sampling(self, cache_threshold: float) -> None:
+    def start_latents(self, noise: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:  # noqa: ARG002
+        return noise
+
+    def begin_sampling(self, cache_threshold: float, guidance: float = 1.0) -> float:
         assert cache_threshold == 0, "the toy keeps nothing from step to step"
+        return guidance
 
     def predict_velocity(
         self,
