@@ -68,6 +68,7 @@ RERUNS = {
     "model.dtype": ENCODE,
     "model.device": f"{CAPTION}, `detect_objects`",
     "model.memory": ENCODE,
+    "model.transformer_files": TRAIN,
     "model.weights": TRAIN,
     "model.download": CAPTION,
     "video.num_frames": "`extract_frames`",

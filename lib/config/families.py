@@ -58,6 +58,8 @@ class Family:
         original_layers: what the model's own code calls its blocks' linear layers, by diffusers' names; LoRA files of
             other programs use it. Empty: not known.
         shares_context: whether its clips can see each other, as the method contextflow needs it.
+        file_shapes: weights that a file of a denoiser alone must hold, by the names of the model's own code without a
+            prefix, from the denoiser's config.json; None: such files are not read.
         experts: components that are denoisers, from the highest noise levels to the lowest; see `lib.models.experts`.
         lora_targets: what a LoRA may adapt in each of them, from the first one's config.json; a KeyError or TypeError
             where that is no config of this family.
@@ -73,6 +75,7 @@ class Family:
     lora_targets: Callable[[Mapping[str, Any]], LoraTargets]
     original_layers: Mapping[str, str] = field(default_factory=dict)
     shares_context: bool = False
+    file_shapes: Callable[[Mapping[str, Any]], Mapping[str, tuple[int, ...]]] | None = None
     other_pipelines: tuple[str, ...] = ()
     marks: Mapping[str, bool] = field(default_factory=dict)
     experts: tuple[str, ...] = ("transformer",)
@@ -81,6 +84,14 @@ class Family:
         """Return (1, channels, latent frames, height, width) of the latents of a video, given in pixels."""
         latent_frames = 1 + (num_frames - 1) // self.frame_stride
         return 1, self.latent_channels, latent_frames, height // self.cell_size, width // self.cell_size
+
+
+PREFIXES = ("model.diffusion_model.", "diffusion_model.")  # that other programs put before a denoiser's names
+
+
+def without_prefix(name: str) -> str:
+    """Return the name of a weight as the model's own code has it."""
+    return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
 
 
 def family_of(name: str) -> Family:

@@ -87,6 +87,13 @@ class ModelSection(Section):
     family: Annotated[str, AfterValidator(check_family)] = Field(
         "wan", json_schema_extra={"enum": [*sorted(FAMILIES)]}, description="the adapter in lib/models that drives it"
     )
+    transformer_files: list[str] = Field(
+        default_factory=list,
+        max_length=2,
+        description="safetensors files of the denoiser's weights, in place of those in the model's folder: under"
+        " ComfyUI's, the original or diffusers' names, in 16 or 32 bits or fp8_scaled; one for each expert, high noise"
+        " first; none: the folder's",
+    )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the frozen weights; auto: bfloat16 on a GPU, float32 on the CPU"
     )

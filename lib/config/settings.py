@@ -182,10 +182,15 @@ class Config(Section):
         """Return the method of that name, the run's own before the built-in one."""
         return self.method_presets.get(name) or MethodSection.model_validate(BUILT_IN_METHODS[name])
 
+    def transformer_files(self) -> list[tuple[str, str]]:
+        """Return the files of `model.transformer_files`, each after a key of its own."""
+        return [(f"model.transformer_files.{number}", path) for number, path in enumerate(self.model.transformer_files)]
+
     def model_names(self) -> dict[str, str | None]:
         """Return the models that the run names, by the key that names each; None: that one is not used."""
         return {
             "model.name": self.model.name,
+            **dict(self.transformer_files()),
             "caption.model": self.caption.model,
             "metrics.clip_model": self.metrics.clip_model,
             **{f"mask.{key}": name for key, name in self.mask.only("detector", "yoloe", "sam2").items()},

@@ -20,4 +20,5 @@ run_checks      what keeps a whole run from starting: models, LoRAs and disk, be
 shared_lora     the LoRA that clips start from: who trains it, whether it is there, whether a given one is right
 sheet           which files belong to which clip and edit: a sheet (.tsv or .csv) with one row for each edit
 targets         which clips a cluster's job is of, so that it looks at no others
+weight_files    check files of a denoiser's weights by their headers, before any job; torch-free
 """

@@ -102,7 +102,7 @@ def check_vace(name: str | None, is_used: bool, download: bool) -> list[Problem]
         return [missing]
     index = checkpoint_file(name, PIPELINE_FILE)
     try:
-        kind = str(_read_json(index).get("_class_name")) if index else VACE_PIPELINE
+        kind = str(read_config(index).get("_class_name")) if index else VACE_PIPELINE
     except InputError as error:
         return error.problems
     return [] if kind == VACE_PIPELINE else [Problem("vace.name", f"'{name}', which is a {kind}", expected)]
@@ -117,7 +117,7 @@ def read_lora_targets(name: str, family: Family) -> LoraTargets | None:
     path = checkpoint_file(name, TRANSFORMER_FILE)
     if path is None:
         return None
-    config = _read_json(path)
+    config = read_config(path)
     try:
         return family.lora_targets(config)
     except (KeyError, TypeError) as error:
@@ -132,7 +132,7 @@ def _check_video_model(name: str, family_name: str, download: bool) -> Problem |
     if missing or index is None:
         return missing
     try:
-        pipeline, family = _read_json(index), family_of(family_name)
+        pipeline, family = read_config(index), family_of(family_name)
         strange = _what_is_strange(pipeline, family)
         if strange:
             found = f"'{name}', which {index} calls a {strange}"
@@ -167,7 +167,7 @@ def _describe_family(name: str, pipeline: Mapping[str, Any]) -> str:
     return f"{own}, or model.family: {others[0]}" if others else own
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
     """Read a JSON object of a model folder.
 
     Raises:

@@ -12,6 +12,7 @@ from lib.inputs.layout import Layout, given_shared, masks_of_methods
 from lib.inputs.lora_files import check_reused_loras
 from lib.inputs.lora_names import check_extra_lora
 from lib.inputs.shared_lora import check_shared_loras
+from lib.inputs.weight_files import check_transformer_files
 
 
 def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
@@ -31,6 +32,9 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     trained = experts if settings.training.experts == "all" else experts[:1]
     return [
         *wrong_models,
+        *check_transformer_files(
+            settings.model.transformer_files, settings.model.name, family_of(settings.model.family)
+        ),
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
         *_check_contextflow(settings, "contextflow" in models),
         *check_scores(dict(settings.scores), settings.model.download),

@@ -1,6 +1,6 @@
 """The only way to a model: by its family's name, and with only the components that a stage needs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +22,7 @@ def load_model(
     dtype: torch.dtype,
     memory: MemoryUse | None = None,
     download: bool = False,
+    files: Sequence[Path] = (),
 ) -> VideoModel:
     """Load only what a stage needs of a video model, frozen.
 
@@ -34,6 +35,7 @@ def load_model(
             they run once and their rounding would be learned.
         memory: how the transformer and the text encoder are to use it; None: all resident, nothing recomputed.
         download: allow the hub; otherwise local files only.
+        files: of the denoisers' weights, in place of the folder's, see `Family.file_shapes`; none: the folder's.
 
     Raises:
         OSError: a component is not there.
@@ -48,5 +50,6 @@ def load_model(
         dtype=dtype,
         memory=memory or MemoryUse("fast"),
         download=download,
+        **({"files": files} if files else {}),
     )
     return model

@@ -1,6 +1,7 @@
 """The video model as stages ask for it: what each kind of stage loads, by the settings that its rule passes on."""
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import torch
 
@@ -40,7 +41,7 @@ def load_transformer(
     """Set torch up and load the transformer; for generation the VAE too.
 
     Args:
-        model: name, family, device, download, dtype, memory and weights.
+        model: name, family, device, download, dtype, memory and weights; transformer_files where there are any.
         job: where its log says that the attempt before ran out of memory, mode low is taken.
         latents_shape: (batch, channels, latent frames, height, width) of the largest sample; memory is planned for it.
         training: whether a backward pass follows.
@@ -68,6 +69,7 @@ def _load(
         dtype=torch_dtype,
         memory=use,
         download=model.download,
+        files=[Path(resolve_path(path)) for path in model.held().get("transformer_files", ())],
     )
     print(f"{model.name}: {', '.join(sorted(components))} on {device}, {torch_dtype}")
     return loaded, device

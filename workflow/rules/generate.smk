@@ -45,8 +45,8 @@ rule generate:
     params:
         title=titled("generate"),
         version=STAGE_VERSIONS["generate"],
-        model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory"),
-        models=MODEL_FILES.of("model.name", only=[*OF_DENOISERS, "vae", "scheduler"]),
+        model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory") | FROM_FILES,
+        models=MODEL_FILES.of("model.name", only=[*OF_DENOISERS, "vae", "scheduler"]) | OF_FILES,
         sampling=sampling_of,
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),

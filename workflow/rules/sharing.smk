@@ -6,8 +6,8 @@ from lib.inputs.shared_lora import check_trained_on, choose_clips, is_made, with
 SHARED_CLIPS = choose_clips(CLIPS, SETTINGS.shared.clips, SETTINGS.training.seed)
 SHARED_PARAMS = dict(
     version=STAGE_VERSIONS["train_shared"],
-    model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory"),
-    models=MODEL_FILES.of("model.name", only=OF_DENOISERS),
+    model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory") | FROM_FILES,
+    models=MODEL_FILES.of("model.name", only=OF_DENOISERS) | OF_FILES,
     training=EXPERTS
     | SETTINGS.training.only(
         "rank",
@@ -47,7 +47,5 @@ def gathered_samples():
     return [sample_of_shared(clip, mask) for mask in TO_SHARE for clip in SHARED_CLIPS]
 
 
-if workflow.is_main_process and (
-    wrong := check_trained_on(given_shared(SETTINGS, LAYOUT), MODEL_FILES.of("model.name", only=OF_DENOISERS))
-):
+if workflow.is_main_process and (wrong := check_trained_on(given_shared(SETTINGS, LAYOUT), SHARED_PARAMS["models"])):
     refuse(wrong)

@@ -1,6 +1,6 @@
 # Fine-tune a LoRA on one clip, a fresh one or the shared one; where an edit has references, continue it on them.
 # In: encoded/MASK.safetensors, the shared LoRA if any. Out: lora/MASK/decouple.safetensors of the clip, appearance.safetensors of the edit.
-DENOISER = SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory")
+DENOISER = SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory") | FROM_FILES
 TRAINING = EXPERTS | SETTINGS.training.only(
     "rank",
     "alpha",
@@ -39,7 +39,7 @@ rule train_lora_decouple:
         title=titled("train LoRA, decouple"),
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
-        models=MODEL_FILES.of("model.name", only=OF_DENOISERS),
+        models=MODEL_FILES.of("model.name", only=OF_DENOISERS) | OF_FILES,
         training=stage_1_settings,
         own=lambda wildcards: dict(
             num_steps=stage_1_steps(wildcards),
@@ -85,7 +85,7 @@ use rule train_lora_decouple as train_lora_appearance with:
         title=titled("train LoRA, appearance"),
         version=STAGE_VERSIONS["train_lora"],
         model=DENOISER,
-        models=MODEL_FILES.of("model.name", only=OF_DENOISERS),
+        models=MODEL_FILES.of("model.name", only=OF_DENOISERS) | OF_FILES,
         training=stage_2_settings,
         own=lambda wildcards: dict(
             num_steps=appearance_steps(wildcards),

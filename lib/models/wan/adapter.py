@@ -6,6 +6,7 @@ Follows diffusers' pipelines/wan/pipeline_wan_i2v.py; tests hold it against that
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -266,6 +267,7 @@ def load(
     dtype: torch.dtype,
     memory: MemoryUse,
     download: bool,
+    files: Sequence[Path] = (),
     variant: Variant = WAN21,
 ) -> WanModel:
     """Load components of a WanImageToVideoPipeline folder or hub id; safetensors only, never remote code."""
@@ -277,5 +279,7 @@ def load(
         loaded |= load_encoders(name, device, dtype, memory, download, variant.has_image_context)
     if "transformer" in components:
         experts = variant.experts(name, download)
-        loaded["transformer"], execution = load_experts(name, experts, variant.costs, device, dtype, memory, download)
+        loaded["transformer"], execution = load_experts(
+            name, experts, variant.costs, device, dtype, memory, download, files
+        )
     return WanModel(variant, device, loaded, memory.mode, execution)

@@ -39,6 +39,25 @@ def lora_targets(config: Mapping[str, Any]) -> LoraTargets:
     return LoraTargets(size, {kind: in_all_blocks(names) for kind, names in LORA_LAYERS.items()})
 
 
+def file_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """List weights that a file of the denoiser alone must hold, those of all layers, by the names of Wan's own code.
+
+    The first one tells image-to-video models, which are shown 36 channels, from text-to-video ones.
+
+    Args:
+        config: of the transformer, diffusers' config.json.
+    """
+    layers = lora_targets(config).layers.values()
+    width = config["num_attention_heads"] * config["attention_head_dim"]
+    shapes: dict[str, tuple[int, ...]] = {
+        "patch_embedding.weight": (width, config["in_channels"], *config["patch_size"])
+    }
+    for name, (inner, outer) in (item for features in layers for item in features.items()):
+        _, block, layer = name.split(".", 2)
+        shapes[f"blocks.{block}.{ORIGINAL_LAYERS[layer]}.weight"] = (outer, inner)
+    return shapes
+
+
 FAMILY = Family(
     frame_stride=4,
     size_multiple=16,
@@ -51,4 +70,5 @@ FAMILY = Family(
     lora_targets=lora_targets,
     original_layers=ORIGINAL_LAYERS,
     shares_context=True,
+    file_shapes=file_shapes,
 )

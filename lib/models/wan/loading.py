@@ -5,6 +5,7 @@ Safetensors only, never remote code.
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from lib.execution.memory_modes import (
 from lib.models.experts import Expert, Experts
 from lib.models.wan.memory import ENCODER_WORK, transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
+from lib.models.wan.single_file import load_from_file
 
 
 def load_vae(name: str, device: torch.device, download: bool) -> Any:
@@ -70,11 +72,17 @@ def load_experts(
     dtype: torch.dtype,
     memory: MemoryUse,
     download: bool,
+    files: Sequence[Path] = (),
 ) -> tuple[Experts, dict[str, Any]]:
     """Load the denoisers in the memory mode asked for; what is streamed never is on the device as a whole.
 
     Of several, all alike, the first is loaded now. For generation all are kept where they fit, else one at a time; a
     training has one at a time, since it changes the next only when it is done with the one before.
+
+    Args:
+        name: of the folder or hub id. experts, costs: of the model.
+        device, dtype, memory, download: see `lib.models.load.load_model`.
+        files: of their weights, one for each; none: the folder's.
 
     Returns:
         the denoisers, and how each is run; see `lib.models.base.VideoModel.execution`.
@@ -92,7 +100,13 @@ def load_experts(
     def load(expert: Expert) -> WanTransformer3DModel:
         if len(experts) > 1:
             print(f"{expert.name}, for sigma from {expert.lowest:g} to {expert.highest:g}", flush=True)
-        transformer = _from_folder(WanTransformer3DModel, name, expert.name, dtype, download, **straight)
+        if files:
+            path = files[experts.index(expert)]
+            print(f"{expert.name} from {path}", flush=True)
+            place = device if straight else torch.device("cpu")
+            transformer = load_from_file(path, config, dtype, place)
+        else:
+            transformer = _from_folder(WanTransformer3DModel, name, expert.name, dtype, download, **straight)
         return place_transformer(transformer.requires_grad_(False), execution, device)
 
     return Experts(experts, load, keep), {"mode": mode, **asdict(execution), "at_once": at_once}

@@ -1,6 +1,8 @@
 """Load Wan2.2-I2V-A14B: the adapter is Wan2.1's, for two experts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
@@ -31,6 +33,8 @@ def load(
     dtype: torch.dtype,
     memory: MemoryUse,
     download: bool,
+    files: Sequence[Path] = (),
 ) -> wan.WanModel:
     """Load components of a folder or hub id, see `lib.models.wan.adapter.load`."""
-    return wan.load(name, components, device=device, dtype=dtype, memory=memory, download=download, variant=A14B)
+    how: dict[str, Any] = {"device": device, "dtype": dtype, "memory": memory, "download": download, "files": files}
+    return wan.load(name, components, **how, variant=A14B)

@@ -1,6 +1,8 @@
 """Load Wan2.2-TI2V-5B: the adapter is Wan2.1's, told what to keep by time steps."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,6 +24,8 @@ def load(
     dtype: torch.dtype,
     memory: MemoryUse,
     download: bool,
+    files: Sequence[Path] = (),
 ) -> wan.WanModel:
     """Load components of a folder or hub id, see `lib.models.wan.adapter.load`."""
-    return wan.load(name, components, device=device, dtype=dtype, memory=memory, download=download, variant=TI2V)
+    how: dict[str, Any] = {"device": device, "dtype": dtype, "memory": memory, "download": download, "files": files}
+    return wan.load(name, components, **how, variant=TI2V)
