@@ -25,7 +25,7 @@ from tests.workflow.finished_runs import (
     copy_without,
     finals,
 )
-from tests.workflow.project import planned_jobs
+from tests.workflow.project import planned_jobs, run_snakemake, write_settings
 from tests.workflow.slurm_runs import (
     IN_HASTE,
     clear,
@@ -41,6 +41,8 @@ from tests.workflow.slurm_runs import (
 )
 
 pytestmark = pytest.mark.usefixtures("slurm")
+
+SHARED = {"samples_per_clip": 2, "steps": 4, "samples_per_step": 2, "clip_steps": 2, "held_out_clips": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +91,25 @@ def test_a_cancelled_training_is_run_again_with_more(two_clips: Path, tmp_path: 
     assert second.state == "COMPLETED" and "mem=120000M" in second.requested
     assert "goes on after step" in (project / LOG).read_text()
     assert _same_lora(project, two_clips) and not overlaps("cancelled")
+
+
+def test_a_shared_lora_is_a_job_of_its_own(two_clips: Path, tmp_path: Path) -> None:
+    """Trained once, on a GPU, on samples of both clips, which start from it: the bytes that one machine makes."""
+    settings = {"clips": "clips", "training": {"shared": "batch"}, "shared": SHARED}
+    alone, project = (copy_without(two_clips, tmp_path / name, *MADE_LATE) for name in ("alone", "batch"))
+    for folder in (alone, project):
+        write_settings(folder, settings)
+    answer = run_snakemake(alone, "--cores", "2")
+    assert answer.returncode == 0, answer.stdout
+    driver = start_on_slurm(project, "shared")
+    finish(driver, project)
+    (shared,) = (job for job in submissions("shared") if "train_shared" in job.comment)
+    assert shared.state == "COMPLETED" and "gres/gpu=1" in shared.requested
+    later = [job for job in submissions("shared") if "train_lora_decouple" in job.comment]
+    assert len(later) == 2 and all(job.start and shared.end and job.start >= shared.end for job in later)
+    assert finals(project) == finals(alone) and not overlaps("shared") and planned_jobs(project) == {}
+    made, expected = (folder / "results/shared/edit.safetensors" for folder in (project, alone))
+    assert made.read_bytes() == expected.read_bytes()
 
 
 @pytest.mark.parametrize("how", ["requeue", "urgent"])
