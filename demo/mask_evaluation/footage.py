@@ -33,12 +33,14 @@ from lib.masks.detector import load_detector
 from lib.masks.differences import edit_difference
 from lib.masks.ultralytics_setup import configure_ultralytics
 from lib.video.alignment import align_edited_frame
+from lib.video.arrays import Picture
 from lib.video.extraction import extract_frames
 
 LEAST_DIFFERENCE = 12.0  # delta E of what counts as changed; a model's own repainting has half of it
 LEAST_SHARE = 0.002  # of the frame; smaller spots are not what an edit is about
 SMALLEST_MARGIN = 0.0  # of the tight box that masks are held against
 WIDTH, HEIGHT, NUM_FRAMES = 832, 480, 49
+EVERY, SHRUNK = 8, (208, 120)  # frames of which one is drawn, and the size of a picture in a strip
 HEADING = (
     "edit",
     "held against",
@@ -61,11 +63,15 @@ def main() -> int:
     parser.add_argument("--detector", required=True, help="its folder, or ultralytics weights")
     parser.add_argument("--method", default="*", help="of the edited videos; the first by name that there is")
     parser.add_argument("--output", type=Path, default=Path("evaluation/masks"), help="folder for all that is made")
+    parser.add_argument("--margin", type=float, help="mask.margin, in place of the default")
+    parser.add_argument("--min-margin", type=int, help="mask.min_margin, in place of the default")
     parser.add_argument("--only", nargs="+", default=[], metavar="EDIT", help="names of edits")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     sizes = {"num_frames": NUM_FRAMES, "width": WIDTH, "height": HEIGHT}
-    config = load_config({"video": sizes}, ROOT)
+    margins = {"margin": given.margin, "min_margin": given.min_margin}
+    mask = {name: value for name, value in margins.items() if value is not None}
+    config = load_config({"video": sizes, "mask": mask}, ROOT)
     try:
         with tempfile.TemporaryDirectory() as run_folder:
             configure_ultralytics(run_folder)
@@ -102,7 +108,11 @@ def measure_edits(given: argparse.Namespace, config: Config, detector: Any) -> I
         name = f"{clip}/{edit}"
         title = f"{name}: {found['method']}, mask / box {mask.sum() / tight.sum():.2f}"
         (given.output / "footage").mkdir(exist_ok=True)
-        draw_strip(title, source, edited, mask, changed, given.output / "footage" / f"{clip}--{edit}.png")
+        drawn = slice(None, None, EVERY)
+        small = np.stack([_shrink(frame) for frame in source[drawn]])
+        regions = [np.stack([_shrink(plane.astype(np.uint8)) > 0 for plane in each[drawn]]) for each in (mask, changed)]
+        path = given.output / "footage" / f"{clip}--{edit}.png"
+        draw_strip(title, small, {0: _shrink(edited[0])}, *regions, path)
         row = {
             "edit": name,
             "against": results[0].stem.rpartition("--")[2],
@@ -130,6 +140,10 @@ def changed_region(source: Video, result: Video) -> Region:
     padded = np.concatenate([changed[:1], changed, changed[-1:]]).astype(np.uint8)
     agreed: Region = padded[:-2] + padded[1:-1] + padded[2:] >= 2
     return agreed
+
+
+def _shrink(picture: Picture) -> Picture:
+    return np.asarray(cv2.resize(picture, SHRUNK, interpolation=cv2.INTER_AREA))
 
 
 def _large(changed: Region) -> Region:
