@@ -79,7 +79,7 @@ chaos: install-dev
 
 # After a change to a model of lib/config: the JSON schema and docs/settings.md; tests fail until it is done.
 schema: install
-	$(VENV)/bin/python -c 'from lib.config.settings import json_schema; print(json_schema(), end="")' \
+	$(VENV)/bin/python -c 'from lib.config.documentation import json_schema; print(json_schema(), end="")' \
 		> workflow/schemas/config.schema.json
 	$(VENV)/bin/python -m lib.config.documentation > docs/settings.md
 

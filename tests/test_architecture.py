@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from lib.config.settings import Config, json_schema
+from lib.config.documentation import json_schema
+from lib.config.settings import Config
 from tests.conftest import ROOT
 
 

@@ -3,6 +3,7 @@
 python -m lib.config.documentation        # prints it; `make schema` writes it
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -173,6 +174,11 @@ def settings_page() -> str:
             parts += _table(name, f"{name}.", type(section), section, getattr(demo, name))
     parts += [METHODS_HEAD, *_keys(MethodSection), BUILT_IN_HEAD, *_built_in_methods()]
     return "\n".join([*parts, OUTSIDE_HEAD, *_keys(OutsideSection), ""])
+
+
+def json_schema() -> str:
+    """Return the JSON schema of config.yaml, as text; workflow/schemas holds it."""
+    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _table(title: str, prefix: str, model: type[Section], paper: Section, demo: Section) -> Iterator[str]:

@@ -110,6 +110,11 @@ class ModelSection(Section):
     )
     download: bool = Field(False, description="allow models to be fetched from the hub; otherwise local only")
 
+    @property
+    def files_by_key(self) -> dict[str, str]:
+        """The files of `transformer_files`, each under a key of its own."""
+        return {f"model.transformer_files.{number}": path for number, path in enumerate(self.transformer_files)}
+
 
 class VideoSection(Section):
     """Which frames of the source are edited, and at what size."""

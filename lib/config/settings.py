@@ -4,7 +4,6 @@ A run's settings are laid over a base: the preset that the run's model names, or
 run names no model of its own. Below both stand the defaults of `lib.config.sections`: the paper's.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -182,15 +181,11 @@ class Config(Section):
         """Return the method of that name, the run's own before the built-in one."""
         return self.method_presets.get(name) or MethodSection.model_validate(BUILT_IN_METHODS[name])
 
-    def transformer_files(self) -> list[tuple[str, str]]:
-        """Return the files of `model.transformer_files`, each after a key of its own."""
-        return [(f"model.transformer_files.{number}", path) for number, path in enumerate(self.model.transformer_files)]
-
     def model_names(self) -> dict[str, str | None]:
         """Return the models that the run names, by the key that names each; None: that one is not used."""
         return {
             "model.name": self.model.name,
-            **dict(self.transformer_files()),
+            **self.model.files_by_key,
             "caption.model": self.caption.model,
             "metrics.clip_model": self.metrics.clip_model,
             **{f"mask.{key}": name for key, name in self.mask.only("detector", "yoloe", "sam2").items()},
@@ -251,11 +246,6 @@ def read_settings(path: Path) -> dict[str, Any]:
 def preset_names(root: Path) -> list[str]:
     """Return the names that `model.name` may take besides folders and hub ids."""
     return sorted(path.stem for path in (root / PRESETS).glob("*.yaml"))
-
-
-def json_schema() -> str:
-    """Return the JSON schema of config.yaml, as text; workflow/schemas holds it."""
-    return json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _fields_of(pattern: str) -> set[str | None]:

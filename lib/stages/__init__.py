@@ -20,6 +20,7 @@ measure_source        measure of a clip what its edits are compared with, once f
 model                 the video model as stages ask for it
 replica               be one of several processes of a job, which torchrun started
 report                write metrics.csv and the report page, from whatever of a batch there is
+rival                 what the methods of others are given of an edit: the same pixels, mask and words as ours
 score                 measure one further score of an edited video, apart from all others
 segment_masks         the mask of an edit: the user's own, or one that is made
 train_lora            fine-tune a LoRA: stage decouple on the clip, stage appearance on an edit's references as well

@@ -1,38 +1,21 @@
 """Edit a clip with ContextFlow, by the run's own model without a LoRA, from what our methods are given."""
 
-from pathlib import Path
 from typing import cast
 
 from lib.config.families import family_of
 from lib.config.rival_sections import ContextFlowSection
 from lib.config.sections import MaskSection, ModelSection, SamplingSection, VideoSection
-from lib.core.files import read_json, write_json
+from lib.core.files import write_json
 from lib.core.progress import Progress
 from lib.core.provenance import describe
 from lib.execution.devices import describe_device
-from lib.masks.compositing import correct_edited
-from lib.masks.refusals import refuse
 from lib.rivals.contextflow import SharingModel, edit_with_contextflow, encode_contexts
 from lib.stages.generate import Outputs, write_edited
-from lib.stages.job import Files, Job, Params
+from lib.stages.job import Job, Params
 from lib.stages.model import load_encoders, load_transformer
-from lib.video.reading import read_first_frame, read_mask, read_video
+from lib.stages.rival import Inputs, read_edit
 
 BATCH = 3  # clips in a pass: the source, the edit, and the edit without its prompt
-
-
-class Inputs(Files):
-    """The pixels of clip and edit; the edited frame's caption, unless the user wrote a prompt.
-
-    The mask only says what of the edited frame may differ from the source's (`mask.correct_edited`).
-    """
-
-    first_frame: Path
-    mask: Path
-    mask_facts: Path
-    video: Path
-    facts: Path
-    caption: Path | None = None
 
 
 class GenerateContextFlow(Params):
@@ -54,13 +37,7 @@ class GenerateContextFlow(Params):
 
 def generate_contextflow(inputs: Inputs, outputs: Outputs, params: GenerateContextFlow, job: Job) -> None:
     """Write an edited video."""
-    refuse([inputs.mask_facts])
-    source, mask = read_video(inputs.video), read_mask(inputs.mask)
-    first_frame = correct_edited(read_first_frame(inputs.first_frame), source[0], mask[0], params.mask.correct_edited)
-    prompt = params.prompt
-    if prompt is None:
-        assert inputs.caption, "without a prompt of the user's the rule gives a caption"
-        prompt = str(read_json(inputs.caption)["caption"])
+    source, _, first_frame, prompt = read_edit(inputs, params.mask.correct_edited, params.prompt)
     start, stop = params.windows[0]
     encoders, _ = load_encoders(params.model, job)
     contexts = encode_contexts(encoders, source[start:stop], first_frame, prompt, params.sampling.negative_prompt)
@@ -73,6 +50,7 @@ def generate_contextflow(inputs: Inputs, outputs: Outputs, params: GenerateConte
     )
     write_edited(outputs, params.video, video, inputs.facts, inputs.video)
     settings = {**params.described(), "prompt": prompt}
-    given = [inputs.first_frame, inputs.mask, inputs.video]
-    made = describe("generate_contextflow", settings, given, [outputs.video, outputs.lossless], describe_device(device))
+    made = describe(
+        "generate_contextflow", settings, inputs.read, [outputs.video, outputs.lossless], describe_device(device)
+    )
     write_json(outputs.provenance, {**made, "execution": model.execution})

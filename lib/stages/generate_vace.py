@@ -1,31 +1,16 @@
 """Edit a clip with VACE, a model of others, from what our methods are given."""
 
-from pathlib import Path
-
 from lib.config.rival_sections import VaceSection
 from lib.config.sections import MaskSection, ModelSection, SamplingSection, VideoSection
-from lib.core.files import read_json, write_json
+from lib.core.files import write_json
 from lib.core.progress import Progress
 from lib.core.provenance import describe
 from lib.execution.devices import describe_device, prepare_torch
 from lib.inputs.checkpoints import resolve_path
-from lib.masks.compositing import correct_edited
-from lib.masks.refusals import refuse
 from lib.rivals.vace import Edit, edit_with_vace, load_vace
 from lib.stages.generate import Outputs, write_edited
-from lib.stages.job import Files, Job, Params
-from lib.video.reading import read_first_frame, read_mask, read_video
-
-
-class Inputs(Files):
-    """The pixels of clip and edit; the edited frame's caption, unless the user wrote a prompt."""
-
-    first_frame: Path
-    mask: Path
-    mask_facts: Path
-    video: Path
-    facts: Path
-    caption: Path | None = None
+from lib.stages.job import Job, Params
+from lib.stages.rival import Inputs, read_edit
 
 
 class GenerateVace(Params):
@@ -47,14 +32,8 @@ class GenerateVace(Params):
 
 def generate_vace(inputs: Inputs, outputs: Outputs, params: GenerateVace, job: Job) -> None:
     """Write an edited video."""
-    refuse([inputs.mask_facts])
     device, dtype = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
-    source, mask = read_video(inputs.video), read_mask(inputs.mask)
-    first_frame = correct_edited(read_first_frame(inputs.first_frame), source[0], mask[0], params.mask.correct_edited)
-    prompt = params.prompt
-    if prompt is None:
-        assert inputs.caption, "without a prompt of the user's the rule gives a caption"
-        prompt = str(read_json(inputs.caption)["caption"])
+    source, mask, first_frame, prompt = read_edit(inputs, params.mask.correct_edited, params.prompt)
     assert params.vace.name, "a run without a VACE model has no such method"
     name = resolve_path(params.vace.name)
     pipeline = load_vace(name, device, dtype, params.model.memory, params.model.download)
@@ -63,6 +42,5 @@ def generate_vace(inputs: Inputs, outputs: Outputs, params: GenerateVace, job: J
     video = edit_with_vace(pipeline, edit, params.windows, params.vace, params.sampling.seed, show)
     write_edited(outputs, params.video, video, inputs.facts, inputs.video)
     settings = {**params.described(), "prompt": prompt}
-    given = [inputs.first_frame, inputs.mask, inputs.video]
-    made = describe("generate_vace", settings, given, [outputs.video, outputs.lossless], describe_device(device))
+    made = describe("generate_vace", settings, inputs.read, [outputs.video, outputs.lossless], describe_device(device))
     write_json(outputs.provenance, made)

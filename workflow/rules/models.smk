@@ -11,7 +11,7 @@ except InputError as error:
 DENOISERS = list(family_of(SETTINGS.model.family).experts)
 OF_DENOISERS = [*DENOISERS, *([""] if len(DENOISERS) > 1 else [])]
 # Where their weights are in files of their own, these; without any, no param: else finished batches would be made anew.
-OF_FILES = MODEL_FILES.of(*(key for key, _ in SETTINGS.transformer_files()))
-FROM_FILES = SETTINGS.model.only("transformer_files") if OF_FILES or SETTINGS.model.transformer_files else {}
+OF_FILES = MODEL_FILES.of(*SETTINGS.model.files_by_key)
+FROM_FILES = SETTINGS.model.only("transformer_files") if SETTINGS.model.transformer_files else {}
 # Where all are trained, no param: else batches that are finished would be trained anew.
 EXPERTS = {} if SETTINGS.training.experts == "all" else SETTINGS.training.only("experts")
