@@ -1,8 +1,9 @@
 """Write the demo batch: `python -m demo.make_clips [--output demo/clips]`.
 
-Four short clips in the clips-folder form, small enough to keep in the repository, that between them use
-every kind of input: replaced shapes, several edits of one clip, a reference frame, a portrait clip, an
-`edit.yaml`, a sound track, and folder names with a space and outside ASCII.
+Four short clips in the clips-folder form, small enough to keep in the repository, that between them show every kind of
+edit and use every kind of input: a figure replaced while the camera moves, one added, a part of one changed, a change
+that comes late, with a reference frame and without; several edits of one clip, a portrait clip, an `edit.yaml`, a
+sound track, and folder names with a space and outside ASCII.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from PIL import Image
 
 from demo.world.captions import caption
 from demo.world.rendering import render
-from demo.world.scenes import Figure, Mark, Motion, Scene, replace_figure
+from demo.world.scenes import Camera, Figure, Light, Mark, Motion, Scene, replace_figure
 
 SAMPLE_RATE = 44100  # samples per second
 
@@ -58,30 +59,47 @@ def demo_clips() -> tuple[DemoClip, ...]:
 
 
 def star_crossing() -> DemoClip:
-    """A red star crosses the frame, with sound; the edit puts a blue circle in its place."""
+    """A red star crosses the view of a camera that pans and shakes; the edit puts a blue circle in its place."""
     star = Figure(
         shape="star",
         colour="red",
-        motion=Motion(path=((0.14, 0.62), (0.45, 0.05), (0.86, 0.6)), radius=(0.17, 0.2), rotation=(-10, 130)),
+        motion=Motion(path=((0.16, 0.62), (0.45, 0.05), (0.84, 0.6)), radius=(0.18, 0.21), rotation=(-10, 130)),
     )
-    still = Figure(shape="square", colour="gold", motion=Motion(path=((0.3, 0.8),), radius=(0.12, 0.12)))
-    scene = Scene(figures=(still, star), ground="green", texture_seed=11, num_frames=25)
+    still = Figure(
+        shape="square", colour="gold", motion=Motion(path=((0.5, 0.78),), radius=(0.13, 0.13)), grain=8.0, depth=1.3
+    )
+    scene = Scene(
+        figures=(still, star),
+        ground="green",
+        texture_seed=11,
+        camera=Camera(path=((0.0, 0.0), (0.22, -0.02), (0.4, 0.05)), shake=0.015, shake_seed=3),
+        light=Light(angle=225.0, slope=(0.05, 0.15), shading=0.2, shadow=0.35),
+    )
     blue_circle = replace_figure(scene, 1, replace(star, shape="circle", colour="blue"))
     return DemoClip("star-crossing", scene, (DemoEdit("blue-circle", blue_circle),), has_sound=True)
 
 
 def turning_square() -> DemoClip:
-    """A cyan square moves left while it turns; one edit replaces it, the other only changes its pattern."""
+    """A cyan square moves left while it turns; one edit replaces it, the other puts a star on the ground behind it."""
     square = Figure(
         shape="square",
         colour="cyan",
-        motion=Motion(path=((0.84, 0.35), (0.5, 0.85), (0.18, 0.4)), radius=(0.19, 0.17), rotation=(0, -150)),
+        motion=Motion(path=((0.82, 0.35), (0.5, 1.05), (0.24, 0.64)), radius=(0.19, 0.17), rotation=(0, -150)),
     )
-    scene = Scene(figures=(square,), ground="brown", texture_seed=22, num_frames=21)
+    scene = Scene(
+        figures=(square,),
+        ground="brown",
+        texture_seed=22,
+        num_frames=21,
+        camera=Camera(zoom=1.12),
+        light=Light(angle=315.0, slope=(0.2, 0.05), shading=0.15, shadow=0.3),
+    )
     gold_ring = replace_figure(scene, 0, replace(square, shape="ring", colour="gold"))
-    green_stripes = replace_figure(scene, 0, replace(square, stripe_colour="green"))
-    edits = (DemoEdit("gold-ring", gold_ring), DemoEdit("green-stripes", green_stripes))
-    return DemoClip("turning square", scene, edits)
+    star = Figure(
+        shape="star", colour="pink", motion=Motion(path=((0.17, 0.24),), radius=(0.18, 0.18), rotation=(15, 15))
+    )
+    pink_star = replace(scene, figures=(star, square))
+    return DemoClip("turning square", scene, (DemoEdit("gold-ring", gold_ring), DemoEdit("pink-star", pink_star)))
 
 
 def evening() -> DemoClip:
@@ -95,21 +113,36 @@ def evening() -> DemoClip:
         flips=True,
     )
     still = Figure(shape="triangle", colour="green", motion=Motion(path=((0.62, 0.2),), radius=(0.13, 0.13)))
-    scene = Scene(figures=(still, coin), ground="blue", texture_seed=33, num_frames=25)
+    scene = Scene(
+        figures=(still, coin),
+        ground="blue",
+        texture_seed=33,
+        light=Light(angle=200.0, slope=(0.2, 0.2), shading=0.2, shadow=0.3),
+    )
     edited = replace_figure(scene, 1, replace(coin, colour="purple", late_colour="orange"))
     guided = DemoEdit("purple-to-orange", edited, references=(12,))
     return DemoClip("вечер", scene, (guided, DemoEdit("purple-without-reference", edited)))
 
 
 def portrait_drop() -> DemoClip:
-    """A blue square falls through a portrait frame; the edit paints a white cross on it."""
+    """A blue square falls through a portrait frame, and a hand-held camera follows; the edit paints a cross on it."""
     square = Figure(
         shape="square",
         colour="blue",
-        motion=Motion(path=((0.35, 0.14), (0.75, 0.5), (0.45, 0.84)), radius=(0.2, 0.24), rotation=(10, 80)),
+        motion=Motion(path=((0.35, 0.16), (0.75, 0.5), (0.45, 0.84)), radius=(0.24, 0.28), rotation=(10, 50)),
     )
-    scene = Scene(figures=(square,), ground="beige", texture_seed=44, width=96, height=160, num_frames=30, fps=30)
-    marked = replace_figure(scene, 0, replace(square, mark=Mark("cross", "white", radius=0.55)))
+    scene = Scene(
+        figures=(square,),
+        ground="beige",
+        texture_seed=44,
+        width=96,
+        height=160,
+        num_frames=30,
+        fps=30,
+        camera=Camera(path=((0.0, 0.0), (0.05, 0.12), (0.0, 0.3)), shake=0.02, shake_seed=8),
+        light=Light(angle=250.0, slope=(0.1, 0.1), shading=0.15, shadow=0.35),
+    )
+    marked = replace_figure(scene, 0, replace(square, mark=Mark("cross", "white", radius=0.7)))
     return DemoClip("portrait-drop", scene, (DemoEdit("white-cross", marked, prompt=caption(marked)),))
 
 

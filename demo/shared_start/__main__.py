@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--studies", nargs="+", default=["main"], choices=list(STUDIES), help="what to compare")
     parser.add_argument("--seeds", type=int, default=3, help="of shared LoRAs, training and noise")
     parser.add_argument("--scenes", type=int, default=20, help="held-out scenes of the main set")
+    parser.add_argument("--moving", type=int, default=0, help="held-out scenes over which the camera moves")
     parser.add_argument("--late", type=int, default=20, help="held-out scenes whose edit changes late")
     parser.add_argument("--workers", type=int, default=1, help="processes, spread over the GPUs")
     parser.add_argument("--part", type=int, help="be this one of the workers")
@@ -53,7 +54,7 @@ def main() -> int:
     )
     arms = [(seed, arm) for study in given.studies for seed in range(given.seeds) for arm in STUDIES[study](seed)]
     needed = list({arm.start.name: arm.start for _, arm in arms if arm.start}.values())
-    scenes = all_scenes(given.scenes, given.late)
+    scenes = all_scenes(given.scenes, given.late, given.moving)
     worker = Worker(model, given.output, given.part, given.workers)
     worker.say(f"{len(arms)} arms, {len(needed)} shared LoRAs, {len(scenes)} scenes on {device}")
     worker.encode_clips(needed, scenes)

@@ -49,7 +49,7 @@ class Arm:
         anchor: decay towards the start, of the same unit.
         layers: trained in stage 1, a regular expression found in their names; empty: all.
         late_steps, late_rate, late_share: of stage 2: steps, rate, share of the steps on the reference; 0 steps: none.
-        set: of scenes, `main` or `late`.
+        set: of scenes: `main`, `late`, or `any` but late ones.
     """
 
     start: Shared | None
@@ -138,4 +138,23 @@ def needs_arms(seed: int) -> list[Arm]:
     return sorted(arms, key=lambda arm: bool(arm.start and arm.start.samples > 8000)) if seed == 0 else []
 
 
+def release_arms(seed: int) -> list[Arm]:
+    """What a new model ships with: its shared LoRAs, the rate of a clip's own steps, and what both are worth."""
+    attn1 = r"attn1\."
+    shared = Shared(samples=16000, rate=2e-3, seed=seed)
+    naive, small = replace(shared, kinds=("naive",)), replace(shared, kinds=("small",))
+    fresh = Arm(None, 150, 1e-3, copies=0.67)
+    own = Arm(shared, 15, 2e-3, copies=0.33, layers=attn1)
+    arms = [fresh, replace(fresh, naive=True), replace(fresh, rate=2e-3), Arm(None, 40, 1e-3, copies=0.67)]
+    arms += [own, replace(own, steps=0), replace(own, start=naive, naive=True)]
+    arms += [replace(own, start=naive, naive=True, steps=0), replace(own, start=small)]
+    arms += [replace(own, rate=rate) for rate in (1e-3, 4e-3)] + [replace(own, rate=1e-3, layers="")]
+    arms += [replace(own, steps=40)]
+    arms = [replace(arm, set="any") for arm in arms]
+    late = replace(own, set="late")
+    ends = [replace(late, late_steps=steps, late_rate=2e-3) for steps in (20, 50, 100)]
+    return [*arms, late, *ends, replace(fresh, set="late", late_steps=100)]
+
+
 STUDIES = {"main": main_arms, "late": late_arms, "tuning": tuning_arms, "layers": layer_arms, "needs": needs_arms}
+STUDIES["release"] = release_arms

@@ -9,7 +9,7 @@ from demo.evaluation.scenes import HEIGHT, NUM_FRAMES, WIDTH, HeldOutScene, Trut
 from demo.world.captions import caption
 from demo.world.edits import EditedScene, number_edit
 from demo.world.rendering import render
-from demo.world.scenes import Scene
+from demo.world.scenes import Camera, Scene
 from demo.world.truth import edit_region
 from lib.diffusion.encoding import Encoded, encode_edit, encode_source, sample_of
 from lib.diffusion.recolouring import recolour_video
@@ -32,13 +32,14 @@ class Case:
     """A held-out scene, its edit, the truth, and what the model is shown of it.
 
     Attributes:
-        clip: its name. kind: of the edit.
+        clip: its name. kind: of the edit. moving: whether the camera is.
         mask: (frames, height, width), a loose box round what the edit changes.
         source, edit: encoded with that mask; `naive` ones with a mask that keeps the first frame alone.
     """
 
     clip: str
     kind: str
+    moving: bool
     truth: Truth
     mask: Mask
     source: Encoded
@@ -81,7 +82,8 @@ def prepare(model: VideoModel, scene: HeldOutScene) -> Case:
 
     source, edited = encode("edit")
     naive_source, naive_edit = encode("first_frame")
-    return Case(scene.name, edit.kind, truth, mask, source, edited, naive_source, naive_edit)
+    moving = edit.source.camera != Camera()
+    return Case(scene.name, edit.kind, moving, truth, mask, source, edited, naive_source, naive_edit)
 
 
 def training_edit(number: int) -> EditedScene:

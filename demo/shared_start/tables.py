@@ -36,7 +36,8 @@ def read_rows(folder: Path) -> pd.DataFrame:
         rows[row["key"]] = {**row, **{f"arm_{name}": value for name, value in row["arm"].items()}}
     table = pd.DataFrame(rows.values())
     starts = table["arm_start"].str.replace(r"-s\d+$", "", regex=True)  # seeds of one arm belong together
-    return table.assign(start=starts.where(starts != "", FRESH))
+    sets = table["arm_set"].where(table["arm_set"] != "any", table["moving"].map({True: "moving", False: "main"}))
+    return table.assign(start=starts.where(starts != "", FRESH), set=sets)
 
 
 def summarize(rows: pd.DataFrame) -> list[str]:
@@ -56,7 +57,7 @@ def summarize(rows: pd.DataFrame) -> list[str]:
 
 def arm_table(rows: pd.DataFrame, of_set: str) -> str:
     """Write a line for each arm of a set of scenes."""
-    chosen = rows[rows["arm_set"] == of_set]
+    chosen = rows[rows["set"] == of_set]
     keys = ["start", "arm_naive", "arm_steps", "arm_rate", "arm_copies", "arm_layers", "arm_anchor"]
     keys += ["arm_late_steps", "arm_late_rate"]
     lines = []
@@ -75,7 +76,7 @@ def draw_curves(rows: pd.DataFrame, path: Path) -> None:
     shown = ("edit_psnr", "background_psnr", "lost_share")
     figure, axes = plt.subplots(1, len(shown), figsize=(12, 3.4), layout="constrained")
     for label, (start, rate, copies, layers) in CURVES.items():
-        chosen = rows[rows["start"].str.startswith(start) & (rows["arm_set"] == "main") & ~rows["arm_naive"]]
+        chosen = rows[rows["start"].str.startswith(start) & (rows["set"] == "main") & ~rows["arm_naive"]]
         chosen = chosen[(chosen["arm_rate"] == rate) & (chosen["arm_copies"] == copies)]
         chosen = chosen[(chosen["arm_layers"] == layers) & (chosen["arm_anchor"] == 0) & (chosen["seed"] >= 0)]
         for axis, name in zip(axes, shown, strict=True):
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--picture", type=Path, help="PNG to draw the curves to")
     given: Any = parser.parse_args(arguments)
     rows = read_rows(given.folder)
-    for of_set in dict.fromkeys(rows["arm_set"]):
+    for of_set in dict.fromkeys(rows["set"]):
         print(f"## {of_set}\n\n{arm_table(rows, of_set)}\n")
     if given.picture:
         draw_curves(rows, given.picture)

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from demo.evaluation.measures import measure_video
-from demo.evaluation.scenes import HeldOutScene, evolving_scenes, main_scenes
+from demo.evaluation.scenes import FIRST_MOVING_NUMBER, HeldOutScene, evolving_scenes, main_scenes, moving_scenes
 from demo.shared_start.arms import Arm, Shared
 from demo.shared_start.cases import Case, prepare, training_edit, training_sample
 from lib.diffusion.encoding import Encoded, sample_of
@@ -107,8 +107,8 @@ class Worker:
         done = {json.loads(line)["key"] for line in known}
         for first in range(0, len(arms), EDITS):
             for scene in scenes:
-                of_set = "late" if scene.edit.kind == "evolving" else "main"
-                chosen = [(seed, arm) for seed, arm in arms[first : first + EDITS] if arm.set == of_set]
+                sets = sets_of(scene)
+                chosen = [(seed, arm) for seed, arm in arms[first : first + EDITS] if arm.set in sets]
                 keys = {f"{scene.name} {seed} {arm}": (seed, arm) for seed, arm in chosen}
                 wanted = [key for key in keys if key not in done]
                 if not wanted or not self._claim(f"{scene.name}-{first}"):
@@ -125,7 +125,7 @@ class Worker:
             self._wait([self.lora_of(arm.start)])
         begun = time.perf_counter()
         measured = self._edit(case, arm, seed)
-        row = {"clip": case.clip, "kind": case.kind, "seed": seed, **measured}
+        row = {"clip": case.clip, "kind": case.kind, "moving": case.moving, "seed": seed, **measured}
         row |= {"arm": {**asdict(arm), "start": arm.start.name if arm.start else ""}}
         return {**row, "seconds": time.perf_counter() - begun}
 
@@ -218,9 +218,16 @@ class Worker:
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def all_scenes(num_main: int, num_late: int) -> list[HeldOutScene]:
+def all_scenes(num_main: int, num_late: int, num_moving: int = 0) -> list[HeldOutScene]:
     """List the scenes that are edited."""
-    return [*main_scenes(num_main), *evolving_scenes(num_late)]
+    return [*main_scenes(num_main), *moving_scenes(num_moving), *evolving_scenes(num_late)]
+
+
+def sets_of(scene: HeldOutScene) -> tuple[str, ...]:
+    """Return the sets of arms that a scene is edited by."""
+    if scene.edit.kind == "evolving":
+        return ("late",)
+    return ("any",) if scene.number >= FIRST_MOVING_NUMBER else ("main", "any")
 
 
 def _named(sample: Sample) -> dict[str, torch.Tensor]:

@@ -10,11 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from demo.shared_start.arms import Shared
 from demo.shared_start.cases import training_edit, training_sample
 from demo.shared_start.work import LAYERS, OBJECTIVE
 from demo.training.steps import prepare_gpu
+from lib.core.files import whole_file
 from lib.core.project import ROOT
 from lib.inputs.model_files import identify_models
 from lib.inputs.shared_lora import MASK, MODEL, model_print
@@ -34,6 +37,14 @@ def facts(mask: str) -> dict[str, str]:
     with TemporaryDirectory() as folder:
         files = identify_models({"model.name": str(ROOT / MODEL_FOLDER)}, Path(folder, "models.json"), download=False)
     return {MODEL: model_print(files.of("model.name", only=["transformer"])), MASK: mask}
+
+
+def halve(path: Path) -> None:
+    """Store a LoRA's weights in half precision, as the demo's models are."""
+    with safe_open(path, framework="pt") as opened:
+        tensors, metadata = {name: opened.get_tensor(name).half() for name in opened.keys()}, opened.metadata()  # noqa: SIM118, not a mapping
+    with whole_file(path) as made:
+        save_file(tensors, made, metadata)
 
 
 def main() -> None:
@@ -68,6 +79,7 @@ def main() -> None:
         training="the demo's shared LoRA",
         facts=facts(given.mask),
     )
+    halve(given.output)
 
 
 if __name__ == "__main__":

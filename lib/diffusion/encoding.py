@@ -151,7 +151,7 @@ def _encode_placed(
 
     Alone, a frame cannot say when it is seen: attention knows positions only from one frame to another. Here the
     sample is two latent frames of the clip to be generated, the first one and the reference's, shown what
-    generation is shown there. Not in the paper; what it gains is in docs/evaluation.md.
+    generation is shown there. Not in the paper; what it gains is in docs/sweeps.md.
 
     Args:
         model: with its VAE loaded.

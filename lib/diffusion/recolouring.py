@@ -1,7 +1,7 @@
 """Recoloured copies of a clip: the same motion in other colours, so that a LoRA learns the motion and not the colours.
 
 Not in the paper. Trained on one clip alone, a LoRA may learn the source's look with its motion and bring it back in
-place of the edit; how much that costs and what the copies gain is in docs/evaluation.md.
+place of the edit; how much that costs and what the copies gain is in docs/sweeps.md.
 """
 
 from itertools import permutations

@@ -102,7 +102,7 @@ def test_a_long_clip_is_edited_whole_in_windows(tmp_path: Path) -> None:
     """One setting: all frames of the source, one LoRA, and what happens where one window takes over from another."""
     project = copy_project(tmp_path)
     shutil.copytree(DEMO / CLIP, project / "clips" / CLIP)
-    shutil.rmtree(project / "clips" / CLIP / "edits" / "green-stripes")
+    shutil.rmtree(project / "clips" / CLIP / "edits" / "pink-star")
     write_settings(project, {"clips": "clips", "video": {"num_frames": 9, "max_windows": 3}})
     answer = run_snakemake(project, "--cores", "2")
     assert answer.returncode == 0, answer.stdout

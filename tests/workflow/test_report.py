@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.workflow.project import copy_project, run_snakemake, write_settings
 
-CLIP, EDITS = "turning square", ("gold-ring", "green-stripes")
+CLIP, EDITS = "turning square", ("gold-ring", "pink-star")
 OF_AN_EDIT = {("of all", "mask sheet"), ("base", "edited video"), ("base", "difference video")}
 SHOWN = {
     ("All clips", "Other", None, "metrics.csv"),

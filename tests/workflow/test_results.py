@@ -11,7 +11,7 @@ from tests.workflow.project import SMALL, planned_jobs
 from tests.workflow.result_checks import check_mask_covers_the_edit, check_provenance, check_video_is_whole
 
 TIE = filmed_speaker().edit
-EDITS = ((SPEAKER_ID, TIE), (TURNING_ID, "gold-ring"), (TURNING_ID, "green-stripes"))
+EDITS = ((SPEAKER_ID, TIE), (TURNING_ID, "gold-ring"), (TURNING_ID, "pink-star"))
 WIDTH, HEIGHT = SMALL["video"]["width"], SMALL["video"]["height"]
 
 
