@@ -40,6 +40,7 @@ LEAST_DIFFERENCE = 12.0  # delta E of what counts as changed; a model's own repa
 LEAST_SHARE = 0.002  # of the frame; smaller spots are not what an edit is about
 SMALLEST_MARGIN = 0.0  # of the tight box that masks are held against
 WIDTH, HEIGHT, NUM_FRAMES = 832, 480, 49
+MARGINS = ("margin", "min_margin", "object_margin", "object_min_margin")  # of section mask
 EVERY, SHRUNK = 8, (208, 120)  # frames of which one is drawn, and the size of a picture in a strip
 HEADING = (
     "edit",
@@ -63,14 +64,15 @@ def main() -> int:
     parser.add_argument("--detector", required=True, help="its folder, or ultralytics weights")
     parser.add_argument("--method", default="*", help="of the edited videos; the first by name that there is")
     parser.add_argument("--output", type=Path, default=Path("evaluation/masks"), help="folder for all that is made")
-    parser.add_argument("--margin", type=float, help="mask.margin, in place of the default")
-    parser.add_argument("--min-margin", type=int, help="mask.min_margin, in place of the default")
+    parser.add_argument("--margin", type=float, help="mask.margin, in place of config.yaml's")
+    parser.add_argument("--min-margin", type=int, help="mask.min_margin, likewise")
+    parser.add_argument("--object-margin", type=float, default=0.05, help="mask.object_margin")
+    parser.add_argument("--object-min-margin", type=int, default=8, help="mask.object_min_margin")
     parser.add_argument("--only", nargs="+", default=[], metavar="EDIT", help="names of edits")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     sizes = {"num_frames": NUM_FRAMES, "width": WIDTH, "height": HEIGHT}
-    margins = {"margin": given.margin, "min_margin": given.min_margin}
-    mask = {name: value for name, value in margins.items() if value is not None}
+    mask = {name: getattr(given, name) for name in MARGINS if getattr(given, name) is not None}
     config = load_config({"video": sizes, "mask": mask}, ROOT)
     try:
         with tempfile.TemporaryDirectory() as run_folder:

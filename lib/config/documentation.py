@@ -95,6 +95,8 @@ RERUNS = {
     "mask.shape": "`segment_masks`",
     "mask.margin": "`segment_masks`",
     "mask.min_margin": "`segment_masks`",
+    "mask.object_margin": "`segment_masks`",
+    "mask.object_min_margin": "`segment_masks`",
     "mask.smoothing": "`segment_masks`",
     "mask.difference_threshold": "`segment_masks`",
     "mask.global_share": "`segment_masks`",

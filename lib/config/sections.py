@@ -173,6 +173,10 @@ class MaskSection(Section):
     )
     margin: Annotated[float, Field(ge=0, le=2)] = Field(0.15, description="added on each side, share of the box")
     min_margin: NonNegativeInt = Field(16, description="least margin on each side, pixels at 480p")
+    object_margin: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.05, description="in place of margin where the region is a whole object, in frames in which it was detected"
+    )
+    object_min_margin: NonNegativeInt = Field(8, description="in place of min_margin there, pixels at 480p")
     smoothing: NonNegativeInt = Field(2, description="frames on each side over which a loose box is smoothed")
     difference_threshold: Annotated[float, Field(gt=0)] = Field(
         6.0, description="colour difference (CIE Lab delta E) from which a pixel counts as edited"

@@ -18,7 +18,7 @@ from lib.masks.differences import change_outside, edit_difference, scaled
 from lib.masks.facts import Facts, describe_mask
 from lib.masks.object_links import Detection
 from lib.masks.region_paths import TRUST, RegionPath, follow_regions
-from lib.masks.shapes import draw_loose, draw_noisy, draw_tight
+from lib.masks.shapes import Margin, draw_loose, draw_noisy, draw_tight
 from lib.video.arrays import DecodedVideo, Mask, Picture
 from lib.video.cuts import find_cuts
 
@@ -32,6 +32,7 @@ class MaskSettings:
         shape: what is drawn of a region's path.
         margin: added to a loose box on each side, share of the box's width and height.
         min_margin: least margin, pixels at 480p.
+        object_margin, object_min_margin: the same of whole objects, in frames in which they were detected.
         smoothing: frames on each side over which a loose box is smoothed.
         difference_threshold: CIE Lab delta E from which a pixel counts as edited.
         global_share: share of edited pixels in a frame from which the whole frame is masked.
@@ -43,6 +44,8 @@ class MaskSettings:
     shape: MaskShape
     margin: float
     min_margin: float
+    object_margin: float
+    object_min_margin: float
     smoothing: int
     difference_threshold: float
     global_share: float
@@ -115,9 +118,10 @@ def _draw(paths: Sequence[RegionPath], shape: tuple[int, ...], settings: MaskSet
         return np.ones((frames, height, width), np.bool_)
     if settings.shape in ("tight", "noisy"):
         return {"tight": draw_tight, "noisy": draw_noisy}[settings.shape](paths, (frames, height, width))
-    margin = scaled(settings.min_margin, height, width)
+    margin = Margin(settings.margin, scaled(settings.min_margin, height, width))
+    object_margin = Margin(settings.object_margin, scaled(settings.object_min_margin, height, width))
     size = (frames, height, width)
-    return draw_loose(paths, size, settings.margin, margin, settings.frame_stride, settings.smoothing)
+    return draw_loose(paths, size, margin, object_margin, settings.frame_stride, settings.smoothing)
 
 
 def _shares_held(

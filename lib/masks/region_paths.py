@@ -34,9 +34,10 @@ LARGEST_STATIC_BOX = 0.6  # of the frame; a larger one is as good as the whole f
 
 METHODS: tuple[MaskMethod, ...] = get_args(MaskMethod)
 
+WHOLE_OBJECT, OBJECT_PART = "yolo_track", "yolo_part"
 TRUST = {
-    "yolo_track": 0.95,
-    "yolo_part": 0.85,
+    WHOLE_OBJECT: 0.95,
+    OBJECT_PART: 0.85,
     "sam2": 0.9,
     "yoloe": 0.85,
     "optical_flow": 0.7,
@@ -227,7 +228,7 @@ def _path_by_object(piece: Mask, covered: int, anchor: int, one: LinkedObject) -
     boxes = carried if is_part else widest(np.stack([carried, one.boxes]))
     filled = np.isnan(one.seen[:, 0]) & ~np.isnan(boxes[:, 0])
     names = [{"class": one.class_name, "frames": int((~np.isnan(one.seen[:, 0])).sum())}]
-    method = "yolo_part" if is_part else "yolo_track"
+    method = OBJECT_PART if is_part else WHOLE_OBJECT
     return RegionPath(anchor, piece, method, names, covered, boxes, carried, filled, _trust(method, filled))
 
 

@@ -1,24 +1,38 @@
 """From the paths of regions to masks (frames, height, width): loose boxes, tight outlines, noisy outlines."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from lib.masks.boxes import Boxes, box_of, draw_box, smooth_path, widest
 from lib.masks.differences import scaled
-from lib.masks.region_paths import RegionPath
+from lib.masks.region_paths import WHOLE_OBJECT, RegionPath
 from lib.video.arrays import Mask
 
 NOISE_CELL = 7  # pixels at 480p; paper, "Tight vs. Noisy vs. BBox Masks"
 NOISE_SHARE = 0.5  # of the cells along the outline
 
 
+@dataclass(frozen=True)
+class Margin:
+    """How much wider than its path a loose box is, on each side.
+
+    Attributes:
+        share: of the box's width and height.
+        least: pixels of the frame it is drawn on.
+    """
+
+    share: float
+    least: int
+
+
 def draw_loose(
     paths: Sequence[RegionPath],
     shape: tuple[int, int, int],
-    margin: float,
-    min_margin: int,
+    margin: Margin,
+    object_margin: Margin,
     frame_stride: int,
     smoothing: int = 2,
 ) -> Mask:
@@ -27,8 +41,8 @@ def draw_loose(
     Args:
         paths: of regions.
         shape: frames, height and width of the mask.
-        margin: added on each side, share of the box's width and height.
-        min_margin: least margin, pixels of this frame size.
+        margin: of parts of objects, of what was followed without a detector, and of frames that a path was filled in.
+        object_margin: of whole objects where they were detected: those boxes are sure.
         frame_stride: frames that share a latent frame, after frame 0.
         smoothing: frames on each side.
     """
@@ -37,7 +51,11 @@ def draw_loose(
     for path in paths:
         boxes = smooth_path(path.boxes, smoothing)
         boxes[path.anchor] = widest(np.stack([boxes[path.anchor], box_of(path.region)]))
-        grown = np.maximum((boxes[:, 2:] - boxes[:, :2]) * margin, min_margin)
+        sizes = boxes[:, 2:] - boxes[:, :2]
+        grown = np.maximum(sizes * margin.share, margin.least)
+        if path.method == WHOLE_OBJECT:
+            sure = ~path.filled[:, None]
+            grown = np.where(sure, np.maximum(sizes * object_margin.share, object_margin.least), grown)
         boxes = np.concatenate([boxes[:, :2] - grown, boxes[:, 2:] + grown], axis=1)
         for start in (0, *range(1, frames, frame_stride)):
             group = slice(start, start + (frame_stride if start else 1))

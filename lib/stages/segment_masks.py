@@ -134,6 +134,8 @@ def mask_settings(section: MaskSection, frame_stride: int) -> MaskSettings:
         shape=section.shape,
         margin=section.margin,
         min_margin=section.min_margin,
+        object_margin=section.object_margin,
+        object_min_margin=section.object_min_margin,
         smoothing=section.smoothing,
         difference_threshold=section.difference_threshold,
         global_share=section.global_share,

@@ -13,6 +13,8 @@ SEGMENTATION = SETTINGS.mask.only(
     "sam2",
     "margin",
     "min_margin",
+    "object_margin",
+    "object_min_margin",
     "smoothing",
     "difference_threshold",
     "global_share",
