@@ -3,7 +3,12 @@
 import re
 from dataclasses import dataclass, replace
 
+from demo.evaluation.rows import CONTROLS
 from lib.training.loop import Optimizer
+
+NAIVE = "naive_lora"
+UNTRAINED = ("base", "base_masked", "all_ones", "all_zeros")
+TRAINED = ("mask_lora", "unlocked", NAIVE, "tight_mask", "noisy_mask", "composited", "locked_composited")
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Arm:
     Attributes:
         start: the shared LoRA; None: a fresh one.
         steps, rate, copies: of stage 1: its number, learning rate and share on recoloured copies.
-        naive: trained and generated with a mask that keeps the first frame alone.
+        method: a built-in one of `lib.config.methods`, whose masks, lock and composite are used, or a control.
         decay: weight decay.
         anchor: decay towards the start, of the same unit.
         layers: trained in stage 1, a regular expression found in their names; empty: all.
@@ -56,7 +61,7 @@ class Arm:
     steps: int
     rate: float
     copies: float = 0.0
-    naive: bool = False
+    method: str = "mask_lora"
     decay: float = 0.01
     anchor: float = 0.0
     layers: str = ""
@@ -75,8 +80,8 @@ def main_arms(seed: int) -> list[Arm]:
     shared, naive = Shared(seed=seed), Shared(kinds=("naive",), seed=seed)
     fresh = [Arm(None, steps, 2e-3, copies=0.67) for steps in (0, 20, 40, 80, 150)]
     started = [Arm(shared, steps, 5e-4) for steps in (0, 5, 10, 15, 20, 40)]
-    naives = [Arm(None, 150, 2e-3, copies=0.67, naive=True)]
-    naives += [Arm(naive, steps, 5e-4, naive=True) for steps in (0, 10)]
+    naives = [Arm(None, 150, 2e-3, copies=0.67, method=NAIVE)]
+    naives += [Arm(naive, steps, 5e-4, method=NAIVE) for steps in (0, 10)]
     return [*fresh, *started, *naives]
 
 
@@ -145,9 +150,9 @@ def release_arms(seed: int) -> list[Arm]:
     naive, small = replace(shared, kinds=("naive",)), replace(shared, kinds=("small",))
     fresh = Arm(None, 150, 1e-3, copies=0.67)
     own = Arm(shared, 15, 2e-3, copies=0.33, layers=attn1)
-    arms = [fresh, replace(fresh, naive=True), replace(fresh, rate=2e-3), Arm(None, 40, 1e-3, copies=0.67)]
-    arms += [own, replace(own, steps=0), replace(own, start=naive, naive=True)]
-    arms += [replace(own, start=naive, naive=True, steps=0), replace(own, start=small)]
+    arms = [fresh, replace(fresh, method=NAIVE), replace(fresh, rate=2e-3), Arm(None, 40, 1e-3, copies=0.67)]
+    arms += [own, replace(own, steps=0), replace(own, start=naive, method=NAIVE)]
+    arms += [replace(own, start=naive, method=NAIVE, steps=0), replace(own, start=small)]
     arms += [replace(own, rate=rate) for rate in (1e-3, 4e-3)] + [replace(own, rate=1e-3, layers="")]
     arms += [replace(own, steps=40)]
     arms = [replace(arm, set="any") for arm in arms]
@@ -156,5 +161,14 @@ def release_arms(seed: int) -> list[Arm]:
     return [*arms, late, *ends, replace(fresh, set="late", late_steps=100)]
 
 
+def method_arms(_: int) -> list[Arm]:
+    """The methods of `make ablation`, each from nothing with config.yaml's steps, beside the controls; for any seed."""
+    trained = [Arm(None, 150, 2e-3, copies=0.67, method=method, set="any") for method in TRAINED]
+    others = [Arm(None, 0, 2e-3, method=method, set="any") for method in (*UNTRAINED, *CONTROLS)]
+    late = replace(trained[0], set="late")
+    controls = [replace(arm, set="late") for arm in others if arm.method in CONTROLS]
+    return [*trained, *others, late, replace(late, late_steps=100), *controls]
+
+
 STUDIES = {"main": main_arms, "late": late_arms, "tuning": tuning_arms, "layers": layer_arms, "needs": needs_arms}
-STUDIES["release"] = release_arms
+STUDIES |= {"release": release_arms, "methods": method_arms}

@@ -1,6 +1,8 @@
 """Scenes to train a shared LoRA on and scenes to edit, encoded for the demo's model; masks are drawn from the truth."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -13,9 +15,11 @@ from demo.world.scenes import Camera, Scene
 from demo.world.truth import edit_region
 from lib.diffusion.encoding import Encoded, encode_edit, encode_source, sample_of
 from lib.diffusion.recolouring import recolour_video
-from lib.masks.boxes import box_of, draw_box, smooth_path, widest
+from lib.masks.boxes import Boxes, box_of, draw_box, smooth_path, widest
 from lib.masks.differences import scaled
 from lib.masks.random_masks import draw_random_mask
+from lib.masks.region_paths import WHOLE_OBJECT, RegionPath
+from lib.masks.shapes import draw_noisy, draw_tight
 from lib.models.base import Sample, VideoModel
 from lib.video.arrays import Mask
 
@@ -33,19 +37,27 @@ class Case:
 
     Attributes:
         clip: its name. kind: of the edit. moving: whether the camera is.
-        mask: (frames, height, width), a loose box round what the edit changes.
-        source, edit: encoded with that mask; `naive` ones with a mask that keeps the first frame alone.
+        masks: (frames, height, width) by kind: `edit`, a loose box round what the edit changes, and its `tight` and
+            `noisy` outlines.
+        encode: encodes the source and the edit with a kind of mask, see `lib.diffusion.conditioning.make_keep_mask`;
+            the second call with it takes no time.
     """
 
     clip: str
     kind: str
     moving: bool
     truth: Truth
-    mask: Mask
-    source: Encoded
-    edit: Encoded
-    naive_source: Encoded
-    naive_edit: Encoded
+    masks: dict[str, Mask]
+    encode: Callable[[str], tuple[Encoded, Encoded]]
+
+    @property
+    def mask(self) -> Mask:
+        """The loose one."""
+        return self.masks["edit"]
+
+    def mask_of(self, kind: str) -> Mask:
+        """Return the mask that a kind is drawn from; kinds that know no region have the loose one."""
+        return self.masks.get(kind, self.mask)
 
 
 def prompt_of(scene: Scene) -> str:
@@ -56,8 +68,7 @@ def prompt_of(scene: Scene) -> str:
 def loose_mask(region: Mask, frame_stride: int) -> Mask:
     """Draw the loose box round a region as `lib.masks.shapes.draw_loose` does round a path."""
     frames, height, width = region.shape
-    boxes = np.array([box_of(plane) if plane.any() else np.full(4, np.nan) for plane in region])
-    boxes = smooth_path(boxes, 2)
+    boxes = smooth_path(boxes_of(region), 2)
     grown = np.maximum((boxes[:, 2:] - boxes[:, :2]) * MARGIN, scaled(LEAST_MARGIN, height, width))
     boxes = np.concatenate([boxes[:, :2] - grown, boxes[:, 2:] + grown], axis=1)
     mask = np.zeros(region.shape, np.bool_)
@@ -72,18 +83,32 @@ def prepare(model: VideoModel, scene: HeldOutScene) -> Case:
     """Render a held-out scene and encode it and its edit."""
     edit = scene.edit
     truth = render_truth(edit)
-    mask = loose_mask(edit_region(truth.source, truth.edited), model.frame_stride)
+    region = edit_region(truth.source, truth.edited)
+    outline = [outlined_path(region)]
+    masks = {"edit": loose_mask(region, model.frame_stride)}
+    masks |= {"tight": draw_tight(outline, region.shape), "noisy": draw_noisy(outline, region.shape)}
     references = {index: render(edit.edited)[0][index] for index in edit.references}
 
+    @cache
     def encode(kind: str) -> tuple[Encoded, Encoded]:
+        mask = masks.get(kind, masks["edit"])
         source = encode_source(model, truth.source, mask, prompt_of(edit.source), kind, NUM_COPIES, TRIGGER)
         shown = (truth.source, truth.edited[0], references, mask, prompt_of(edit.edited), "", kind)
         return source, encode_edit(model, *shown, reference_sample="placed")
 
-    source, edited = encode("edit")
-    naive_source, naive_edit = encode("first_frame")
-    moving = edit.source.camera != Camera()
-    return Case(scene.name, edit.kind, moving, truth, mask, source, edited, naive_source, naive_edit)
+    return Case(scene.name, edit.kind, edit.source.camera != Camera(), truth, masks, encode)
+
+
+def outlined_path(region: Mask) -> RegionPath:
+    """Return the path of a region as a detector would follow it that makes no mistake."""
+    boxes = boxes_of(region)
+    nothing = np.zeros(len(region), np.bool_)
+    return RegionPath(0, region[0], WHOLE_OBJECT, [], int(region[0].sum()), boxes, boxes, nothing, 1.0)
+
+
+def boxes_of(region: Mask) -> Boxes:
+    """Return the box of each frame of a region (frames, height, width): (frames, 4), NaN where it is empty."""
+    return np.array([box_of(plane) if plane.any() else np.full(4, np.nan) for plane in region])
 
 
 def training_edit(number: int) -> EditedScene:

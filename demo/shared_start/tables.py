@@ -10,6 +10,8 @@ from typing import Any
 import matplotlib
 import pandas as pd
 
+from demo.evaluation.claims import ALL_MEASURES, claim_table
+from demo.evaluation.scenes import WITH_REFERENCE, WITHOUT_REFERENCE
 from demo.evaluation.table import markdown
 
 matplotlib.use("Agg")
@@ -58,17 +60,27 @@ def summarize(rows: pd.DataFrame) -> list[str]:
 def arm_table(rows: pd.DataFrame, of_set: str) -> str:
     """Write a line for each arm of a set of scenes."""
     chosen = rows[rows["set"] == of_set]
-    keys = ["start", "arm_naive", "arm_steps", "arm_rate", "arm_copies", "arm_layers", "arm_anchor"]
+    keys = ["start", "arm_method", "arm_steps", "arm_rate", "arm_copies", "arm_layers", "arm_anchor"]
     keys += ["arm_late_steps", "arm_late_rate"]
     lines = []
     for arm, group in chosen.groupby(keys, sort=False):
         named = dict(zip(keys, arm, strict=True))
         own = f"{named['arm_steps']} at {named['arm_rate']:g}"
         own += ", copies" * bool(named["arm_copies"]) + f", {named['arm_layers']} alone" * bool(named["arm_layers"])
-        own += f", anchor {named['arm_anchor']:g}" * bool(named["arm_anchor"]) + ", naive" * bool(named["arm_naive"])
+        own += f", anchor {named['arm_anchor']:g}" * bool(named["arm_anchor"])
+        own += f", {named['arm_method']}" * (named["arm_method"] != "mask_lora")
         late = f"{named['arm_late_steps']} at {named['arm_late_rate']:g}" if named["arm_late_steps"] else "-"
         lines.append([str(named["start"]), own, late, *summarize(group)])
     return markdown(["start", "own steps", "stage 2", "edits", *MEASURES.values()], lines)
+
+
+def as_evaluation(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the form of `demo.evaluation`, means over seeds, to hold its claims against them."""
+    has_reference = rows["arm_late_steps"] > 0
+    edits = has_reference.map({True: WITH_REFERENCE, False: WITHOUT_REFERENCE}).where(rows["arm_set"] == "late", "edit")
+    named = rows.assign(set=rows["set"].replace("late", "evolving"), method=rows["arm_method"], edit=edits)
+    measures = [name for name in named if name in ALL_MEASURES]
+    return named.groupby(["set", "clip", "kind", "edit", "method"], sort=False)[measures].mean().reset_index()
 
 
 def draw_curves(rows: pd.DataFrame, path: Path) -> None:
@@ -76,7 +88,9 @@ def draw_curves(rows: pd.DataFrame, path: Path) -> None:
     shown = ("edit_psnr", "background_psnr", "lost_share")
     figure, axes = plt.subplots(1, len(shown), figsize=(12, 3.4), layout="constrained")
     for label, (start, rate, copies, layers) in CURVES.items():
-        chosen = rows[rows["start"].str.startswith(start) & (rows["set"] == "main") & ~rows["arm_naive"]]
+        chosen = rows[
+            rows["start"].str.startswith(start) & (rows["set"] == "main") & (rows["arm_method"] == "mask_lora")
+        ]
         chosen = chosen[(chosen["arm_rate"] == rate) & (chosen["arm_copies"] == copies)]
         chosen = chosen[(chosen["arm_layers"] == layers) & (chosen["arm_anchor"] == 0) & (chosen["seed"] >= 0)]
         for axis, name in zip(axes, shown, strict=True):
@@ -92,10 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Tables and a picture of the study of the shared start.")
     parser.add_argument("folder", type=Path, help="of demo.shared_start's --output")
     parser.add_argument("--picture", type=Path, help="PNG to draw the curves to")
+    parser.add_argument("--claims", action="store_true", help="hold the claims of `make ablation` against the rows")
     given: Any = parser.parse_args(arguments)
     rows = read_rows(given.folder)
     for of_set in dict.fromkeys(rows["set"]):
         print(f"## {of_set}\n\n{arm_table(rows, of_set)}\n")
+    if given.claims:
+        print(claim_table(as_evaluation(rows)))
     if given.picture:
         draw_curves(rows, given.picture)
 

@@ -14,15 +14,18 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from demo.evaluation.measures import measure_video
+from demo.evaluation.rows import CONTROLS, SOURCE_COPY
 from demo.evaluation.scenes import FIRST_MOVING_NUMBER, HeldOutScene, evolving_scenes, main_scenes, moving_scenes
 from demo.shared_start.arms import Arm, Shared
 from demo.shared_start.cases import Case, prepare, training_edit, training_sample
+from lib.config.methods import BUILT_IN_METHODS, MethodSection
 from lib.diffusion.encoding import Encoded, sample_of
 from lib.diffusion.generation import EditedClip, Sampling, generate_video
 from lib.models.base import Sample, VideoModel
 from lib.training.loop import Objective, Optimizer, start_training, train
 from lib.training.lora import attach_lora, load_lora, save_lora
 from lib.training.schedule import make_schedule
+from lib.video.arrays import DecodedVideo, to_decoded_video, to_model_video
 
 LAYERS = ("self_attention", "cross_attention", "feed_forward")
 OBJECTIVE = Objective(sigma_shift=5.0, region_weight=1.0)
@@ -124,7 +127,8 @@ class Worker:
         if arm.start:
             self._wait([self.lora_of(arm.start)])
         begun = time.perf_counter()
-        measured = self._edit(case, arm, seed)
+        start = self.lora_of(arm.start) if arm.start else None
+        measured = measure_video(self.edit(case, arm, seed, start), case.truth, case.mask)
         row = {"clip": case.clip, "kind": case.kind, "moving": case.moving, "seed": seed, **measured}
         row |= {"arm": {**asdict(arm), "start": arm.start.name if arm.start else ""}}
         return {**row, "seconds": time.perf_counter() - begun}
@@ -141,13 +145,17 @@ class Worker:
         """Return the file of a shared LoRA."""
         return self.folder / "shared" / f"{one.name}.safetensors"
 
-    def _edit(self, case: Case, arm: Arm, seed: int) -> dict[str, float]:
-        source, edit = (case.naive_source, case.naive_edit) if arm.naive else (case.source, case.edit)
+    def edit(self, case: Case, arm: Arm, seed: int, start: Path | None) -> DecodedVideo:
+        """Make the edited video (frames, height, width, 3) of a scene by an arm, from a LoRA's file or from nothing."""
+        if arm.method in CONTROLS:
+            return case.truth.source if arm.method == SOURCE_COPY else self._through_vae(case.truth.edited)
+        method = MethodSection(**BUILT_IN_METHODS[arm.method])
+        source = case.encode(method.train_mask or method.generate_mask)[0]
+        edit = case.encode(method.generate_mask)[1]
         windows = [sample_of(source["source"])]
         copies = [sample_of(group) for name, group in source.items() if name.startswith("recoloured")]
         references = [sample_of(group) for name, group in edit.items() if name.startswith("reference")]
-        start = self.lora_of(arm.start) if arm.start else None
-        rank = arm.start.rank if arm.start else 16
+        rank = arm.start.rank if arm.start else Shared.rank
         schedule = make_schedule(arm.steps, (1, len(copies), 0), arm.copies)
         self._train(start, rank, [*windows, *copies], schedule, arm.optimizer(arm.rate), seed, arm.anchor, arm.layers)
         if arm.late_steps:
@@ -157,10 +165,14 @@ class Worker:
             shown = [*windows, *(copies if arm.copies else []), *references]
             schedule = make_schedule(arm.late_steps, counts, arm.copies, arm.late_share)
             self._train(stage_1, rank, shown, schedule, arm.optimizer(arm.late_rate), seed)
-        sampling = Sampling(20, 1.0, 5.0, seed, lock_latents=not arm.naive, composite=False, feather=4.0)
-        clip = EditedClip(case.truth.source, case.truth.edited[0], case.mask, "first_frame" if arm.naive else "edit")
-        video = generate_video(self.model, edit, clip, [(0, len(case.truth.source))], sampling)
-        return measure_video(video, case.truth, case.mask)
+        lock, composite = method.lock_latents is not False, method.composite is True  # as in config.yaml unless it says
+        sampling = Sampling(20, 1.0, 5.0, seed, lock_latents=lock, composite=composite, feather=4.0)
+        kind = method.generate_mask
+        clip = EditedClip(case.truth.source, case.truth.edited[0], case.mask_of(kind), kind)
+        return generate_video(self.model, edit, clip, [(0, len(case.truth.source))], sampling)
+
+    def _through_vae(self, video: DecodedVideo) -> DecodedVideo:
+        return to_decoded_video(self.model.decode_latents(self.model.encode_video(to_model_video(video))))
 
     def _train(
         self,
