@@ -47,6 +47,17 @@ rule all:
         [f"{SETTINGS.results}/{clip}/{edit}/{method}/edited.mp4" for clip, edit, method in PLANNED],
 
 
+rule prepared:  # what ./batch prepare shows: everything before the first training
+    input:
+        [f"{SETTINGS.results}/{clip}/caption.json" for clip in CLIPS],
+        [
+            f"{SETTINGS.results}/{clip}/{edit}/{made}"
+            for clip, edit in EDITS
+            for made in ("first_frame.png", "caption.json", "edit_mask.json")
+        ],
+    localrule: True
+
+
 rule round:  # what ./batch asks for, slice by slice
     default_target: HAS_DRIVER
     input:

@@ -15,6 +15,7 @@ Packages, lower ones first; each imports only from those before it (pyproject.to
     metrics    how good an edited video is: pure functions, one per score, and the rows they make
     scores     further scores of an edited video, each switched on by naming its weights
     report     from results to the page and the table for people
+    review     a look before the night: the page of what will be trained on, and what a person decides
     study      people asked which edited video is better: the page that asks, and what comes of their answers
     batch      the command ./batch: plan, driver, lock, status, and a batch's jobs on SLURM
     stages     one module per rule of the workflow, of the rule's name: typed settings in, files out

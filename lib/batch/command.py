@@ -15,6 +15,8 @@ from pathlib import Path
 from lib.batch.driver import drive
 from lib.batch.files import LAST, Settings, batch_file, load_settings, save_settings
 from lib.batch.lock import driver_facts, take_lock
+from lib.batch.review_command import VERBS as REVIEW_VERBS
+from lib.batch.review_command import add_review_options, decide, prepare, with_config
 from lib.batch.status import describe_status, read_status
 from lib.batch.study_command import add_study_options, make_study, read_study
 from lib.config.settings import load_config, read_settings
@@ -26,6 +28,8 @@ from lib.report.table_files import write_tables
 
 DESCRIPTION = """Start, watch, stop and resume a batch.
 
+  ./batch prepare --configfile my.yaml  all before the first training, as a page to look at and decide
+  ./batch approve CLIP/EDIT             or hold, reject; or --all; `decide FILE` takes the page's decisions
   ./batch start --configfile my.yaml    on this machine; with --slurm on a cluster
   ./batch watch                         how far it is, live; `status` says it once
   ./batch stop                          in good order; trainings save their step
@@ -52,9 +56,13 @@ def main(arguments: Sequence[str]) -> int:
     place = list(arguments).index("--") if "--" in arguments else len(arguments)
     given, options = _parser().parse_args(arguments[:place]), list(arguments[place + 1 :])
     try:
-        if given.verb == "start":
+        if given.verb in ("start", "prepare"):
             _refuse_dry_run(options)
-            return start(_new_settings(given, options), given.foreground)
+            settings = _new_settings(given, options)
+            if given.verb == "prepare":
+                return prepare(settings)
+            chosen = with_config(settings, "decisions=approved_only") if given.approved_only else settings
+            return start(chosen, given.foreground)
         results = _find_results(given)
         if given.verb in ("resume", "retry"):
             return start(load_settings(results), given.foreground, given.wait, given.verb == "retry")
@@ -62,6 +70,8 @@ def main(arguments: Sequence[str]) -> int:
             return stop(results)
         if given.verb == "tables":
             return tables(results, given.methods, given.ours, given.name)
+        if given.verb in REVIEW_VERBS:
+            return decide(results, given)
         if given.verb in ("study", "answers"):
             return (make_study if given.verb == "study" else read_study)(results, given)
         return show(results, live=given.verb == "watch")
@@ -165,6 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, meaning in (
+        ("prepare", "make everything before the first training, and a page of it to look at"),
+        *REVIEW_VERBS.items(),
         ("start", "start a driver"),
         ("resume", "start again with the settings of last time"),
         ("retry", "run again just what failed"),
@@ -182,6 +194,8 @@ def _parser() -> argparse.ArgumentParser:
         if verb in ("resume", "retry"):
             command.add_argument("--wait", action="store_true", help="for jobs left in SLURM's queue; default: cancel")
         if verb == "start":
+            command.add_argument("--approved-only", action="store_true", help="make approved edits and no others")
+        if verb in ("start", "prepare"):
             command.add_argument("--slurm", action="store_true", help="jobs go to SLURM (workflow/profiles/slurm)")
             command.add_argument("--configfile", help="your settings")
             command.add_argument("--slice", type=int, default=SLICE_SIZE, help="most clips to plan at a time")
@@ -189,6 +203,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--methods", nargs="+", help="rows, by name; default: all")
             command.add_argument("--ours", help="the method that others are compared with; default: the first of ours")
             command.add_argument("--name", default="methods", help="of the files in RESULTS/tables")
+        if verb in REVIEW_VERBS:
+            add_review_options(verb, command)
         if verb in ("study", "answers"):
             add_study_options(verb, command)
     return parser

@@ -28,6 +28,7 @@ class Work:
         names: what people call clips and edits, see `lib.core.names`.
         expected: all edited videos of the batch.
         problems: with the inputs, each with the fields of `lib.core.errors.Problem`.
+        bytes_to_come: that the rest of the run adds to the disk.
         run: of `lib.batch.finished.run_fingerprint`.
     """
 
@@ -37,6 +38,7 @@ class Work:
     expected: Sequence[Video]
     problems: Sequence[Mapping[str, Any]]
     run: str
+    bytes_to_come: int = 0
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,9 @@ def note_plan(work: Work, chosen: Round, to_do: Sequence[Sequence[str]], anew: b
         "finished": chosen.finished,
         "expected": work.expected,
         "names": work.names,
+        "problems": work.problems,
         "num_problems": len(work.problems),
+        "bytes_to_come": work.bytes_to_come,
         "to_do": [*earlier.get("to_do", []), *to_do],
         "tried": [*chosen.tried, *chosen.chosen],
         "num_left": chosen.num_left,

@@ -63,6 +63,7 @@ RERUNS = {
     "method_presets": "see below",
     "outside_methods": "`align_outside`, of the videos that are new or matched otherwise",
     "min_free_disk": "nothing",
+    "decisions": "nothing",
     "container": "nothing",
     "model.name": f"{ENCODE}, `measure_source`",
     "model.family": f"{ENCODE}, `measure_source`",

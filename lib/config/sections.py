@@ -16,6 +16,7 @@ MaskMethod = Literal["yolo", "yoloe", "sam2", "optical_flow", "static_box", "who
 """Rungs of the ladder by which a region is followed, from the top."""
 
 MaskShape = Literal["loose_box", "tight", "noisy", "whole_frame"]
+Heeded = Literal["heed", "approved_only", "ignore"]
 MaskKind = Literal["edit", MaskShape, "first_frame", "all_ones", "all_zeros"]
 """What the model is told to keep: see `lib.diffusion.conditioning.make_keep_mask`.
 

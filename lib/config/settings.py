@@ -18,6 +18,7 @@ from lib.config.rival_sections import ContextFlowSection, VaceSection
 from lib.config.score_sections import ScoresSection
 from lib.config.sections import (
     CaptionSection,
+    Heeded,
     MaskSection,
     MetricsSection,
     ModelSection,
@@ -62,6 +63,11 @@ class Config(Section):
     )
     min_free_disk: Annotated[float, Field(ge=0)] = Field(
         1.0, description="GiB that must stay free on the results disk after the run"
+    )
+    decisions: Heeded = Field(
+        "heed",
+        description="which of a person's decisions on edits count (`./batch approve`, `hold`, `reject`); heed: what is"
+        " held or rejected is not made; approved_only: nor what nobody has approved; ignore: none",
     )
     container: str | None = Field(
         None, description="image that jobs run in with --sdm apptainer, a .sif file or an address; null: none"

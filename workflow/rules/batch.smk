@@ -4,12 +4,12 @@
 import dataclasses
 import os
 
-from lib.batch.files import batch_file
 from lib.batch.finished import run_fingerprint
 from lib.batch.lock import take_lock, this_driver, write_driver
 from lib.batch.plan import Round, Work, next_round, note_failures, note_finished, note_plan, report_is_due
 from lib.batch.processes import MARK
 from lib.core.files import read_json_or_nothing
+from lib.inputs.decisions import keep_decisions
 from lib.inputs.disk import bytes_for_a_while, bytes_to_come, check_disk
 
 RESULTS = Path(SETTINGS.results)
@@ -31,6 +31,7 @@ if workflow.is_main_process:  # what is there already, and clips that are finish
     if NUM_GPUS and (gpus := slots.resources.get("gpu")):
         at_once = min(at_once, int(getattr(gpus, "value", gpus)))  # older versions of Snakemake give a plain number
     needed = bytes_to_come(SETTINGS, LAYOUT, now, later) + bytes_for_a_while(SETTINGS, LAYOUT, now + later, at_once)
+    WORK = dataclasses.replace(WORK, bytes_to_come=needed)
     # In mid-run what is to stay free is there for what was estimated too low: only what cannot fit is refused.
     if too_little := check_disk(RESULTS, needed, 0 if HAS_BEGUN else SETTINGS.min_free_disk):
         refuse(too_little)  # before a plan is noted: the driver then tries no other slice either
@@ -54,6 +55,7 @@ def begin():
             write_driver(RESULTS, {**this_driver(), "is_bare": True})
         except InputError as error:
             refuse(error.problems)
+    keep_decisions(DECIDED, KEPT_DECISIONS)
     measures = (rules.evaluate.rule, rules.evaluate_outside.rule, rules.score.rule)
     jobs = [job.wildcards for job in workflow.dag.needrun_jobs() if job.rule in measures]
     to_do = [list(names) for names in dict.fromkeys((one.clip, one.edit, one.method) for one in jobs)]

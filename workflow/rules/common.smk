@@ -9,7 +9,7 @@ from typing import get_args
 # Of lib/. Not workflow.basedir: that is the user's own folder where this is a module.
 sys.path.insert(0, str(Path(str(workflow.current_basedir)).parents[1]))
 
-from lib.batch.files import job_prefix
+from lib.batch.files import batch_file, job_prefix
 from lib.config.families import family_of
 from lib.config.sections import MaskKind, MaskShape
 from lib.config.settings import load_config
@@ -19,6 +19,8 @@ from lib.core.project import ROOT
 from lib.core.provenance import STAGE_VERSIONS
 from lib.execution.gpu_claims import count_gpus
 from lib.inputs.clips import find_clips
+from lib.inputs.decisions import FILE as DECISIONS_FILE
+from lib.inputs.decisions import decisions_of_run, leave_out_undone
 from lib.inputs.ids import SAFE
 from lib.inputs.layout import OWN, Layout
 from lib.inputs.outside import add_outside, list_notes
@@ -40,6 +42,8 @@ gc.set_threshold(500_000, 50, 1000)
 
 try:
     SETTINGS = load_config(config, ROOT)
+    KEPT_DECISIONS = batch_file(SETTINGS.results, "decisions.json")
+    DECIDED = decisions_of_run(SETTINGS.results, KEPT_DECISIONS, workflow.is_main_process)
 except InputError as error:
     refuse(error.problems)
 
@@ -64,6 +68,7 @@ BATCH = check_edits(
     threshold=SETTINGS.mask.difference_threshold,
     cache=SEEN / "edits.json",
 )
+BATCH = leave_out_undone(BATCH, DECIDED, SETTINGS.decisions, str(Path(SETTINGS.results) / DECISIONS_FILE))
 BATCH, UNUSED = add_outside(
     BATCH, Path(SETTINGS.clips), SETTINGS.outside_methods, SETTINGS.video, SEEN / "outside.json"
 )
