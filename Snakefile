@@ -29,6 +29,7 @@ include: "workflow/rules/mask.smk"
 include: "workflow/rules/encode.smk"
 include: "workflow/rules/shared.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/rivals.smk"
 include: "workflow/rules/evaluate.smk"
@@ -45,6 +46,7 @@ rule all:
         rules.report.input.metrics,
         rules.report.input.scores,
         [f"{SETTINGS.results}/{clip}/{edit}/{method}/edited.mp4" for clip, edit, method in PLANNED],
+        exported_loras(PLANNED),
 
 
 rule round:  # what ./batch asks for, slice by slice

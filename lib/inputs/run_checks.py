@@ -53,6 +53,7 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         ),
         *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank, trained, originals),
         *_check_shared_is_there(settings, layout, masks),
+        *_check_lora_format(settings),
     ]
 
 
@@ -62,6 +63,15 @@ def _check_contextflow(settings: Config, is_used: bool) -> list[Problem]:
         return []
     found = f"'{settings.model.family}', whose clips cannot see each other as the method contextflow needs it"
     return [Problem("model.family", found, "family wan, or methods without contextflow")]
+
+
+def _check_lora_format(settings: Config) -> list[Problem]:
+    """Refuse copies of LoRAs of a family whose layers' other names are not known."""
+    kind, family = settings.training.lora_format, settings.model.family
+    if kind is None or family_of(family).original_layers:
+        return []
+    found = f"{kind}, for family {family}, whose layers' names in other programs are not known"
+    return [Problem("training.lora_format", found, "null: its LoRAs are under diffusers' names as they are")]
 
 
 def _check_shared_is_there(settings: Config, layout: Layout, masks: Sequence[str]) -> list[Problem]:

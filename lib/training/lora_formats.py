@@ -13,19 +13,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from lib.config.families import FAMILIES, family_of
+from lib.config.training_sections import LoraFormat
 from lib.core.errors import InputError, Problem, nearest_known
 from lib.core.files import whole_file
 from lib.inputs.lora_files import METADATA_KEY, PREFIX, has_other_names, read_header
 from lib.inputs.lora_names import ORIGINAL, pair_up
-
-Format = Literal["diffusers", "comfyui"]
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def scaled_factors(lora: Lora) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     }
 
 
-def write_lora(lora: Lora, path: Path, kind: Format, family: str) -> None:
+def write_lora(lora: Lora, path: Path, kind: LoraFormat, family: str) -> None:
     """Write a LoRA under other names, so that it counts the same wherever it is loaded without a scale.
 
     Raises:
@@ -204,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.training.lora_formats", description="Rename a LoRA's layers.")
     parser.add_argument("source", type=Path, help="a LoRA under any of the names")
     parser.add_argument("target", type=Path, help="the .safetensors to write")
-    parser.add_argument("--to", choices=get_args(Format), default="comfyui", help="whose names to write")
+    parser.add_argument("--to", choices=get_args(LoraFormat), default="comfyui", help="whose names to write")
     parser.add_argument("--expert", help="of a file with a part for each of a model's denoisers, the one to write")
     parser.add_argument("--family", choices=list(FAMILIES), default="wan", help="of the model that it is for")
     given = parser.parse_args(arguments)

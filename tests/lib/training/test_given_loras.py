@@ -10,6 +10,7 @@ from diffusers import WanImageToVideoPipeline, WanTransformer3DModel
 from safetensors.torch import load_file, save_file
 
 from lib.config.families import family_of
+from lib.config.training_sections import LoraFormat
 from lib.core.errors import InputError
 from lib.inputs.lora_files import check_lora, check_reused_loras
 from lib.inputs.shared_lora import check_shared_loras, check_trained_on
@@ -18,7 +19,7 @@ from lib.models.load import load_model
 from lib.models.wan.family import ORIGINAL_LAYERS
 from lib.training.fine_tuning import train_lora
 from lib.training.lora import attach_lora, load_for_generation, load_lora, save_lora
-from lib.training.lora_formats import Format, read_adapter, read_lora, write_lora
+from lib.training.lora_formats import read_adapter, read_lora, write_lora
 from tests.conftest import TINY_WAN
 from tests.lib.training.example_training import ADAPTER, OBJECTIVE, OPTIMIZER, files_of, sample_of
 from tests.lib.training.test_extra_loras import _say
@@ -121,7 +122,7 @@ def test_alpha_is_kept_for_what_is_trained_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["diffusers", "comfyui"])
 @pytest.mark.parametrize("alpha", [4.0, 10.0])
-def test_the_pipelines_own_loader_makes_the_same_of_each_format(kind: Format, alpha: float, tmp_path: Path) -> None:
+def test_the_pipelines_own_loader_makes_the_same_of_each_format(kind: LoraFormat, alpha: float, tmp_path: Path) -> None:
     """What diffusers computes with the written file is what we do with ours, and so it is when the file comes back."""
     ours, written = _write_ours(tmp_path / "ours.safetensors", alpha), tmp_path / "written.safetensors"
     write_lora(read_lora(ours, "wan"), written, kind, "wan")
