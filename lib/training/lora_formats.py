@@ -4,7 +4,10 @@
 
     python -m lib.training.lora_formats FROM TO --to comfyui
 
-Other programs have a file for each denoiser of a model of several: `--expert` names the part of ours to write.
+Other programs have a file for each denoiser of a model of several: `--expert` names the part of ours to write. The
+other way, two of theirs become one of ours, which `training.decouple_lora` and `training.shared` take for both:
+
+    python -m lib.training.lora_formats HIGH TO --low-noise LOW --to diffusers --family wan22
 """
 
 import argparse
@@ -151,15 +154,31 @@ def write_lora(lora: Lora, path: Path, kind: LoraFormat, family: str) -> None:
     Raises:
         InputError: its layers have several ranks, which peft's settings, and so diffusers' form, cannot say.
     """
-    metadata = {"format": "pt"}
-    factors = scaled_factors(lora)
     if kind == "diffusers":
-        weights = _named_factors(factors)
-        metadata = {METADATA_KEY: json.dumps(_peft_settings(path, lora, None), indent=2, sort_keys=True)}
-    else:
-        weights = _named_factors({_original(layer, family): pair for layer, pair in factors.items()}, ORIGINAL)
+        write_parts({PREFIX: lora}, path)
+        return
+    factors = {_original(layer, family): pair for layer, pair in scaled_factors(lora).items()}
     with whole_file(path) as temporary:
-        save_file(weights, temporary, metadata=metadata)
+        save_file(_named_factors(factors, ORIGINAL), temporary, metadata={"format": "pt"})
+
+
+def write_parts(loras: Mapping[str, Lora], path: Path) -> None:
+    """Write LoRAs under diffusers' names into one file, as `lib.training.lora.save_parts` does, alpha in the weights.
+
+    Args:
+        loras: by the denoiser that each is for.
+        path: of the file.
+
+    Raises:
+        InputError: see `write_lora`.
+    """
+    weights: dict[str, torch.Tensor] = {}
+    settings: dict[str, Any] = {}
+    for part, lora in loras.items():
+        weights |= _named_factors(scaled_factors(lora), f"{part}.")
+        settings |= _peft_settings(path, lora, None, part)
+    with whole_file(path) as temporary:
+        save_file(weights, temporary, metadata={METADATA_KEY: json.dumps(settings, indent=2, sort_keys=True)})
 
 
 def _named_factors(
@@ -173,13 +192,14 @@ def _named_factors(
     }
 
 
-def _peft_settings(path: Path, lora: Lora, alpha: float | None) -> dict[str, Any]:
+def _peft_settings(path: Path, lora: Lora, alpha: float | None, part: str = PREFIX) -> dict[str, Any]:
     """Return peft's settings of a LoRA as diffusers' metadata has them.
 
     Args:
         path: for errors.
         lora: of one rank.
         alpha: of all its layers; None: the rank.
+        part: the denoiser that it is for.
 
     Raises:
         InputError: its layers have several ranks.
@@ -190,7 +210,7 @@ def _peft_settings(path: Path, lora: Lora, alpha: float | None) -> dict[str, Any
     (rank,) = ranks
     layers = sorted({layer.split(".", 2)[2] for layer in lora.factors})
     settings = {"r": rank, "lora_alpha": alpha or rank, "target_modules": layers, "peft_type": "LORA"}
-    return {f"{PREFIX}.{key}": value for key, value in settings.items()}
+    return {f"{part}.{key}": value for key, value in settings.items()}
 
 
 def _original(layer: str, family: str) -> str:
@@ -205,18 +225,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", type=Path, help="the .safetensors to write")
     parser.add_argument("--to", choices=get_args(LoraFormat), default="comfyui", help="whose names to write")
     parser.add_argument("--expert", help="of a file with a part for each of a model's denoisers, the one to write")
+    parser.add_argument("--low-noise", type=Path, metavar="LOW", help="of two of another program, that of low noise")
     parser.add_argument("--family", choices=list(FAMILIES), default="wan", help="of the model that it is for")
     given = parser.parse_args(arguments)
     experts = family_of(given.family).experts
     if given.expert and given.expert not in experts:
         parser.error(f"--expert {given.expert}; expected {nearest_known(given.expert, experts)}")
+    if given.low_noise and (len(experts) == 1 or given.to != "diffusers" or given.expert):
+        parser.error("--low-noise; expected with --to diffusers, a --family of two experts and no --expert")
     try:
         lora = read_lora(given.source, given.family, given.expert)
-        write_lora(lora, given.target, given.to, given.family)
+        if given.low_noise:
+            both = [lora, read_lora(given.low_noise, given.family)]
+            write_parts(dict(zip(experts, both, strict=True)), given.target)
+        else:
+            write_lora(lora, given.target, given.to, given.family)
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    whose = f" of {given.expert or experts[0]}" if len(experts) > 1 else ""
+    written = experts if given.low_noise else [given.expert or experts[0]]
+    whose = f" of {' and of '.join(written)}" if len(experts) > 1 else ""
     print(f"{given.target}: {len(lora.factors)} layers{whose} under {given.to}'s names")
     return 0
 

@@ -9,11 +9,13 @@ from diffusers import WanImageToVideoPipeline
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from lib.inputs.lora_files import METADATA_KEY
+from lib.inputs.lora_files import METADATA_KEY, check_lora
+from lib.models.wan.family import ORIGINAL_LAYERS
 from lib.report.outcomes import judge
 from lib.stages.export_lora import export_lora
 from lib.stages.job import call_stage
 from lib.training.lora import LoraPart, save_parts
+from lib.training.lora_formats import main
 
 EXPERTS = ("transformer", "transformer_2")
 LAYER = "blocks.0.attn1.to_out.0"
@@ -61,6 +63,23 @@ def test_each_expert_has_a_copy_that_counts_the_same(lora: Path, kind: str, name
     with safe_open(copy, framework="pt") as opened:
         written = json.loads(opened.metadata().get(METADATA_KEY, "null"))
     assert written is None if kind == "comfyui" else written["transformer.lora_alpha"] == written["transformer.r"] == 2
+
+
+def test_both_copies_make_the_lora_again(lora: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another program's two files are one of ours, which a run that trains both experts takes."""
+    high, low = (_export(lora, "comfyui", expert) for expert in EXPERTS)
+    back = lora.with_name("back.safetensors")
+    two = ["--low-noise", str(low), "--to", "diffusers"]
+    assert main([str(high), str(back), *two, "--family", "wan22"]) == 0
+    assert f"{back}: 1 layers of transformer and of transformer_2" in capsys.readouterr().out
+    assert check_lora(back, None, 2, EXPERTS, ORIGINAL_LAYERS) == []
+    before, after = load_file(lora), load_file(back)
+    assert after.keys() == before.keys()
+    for name, factor in before.items():
+        torch.testing.assert_close(after[name], factor if "lora_A" in name else 3 * factor)
+    for wrong in ([*two, "--family", "wan"], [*two[:2], "--family", "wan22"], [*two, "--expert", EXPERTS[1]]):
+        with pytest.raises(SystemExit):
+            main([str(high), str(back), *wrong])
 
 
 def test_a_copy_that_failed_holds_up_no_video() -> None:
