@@ -24,7 +24,9 @@ from tests.conftest import TINY_WAN
 from tests.lib.training.example_training import ADAPTER, OBJECTIVE, OPTIMIZER, files_of, sample_of
 from tests.lib.training.test_extra_loras import _say
 
-TARGETS = family_of("wan").lora_targets(json.loads((TINY_WAN / "transformer" / "config.json").read_text()))
+CONFIG = json.loads((TINY_WAN / "transformer" / "config.json").read_text())
+TARGETS = family_of("wan").lora_targets(CONFIG)
+WIDTH = CONFIG["num_attention_heads"] * CONFIG["attention_head_dim"]
 RANK = 4
 Weights = dict[str, torch.Tensor]
 
@@ -152,20 +154,20 @@ def test_wrong_files_are_told_before_any_job(ours: Path, tmp_path: Path) -> None
     pair = [f"diffusion_model.blocks.0.self_attn.q.lora_{side}.weight" for side in "AB"]
     without = {key: value for key, value in weights.items() if key not in pair}
     found = _only_problem(_write(tmp_path / "without.safetensors", without))
-    assert "no weights for blocks.0.attn1.to_q; expected a LoRA of this model (7 blocks, 384 features wide" in found
+    assert f"no weights for blocks.0.attn1.to_q; expected a LoRA of this model ({TARGETS.size})" in found
     half = {key: value for key, value in weights.items() if key != pair[0]}
     assert "half of a pair for blocks.0.attn1.to_q" in _only_problem(_write(tmp_path / "half.safetensors", half))
     narrow = weights | {pair[0]: torch.ones(RANK, 7)}
-    assert "7 -> 384 features for blocks.0.attn1.to_q" in _only_problem(_write(tmp_path / "narrow", narrow))
-    uneven = weights | {pair[0]: torch.ones(RANK + 1, 384)}
-    assert "factors [5, 384] and [384, 4]" in _only_problem(_write(tmp_path / "uneven", uneven))
+    assert f"7 -> {WIDTH} features for blocks.0.attn1.to_q" in _only_problem(_write(tmp_path / "narrow", narrow))
+    uneven = weights | {pair[0]: torch.ones(RANK + 1, WIDTH)}
+    assert f"factors [5, {WIDTH}] and [{WIDTH}, 4]" in _only_problem(_write(tmp_path / "uneven", uneven))
     image = weights | {key.replace("self_attn.q", "cross_attn.k_img"): weights[key].clone() for key in pair}
     assert "a layer blocks.0.attn2.add_k_proj" in _only_problem(_write(tmp_path / "image", image))
     twice = weights | {pair[0].removeprefix("diffusion_model."): weights[pair[0]].clone()}
     assert "blocks.0.self_attn.q.lora_A.weight beside" in _only_problem(_write(tmp_path / "twice", twice))
     other = {"double_blocks.0.img_attn_qkv.lora_A.weight": torch.ones(2, 4)}
     assert "as diffusers, ComfyUI or kohya's trainers name them" in _only_problem(_write(tmp_path / "other", other))
-    mixed = weights | {"transformer.blocks.0.attn1.to_q.lora_A.weight": torch.ones(RANK, 384)}
+    mixed = weights | {"transformer.blocks.0.attn1.to_q.lora_A.weight": torch.ones(RANK, WIDTH)}
     assert "expected pairs transformer.<layer>.lora_A.weight" in _only_problem(_write(tmp_path / "mixed", mixed))
     unread = check_lora(good, TARGETS, RANK)  # of a family whose layers' other names are not known
     assert "tensor diffusion_model.blocks.0" in str(unread[0]) and len(unread) == 1
