@@ -20,6 +20,7 @@ include: "workflow/rules/snakemake.smk"
 include: "workflow/rules/choices.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/sharing.smk"
+include: "workflow/rules/copies.smk"
 include: "workflow/rules/software.smk"
 include: "workflow/rules/shown.smk"
 include: "workflow/rules/batch.smk"
@@ -29,6 +30,7 @@ include: "workflow/rules/mask.smk"
 include: "workflow/rules/encode.smk"
 include: "workflow/rules/shared.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/rivals.smk"
 include: "workflow/rules/evaluate.smk"
@@ -45,6 +47,7 @@ rule all:
         rules.report.input.metrics,
         rules.report.input.scores,
         [f"{SETTINGS.results}/{clip}/{edit}/{method}/edited.mp4" for clip, edit, method in PLANNED],
+        exported_loras(PLANNED),
 
 
 rule prepared:  # what ./batch prepare shows: everything before the first training

@@ -144,6 +144,7 @@ def test_results_page_names_every_file_that_a_rule_writes() -> None:
                     .replace("{mask}", "MASK")
                     .replace("{shape}", "SHAPE")
                     .replace("{score}", "SCORE")
+                    .replace("{export}", "FORMAT")
                 )
                 stem, ending = re.fullmatch(r"([^._]+|.+?)((?:(?<=SHAPE)_\w+)?\.\w+|)", last).groups()
                 assert last in text or (stem in text and f"`{ending}`" in text), f"{name}: {path}"
@@ -215,6 +216,7 @@ def test_what_a_setting_reruns_is_what_the_rules_read() -> None:
         "encode.smk",
         "shared.smk",
         "train.smk",
+        "export.smk",
         "generate.smk",
         "rivals.smk",
         "evaluate.smk",

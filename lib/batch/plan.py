@@ -1,6 +1,6 @@
 """What a run plans and what became of it: which clips come next, and what is noted of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,12 +169,17 @@ def note_failures(results: Path, failed: Iterable[tuple[str, int]]) -> None:
             write_failure(log, "other", NO_WORD, attempt, [])
 
 
-def note_finished(work: Work, chosen: Round, reported: bool) -> None:
-    """Note which clips of a round are finished now, and the report if it was made."""
+def note_finished(work: Work, chosen: Round, reported: bool, lacking: Collection[str] = ()) -> None:
+    """Note which clips of a round are finished now, and the report if it was made.
+
+    Args:
+        lacking: clips that something beside their videos is still to be made of.
+    """
     run, clips = read_last_run(work.results), set(chosen.chosen)
     missing = {
         video[0] for video in work.expected if video[0] in clips and not is_done(work.results, tuple(video), run)
     }
+    missing |= clips & set(lacking)
     finished = [clip for clip in chosen.chosen if clip not in missing]
     prints = {clip: clip_fingerprint(work.clips[clip], work.results, work.run) for clip in finished}
     if reported:

@@ -130,6 +130,7 @@ RERUNS = {
     "training.seed": f"{TRAIN_ALL}, on samples of `encode_shared`",
     "training.decouple_lora": "`train_lora_appearance`, `generate`: of clips that take another LoRA",
     "training.shared": f"{TRAIN}; `generate`, where clips take it as it is",
+    "training.lora_format": "`export_lora_decouple`, `export_lora_appearance`: of LoRAs that are there, nothing else",
     "shared.clips": "`train_shared`, only where it is still to be trained",
     "shared.samples_per_clip": "`encode_shared`, only where the LoRA is still to be trained",
     "shared.scale": "`encode_shared`, only where the LoRA is still to be trained",

@@ -11,6 +11,10 @@ TrainedExperts = Literal["all", "high_noise"]
 """Which denoisers get a LoRA, see `lib.config.sections.ChosenExperts`."""
 
 
+LoraFormat = Literal["diffusers", "comfyui"]
+"""Whose names the layers of a LoRA file have, see `lib.inputs.lora_names`."""
+
+
 class TrainingSection(Section):
     """LoRA fine-tuning on one clip."""
 
@@ -81,7 +85,8 @@ class TrainingSection(Section):
     decouple_lora: str | None = Field(
         None,
         description="LoRA of an earlier run to take for stage 1 instead of training one, a path with {clip} and {mask}"
-        " in it, such as results/{clip}/lora/{mask}/decouple.safetensors; clips without such a file are trained",
+        " in it, such as results/{clip}/lora/{mask}/decouple.safetensors; clips without such a file are trained;"
+        " another program's names serve too",
     )
     shared: str = Field(
         "none",
@@ -89,6 +94,13 @@ class TrainingSection(Section):
         description="the LoRA that stage 1 starts from; none: a fresh one, as in the paper; batch: one that this run"
         " trains once on clips of its own (section `shared`); or the file of an earlier run, such as"
         " results/shared/{mask}.safetensors, {mask} being the kind of mask: kinds without such a file start fresh",
+    )
+    lora_format: LoraFormat | None = Field(
+        None,
+        description="also write each LoRA that videos are made with as other programs take it, beside it, such as"
+        " decouple.comfyui.safetensors; comfyui: under ComfyUI's names, which are the original code's; diffusers: under"
+        " the names that it has already; in both alpha is in the weights, and each of two experts has a file; null: no"
+        " copies",
     )
 
 

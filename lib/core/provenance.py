@@ -19,6 +19,7 @@ STAGE_VERSIONS = {
     "encode_shared": 1,
     "train_shared": 1,
     "train_lora": 3,
+    "export_lora": 1,
     "generate": 3,
     "generate_vace": 1,
     "generate_contextflow": 1,

@@ -3,6 +3,7 @@
 benchmark_sets  make a sheet of a published test set
 checkpoints     find model folders before any work starts: how to get a missing one, and which are none of their family
 clips           from a folder of clips, or a sheet, to the clips and edits of a run, and what is wrong with the others
+decisions       which edits a person lets be made: approved, held or rejected, in a table that a person can change
 disk            what a run needs of the disk, and whether there is room; torch-free, since it is asked before any work
 earlier         results of an earlier version, in folders called as clips and edits are: told, and left alone
 edits           check one edit of a clip: its first frame, references and masks, against the source that they belong to

@@ -82,7 +82,8 @@ def estimate_clip_bytes(clip: Clip, settings: Config, lora_bytes: int) -> int:
     num_made = num_edits * num_methods + sum(len(edit.outside) for edit in clip.edits)
     video = len(clip.indices) * settings.video.height * settings.video.width * 3
     num_videos = CLIP_VIDEOS + num_edits * EDIT_VIDEOS + num_made * METHOD_VIDEOS
-    return int(video * num_videos + lora_bytes * num_methods * (1 + num_edits))
+    num_loras = num_methods * (1 + num_edits) * (2 if settings.training.lora_format else 1)
+    return int(video * num_videos + lora_bytes * num_loras)
 
 
 def estimate_lora_bytes(targets: LoraTargets | None, rank: int, layers: Collection[LoraLayers]) -> int:

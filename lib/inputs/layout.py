@@ -15,6 +15,7 @@ from lib.inputs.edits import Edit
 from lib.inputs.lora_files import reused_lora
 
 OWN = "own_"  # begins the name of a LoRA that is an edit's own
+STAGES = ("decouple", "appearance")
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,25 @@ class Layout:
             return None
         if not method.clip_lora:
             return self.shared_lora(self.mask_name(method.train_mask))
-        own = not method.shared_lora and len(clip.edits) > 1
-        name = f"{OWN if own else ''}{self.mask_name(method.train_mask)}"
+        name = self._lora_name(clip, method.train_mask, method)
         if edit.references and method.references:
             return f"{self.folder(clip.id, edit.id)}/lora/{name}/appearance.safetensors"
         return self.stage_1_lora(clip.id, edit.id, name)
+
+    def _lora_name(self, clip: Clip, mask: MaskKind, method: MethodSection) -> str:
+        own = not method.shared_lora and len(clip.edits) > 1
+        return f"{OWN if own else ''}{self.mask_name(mask)}"
+
+    def made_lora(self, clip: Clip, edit: Edit, method: MethodSection) -> str | None:
+        """Return the LoRA that a method generates an edit with, where the run makes it; None: a given one, or none."""
+        lora, mask = self.lora(clip, edit, method), method.train_mask
+        if lora is None or mask is None:
+            return None
+        folders = self.folder(clip.id), self.folder(clip.id, edit.id)
+        name = self._lora_name(clip, mask, method)
+        made = [f"{folder}/lora/{name}/{stage}.safetensors" for folder in folders for stage in STAGES]
+        shared = [self.shared_lora(self.mask_name(mask))] if self.shared == "batch" else []
+        return lora if lora in [*made, *shared] else None
 
     def stage_1_lora(self, clip: str, edit: str, name: str) -> str:
         """Return the LoRA of stage 1: the edit's own, one of an earlier run, the shared one, or the clip's."""

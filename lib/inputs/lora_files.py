@@ -4,16 +4,22 @@ The file is what `lib.training.lora.save_parts` writes, and diffusers' pipelines
 factors per adapted layer, `transformer.<layer>.lora_A.weight` (rank, in) and `lora_B.weight` (out, rank), and peft's
 settings. For a model of several denoisers it has a part for each, under the name of its component in place of
 `transformer`, as diffusers names a pipeline's other components.
+
+Files under the names of other programs (`lib.inputs.lora_names`) serve as well, wherever one is given; they tell no
+denoisers apart, and are the first one's.
 """
 
 import json
+import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lib.config.families import Features, LoraTargets
 from lib.core.errors import InputError, Problem
+from lib.inputs.lora_names import pair_up
 
 PREFIX = "transformer"  # diffusers' name, in every family, for the component that a LoRA key belongs to
 FACTS_PREFIX = "trained"  # of facts of our own, which diffusers passes over
@@ -26,8 +32,22 @@ AGAIN = "copy or download it again"
 OUR_FILE = "a LoRA file (.safetensors) that this workflow wrote"
 
 
+def has_other_names(names: Iterable[str], originals: Mapping[str, str] | None) -> bool:
+    """Tell whether a LoRA file is under the names of another program, or of what none uses; not under ours.
+
+    Args:
+        names: of its tensors.
+        originals: `Family.original_layers`; empty or None: only our own names can be read.
+    """
+    return bool(originals) and not any(map(LORA_KEY.fullmatch, names))
+
+
 def check_lora(
-    path: Path, targets: LoraTargets | None, rank: int | None, trained: Collection[str] = ()
+    path: Path,
+    targets: LoraTargets | None,
+    rank: int | None,
+    trained: Collection[str] = (),
+    originals: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """Return what is wrong with a LoRA trained earlier: one problem for each kind of mistake.
 
@@ -38,13 +58,17 @@ def check_lora(
         targets: what a LoRA of the model may adapt; None if not known, and then the layers are not compared.
         rank: that the config asks for; None if any will do.
         trained: denoisers that are trained on from it.
+        originals: see `has_other_names`.
     """
     try:
         shapes, metadata = read_header(path)
-        parts, ranks = _pair_factors(path, shapes)
+        renamed = has_other_names(shapes, originals)
+        parts, ranks = _pair_other_names(path, shapes, originals or {}) if renamed else _pair_factors(path, shapes)
     except InputError as error:
         return error.problems
-    problems = [problem for part in parts for problem in _check_settings(path, metadata, part, ranks)]
+    problems = []
+    if not renamed:  # other programs' files have each alpha beside its pair, and no settings
+        problems += [problem for part in parts for problem in _check_settings(path, metadata, part, ranks)]
     if targets is not None:
         problems += _check_parts(path, parts, targets)
     if lacking := [expert for expert in trained if expert not in parts]:
@@ -69,21 +93,48 @@ def reused_lora(pattern: str | None, clip: str, mask: str) -> Path | None:
 
 def check_reused_loras(
     pattern: str | None,
-    clips: Sequence[str],
+    clips: Mapping[str, str],
     masks: Sequence[str],
     targets: LoraTargets | None,
     rank: int,
     trained: Collection[str] = (),
+    originals: Mapping[str, str] | None = None,
 ) -> list[Problem]:
-    """Check every LoRA of an earlier run that a run would take; that there is none at all is a mistake too."""
+    """Check every LoRA of an earlier run that a run would take; that there is none at all is a mistake too.
+
+    Args:
+        pattern: see `reused_lora`.
+        clips: names by id.
+        masks: that the run's methods train with.
+        targets, rank, trained, originals: see `check_lora`.
+    """
     if pattern is None:
         return []
-    paths = [path for clip in clips for mask in masks if (path := reused_lora(pattern, clip, mask))]
+    paths = [(path, clips[clip]) for clip in clips for mask in masks if (path := reused_lora(pattern, clip, mask))]
     if clips and masks and not paths:
         found = f"'{pattern}', which exists for none of the {len(clips)} clips"
-        example = pattern.format(clip=clips[0], mask=masks[0])
+        example = pattern.format(clip=next(iter(clips)), mask=masks[0])
         return [Problem("training.decouple_lora", found, f"a file such as {example}, or null to train")]
-    return [problem for path in paths for problem in check_lora(path, targets, rank, trained)]
+    return [
+        replace(problem, clip=clip)
+        for path, clip in paths
+        for problem in check_lora(path, targets, rank, trained, originals)
+    ]
+
+
+def check_extra_lora(path: Path, originals: Mapping[str, str], targets: LoraTargets | None) -> list[Problem]:
+    """Return what is wrong with a LoRA beside the clip's own, by its header.
+
+    Args:
+        path: of the file.
+        originals: `Family.original_layers`.
+        targets: what a LoRA of the run's model may adapt; None: not known. Layers beside these are let pass.
+    """
+    try:
+        parts, _ = _pair_other_names(path, read_header(path)[0], originals)
+    except InputError as error:
+        return error.problems
+    return _check_sizes(path, parts[PREFIX], _known_layers(targets), targets.size) if targets else []
 
 
 def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
@@ -153,6 +204,23 @@ def _pair_factors(path: Path, shapes: dict[str, tuple[int, ...]]) -> tuple[dict[
     return parts, ranks
 
 
+def _pair_other_names(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], originals: Mapping[str, str]
+) -> tuple[dict[str, Features], set[int]]:
+    """Pair the factors of each layer, whichever names they have, as `_pair_factors` does."""
+    features, ranks, wrong = {}, set(), []
+    for layer, sides in pair_up(path, shapes, originals).items():
+        down, up, alpha = (shapes[sides[side]] if side in sides else () for side in ("A", "B", "alpha"))
+        if len(down) == len(up) == 2 and down[0] == up[1] and math.prod(alpha) == 1:
+            features[layer] = down[1], up[0]
+            ranks.add(down[0])
+        else:
+            wrong.append(f"factors {list(down)} and {list(up)}, alpha {list(alpha)}, for {layer}")
+    if wrong:
+        raise _refusal(path, _first_of(wrong), "factors (rank, in) and (out, rank) and at most one alpha for a layer")
+    return {PREFIX: features}, ranks
+
+
 def _check_settings(path: Path, metadata: dict[str, Any], part: str, ranks: set[int]) -> list[Problem]:
     """Look for the peft settings that loading needs, and compare their rank with the weights'."""
     try:
@@ -178,20 +246,28 @@ def _check_parts(path: Path, parts: dict[str, Features], targets: LoraTargets) -
 
 def _check_layers(path: Path, features: Features, targets: LoraTargets) -> list[Problem]:
     """Compare the adapted layers with the model's, in one problem."""
-    known = {layer: sizes for of_kind in targets.layers.values() for layer, sizes in of_kind.items()}
+    known = _known_layers(targets)
+    mismatches = [f"a layer {layer}" for layer in features if layer not in known]
+    # Training adapts the same layers in every block: fewer blocks mean a smaller model, whose LoRA peft
+    # loads with no more than a warning, the other blocks left as they are.
+    kinds = {_kind(layer) for layer in features}
+    mismatches += [f"no weights for {layer}" for layer in known if _kind(layer) in kinds and layer not in features]
+    return _check_sizes(path, features, known, targets.size, mismatches)
+
+
+def _known_layers(targets: LoraTargets) -> Features:
+    return {layer: sizes for of_kind in targets.layers.values() for layer, sizes in of_kind.items()}
+
+
+def _check_sizes(path: Path, features: Features, known: Features, size: str, more: Sequence[str] = ()) -> list[Problem]:
+    """Compare layers that the model has with its own, in one problem with other findings."""
     mismatches = [
         f"{found[0]} -> {found[1]} features for {layer}"
         for layer, found in features.items()
         if known.get(layer, found) != found
     ]
-    mismatches += [f"a layer {layer}" for layer in features if layer not in known]
-    # Training adapts the same layers in every block: fewer blocks mean a smaller model, whose LoRA peft
-    # loads with no more than a warning, the other blocks left as they are.
-    kinds = {_kind(layer) for layer in features}
-    mismatches += [f"no weights for {layer}" for layer in known if _kind(layer) in kinds and layer not in features]
-    if not mismatches:
-        return []
-    return [Problem(str(path), _first_of(mismatches), f"a LoRA of this model ({targets.size})")]
+    mismatches += more
+    return [Problem(str(path), _first_of(mismatches), f"a LoRA of this model ({size})")] if mismatches else []
 
 
 def _kind(layer: str) -> str:

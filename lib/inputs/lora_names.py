@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lib.config.families import LoraTargets
 from lib.core.errors import InputError, Problem
-from lib.inputs.lora_files import read_header
 
 ORIGINAL, KOHYA = "diffusion_model.", "lora_unet_"
 PREFIXES = (ORIGINAL, "model.diffusion_model.", "base_model.model.", "transformer.", "")  # before a layer
@@ -40,8 +38,10 @@ def pair_up(path: Path, names: Iterable[str], originals: Mapping[str, str]) -> d
         layer, side = split_name(name, originals)
         if layer is None:
             strays.append(f"a tensor {name}")
+        elif side in found.setdefault(layer, {}):
+            strays.append(f"a tensor {name} beside {found[layer][side]}")
         else:
-            found.setdefault(layer, {})[side] = name
+            found[layer][side] = name
     strays += [f"half of a pair for {layer}" for layer, sides in found.items() if not {"A", "B"} <= sides.keys()]
     if strays or not found:
         more = f", and {len(strays) - 1} more like it" if len(strays) > 1 else ""
@@ -69,30 +69,3 @@ def split_name(name: str, originals: Mapping[str, str]) -> tuple[str | None, str
             own = names.get(match[2], match[2])
             return (f"blocks.{match[1]}.{own}" if own in originals else None), side
     return None, side
-
-
-def check_extra_lora(path: Path, originals: Mapping[str, str], targets: LoraTargets | None) -> list[Problem]:
-    """Return what is wrong with a LoRA of another program, by its header.
-
-    Args:
-        path: of the file.
-        originals: `Family.original_layers`.
-        targets: what a LoRA of the run's model may adapt; None: not known. Layers beside these are let pass.
-    """
-    try:
-        shapes, _ = read_header(path)
-        pairs = pair_up(path, shapes, originals)
-    except InputError as error:
-        return error.problems
-    known = {layer: sizes for of_kind in targets.layers.values() for layer, sizes in of_kind.items()} if targets else {}
-    wrong = [
-        f"{found[0]} -> {found[1]} features for {layer}"
-        for layer, sides in pairs.items()
-        if len(shapes[sides["A"]]) == len(shapes[sides["B"]]) == 2
-        for found in [(shapes[sides["A"]][1], shapes[sides["B"]][0])]
-        if known.get(layer, found) != found
-    ]
-    if not wrong or targets is None:
-        return []
-    more = f", and {len(wrong) - 1} more like it" if len(wrong) > 1 else ""
-    return [Problem(str(path), wrong[0] + more, f"a LoRA of this model ({targets.size})")]

@@ -9,8 +9,7 @@ from lib.core.errors import Problem
 from lib.inputs.checkpoints import check_models, check_scores, check_vace, read_lora_targets
 from lib.inputs.clips import Batch
 from lib.inputs.layout import Layout, given_shared, masks_of_methods
-from lib.inputs.lora_files import check_reused_loras
-from lib.inputs.lora_names import check_extra_lora
+from lib.inputs.lora_files import check_extra_lora, check_reused_loras
 from lib.inputs.shared_lora import check_shared_loras
 from lib.inputs.weight_files import check_transformer_files
 
@@ -28,7 +27,7 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     models = {settings.method(name).model for name in settings.methods}
     # What is no model of its family has no layers that could be listed.
     targets = None if wrong_models else read_lora_targets(settings.model.name, family_of(settings.model.family))
-    experts = family_of(settings.model.family).experts
+    experts, originals = family_of(settings.model.family).experts, family_of(settings.model.family).original_layers
     trained = experts if settings.training.experts == "all" else experts[:1]
     return [
         *wrong_models,
@@ -41,18 +40,20 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         *(
             problem
             for extra in settings.sampling.extra_loras
-            for problem in check_extra_lora(Path(extra.path), family_of(settings.model.family).original_layers, targets)
+            for problem in check_extra_lora(Path(extra.path), originals, targets)
         ),
         *check_reused_loras(
             settings.training.decouple_lora,
-            [clip.id for clip in batch.clips],
+            {clip.id: clip.name for clip in batch.clips},
             masks,
             targets,
             settings.training.rank,
             trained,
+            originals,
         ),
-        *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank, trained),
+        *check_shared_loras(given_shared(settings, layout), targets, settings.training.rank, trained, originals),
         *_check_shared_is_there(settings, layout, masks),
+        *_check_lora_format(settings),
     ]
 
 
@@ -62,6 +63,15 @@ def _check_contextflow(settings: Config, is_used: bool) -> list[Problem]:
         return []
     found = f"'{settings.model.family}', whose clips cannot see each other as the method contextflow needs it"
     return [Problem("model.family", found, "family wan, or methods without contextflow")]
+
+
+def _check_lora_format(settings: Config) -> list[Problem]:
+    """Refuse copies of LoRAs of a family whose layers' other names are not known."""
+    kind, family = settings.training.lora_format, settings.model.family
+    if kind is None or family_of(family).original_layers:
+        return []
+    found = f"{kind}, for family {family}, whose layers' names in other programs are not known"
+    return [Problem("training.lora_format", found, "null: its LoRAs are under diffusers' names as they are")]
 
 
 def _check_shared_is_there(settings: Config, layout: Layout, masks: Sequence[str]) -> list[Problem]:

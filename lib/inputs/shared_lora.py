@@ -51,7 +51,11 @@ def model_print(files: Mapping[str, str]) -> str:
 
 
 def check_shared_loras(
-    paths: Mapping[str, Path], targets: LoraTargets | None, rank: int, trained: Collection[str] = ()
+    paths: Mapping[str, Path],
+    targets: LoraTargets | None,
+    rank: int,
+    trained: Collection[str] = (),
+    originals: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """Check the shared LoRAs that a run is given, by their headers.
 
@@ -60,10 +64,11 @@ def check_shared_loras(
         targets: what a LoRA of the model may adapt; None if not known.
         rank: the run's `training.rank`.
         trained: denoisers that clips train on from it.
+        originals: see `lib.inputs.lora_files.has_other_names`.
     """
     problems = []
     for mask, path in paths.items():
-        problems += check_lora(path, targets, rank, trained)
+        problems += check_lora(path, targets, rank, trained, originals)
         trained_with = read_facts(path).get(MASK, mask)
         if trained_with != mask:
             found = f"a shared LoRA trained with masks of kind {trained_with}, for methods that train with {mask}"

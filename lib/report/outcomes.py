@@ -17,6 +17,7 @@ from lib.core.names import is_outside
 PLAN = Path(".batch") / "plan.json"  # in the results folder: what the last run is to make, see `lib.batch.plan`
 SHARED = "shared"  # the folder, among those of clips, of stages that are all clips'
 FOR_OURS = ("caption", "encode", "train")  # begin the stages that nothing of another tool's video is made by
+FOR_OTHERS = "export"  # begins the stages that write copies for other programs, of which no video is made
 Outcome = Literal["done", "failed", "not run"]
 """A video is `not run` when it waits: for its turn, for a stop to be taken back, or for another edit of its clip."""
 
@@ -72,6 +73,8 @@ def leads_to(stage: str, edit: str, method: str) -> bool:
     One of SHARED, such as `shared/train_shared.edit`, leads to those of every clip.
     """
     _, *folders, job = stage.split("/")
+    if job.startswith(FOR_OTHERS):
+        return False
     if folders and folders[0] not in (edit, *RESERVED_METHOD_NAMES):
         return False
     if folders[1:] and folders[0] == edit and folders[1] not in (method, *RESERVED_METHOD_NAMES):

@@ -10,6 +10,7 @@ encode_edit           encode what an edit is generated from, and its references 
 encode_shared         encode what a clip gives to the LoRA that all clips start from
 encode_source         encode a clip for stage 1: the source, window by window, and its recoloured copies
 evaluate              measure an edited video, beside the VAE round trip and the unedited copy of the source
+export_lora           write a LoRA once more, under the names that another program reads
 extract_frames        sample, resize and crop the source; keep it without loss, with its sound
 generate              generate an edited video from its encoded first frame, source background and mask
 generate_contextflow  edit a clip with ContextFlow, the run's own model without a LoRA

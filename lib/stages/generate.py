@@ -82,7 +82,8 @@ def generate(inputs: Inputs, outputs: Outputs, params: Generate, job: Job) -> No
         ExtraLora(scaled_factors(read_lora(path, params.model.family)), scale, chosen)
         for path, scale, chosen in zip(inputs.extra_loras, params.extra_scales, experts, strict=True)
     ]
-    load_for_generation(model, inputs.lora, params.sampling.lora_scale, extra)
+    originals = family_of(params.model.family).original_layers
+    load_for_generation(model, inputs.lora, params.sampling.lora_scale, extra, originals)
     if backend := params.attention:
         model.experts.change("attention", lambda _, transformer: use_attention(transformer, backend))
     encoded = load_encoded(inputs.encoded, device)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lib.config.families import family_of
 from lib.config.sections import ModelSection
 from lib.config.training_sections import TrainingSection
 from lib.core.files import write_json
@@ -78,6 +79,7 @@ def train_lora(inputs: Inputs, outputs: Outputs, params: TrainLora, job: Job) ->
         curve_path=outputs.curve,
         training=fingerprint({key: value for key, value in planned.items() if key != "made"}),
         experts=training.held().get("experts", "all"),
+        originals=family_of(params.model.family).original_layers,
     )
     made = describe("train_lora", settings, given, [outputs.lora, outputs.curve], describe_device(device))
     write_json(outputs.provenance, {**made, "execution": model.execution})

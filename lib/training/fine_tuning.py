@@ -52,6 +52,7 @@ def train_lora(
     held_out: HeldOut | None = None,
     facts: Mapping[str, str] | None = None,
     experts: TrainedExperts = "all",
+    originals: Mapping[str, str] | None = None,
 ) -> None:
     """Train one LoRA and write it with its loss curve, both whole or not at all.
 
@@ -72,6 +73,7 @@ def train_lora(
         held_out: samples on which the loss is measured on the way: lines of the curve with `held_out`.
         facts: of `save_parts`.
         experts: which of them get a LoRA.
+        originals: of `load_lora`.
 
     Raises:
         InputError: the loss is no longer finite.
@@ -84,7 +86,7 @@ def train_lora(
         for number, expert in enumerate(chosen):
             model.experts.use(expert)
             kept = state_path(lora_path, expert.name if number else "")
-            work = _Work(expert, number + 1, len(chosen), kept, seed, start_from, training)
+            work = _Work(expert, number + 1, len(chosen), kept, seed, start_from, originals, training)
             curve = _train_expert(
                 model, work, samples, schedule, adapter, optimizer, objective, spread, held_out, stops
             )
@@ -107,7 +109,7 @@ class _Work:
         expert: in use.
         number, count: its place among those that are trained, from 1, and how many these are.
         kept: where the state of its training is; it stays until the last one is done.
-        seed, start_from, training: see `train_lora`.
+        seed, start_from, originals, training: see `train_lora`.
     """
 
     expert: Expert
@@ -116,6 +118,7 @@ class _Work:
     kept: Path
     seed: int
     start_from: Path | None
+    originals: Mapping[str, str] | None
     training: str
 
     @property
@@ -154,7 +157,9 @@ def _train_expert(
         parameters = attach_lora(model.transformer, layers, adapter.rank, adapter.alpha, work.seed)
     else:
         print(f"starts from {work.start_from}")
-        parameters = load_lora(model.transformer, work.start_from, trainable=layers, part=work.expert.name)
+        parameters = load_lora(
+            model.transformer, work.start_from, trainable=layers, part=work.expert.name, originals=work.originals
+        )
     replica, device = spread.replica, parameters[0].device
     if replica.is_first:
         print(f"training {sum(parameter.numel() for parameter in parameters):,} LoRA parameters")

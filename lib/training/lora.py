@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -21,6 +20,7 @@ from lib.core.files import whole_file
 from lib.inputs.lora_files import FACTS_PREFIX, METADATA_KEY, PREFIX
 from lib.models.base import VideoModel
 from lib.models.experts import Expert, choose_experts
+from lib.training.lora_formats import list_parts, read_adapter
 
 
 def attach_lora(
@@ -101,24 +101,27 @@ def save_parts(parts: Sequence[LoraPart], path: Path, facts: Mapping[str, str] |
 
 
 def load_lora(
-    transformer: Any, path: Path, trainable: Sequence[str] = (), scale: float = 1.0, part: str = PREFIX
+    transformer: Any,
+    path: Path,
+    trainable: Sequence[str] = (),
+    scale: float = 1.0,
+    part: str = PREFIX,
+    originals: Mapping[str, str] | None = None,
 ) -> list[nn.Parameter]:
-    """Load an adapter that `save_parts` wrote and return its parameters: of those that are trained, where some are.
+    """Load an adapter and return its parameters: of those that are trained, where some are.
 
     Args:
         transformer: it is added to.
-        path: of the file.
+        path: of the file, which `save_parts` or another program wrote.
         trainable: suffixes of the layers whose parameters take gradients.
         scale: strength, beside alpha / rank; 0 leaves the transformer as it was.
         part: of the file: the name of the transformer's component.
+        originals: `Family.original_layers`, for files of other programs; None: such files are not read.
 
     Raises:
         InputError: the file's layers are not this transformer's, or none of them is to be trained.
     """
-    with safe_open(path, framework="pt") as opened:
-        metadata = json.loads(opened.metadata()[METADATA_KEY])
-        names = [name for name in opened.keys() if name.startswith(f"{part}.")]  # noqa: SIM118, not a mapping
-        weights = {name: opened.get_tensor(name) for name in names}
+    weights, metadata = read_adapter(path, part, originals)
     if not weights:
         raise InputError([Problem(str(path), f"a LoRA without a part for {part}", "a LoRA of this model")])
     _check_layers(transformer, weights, part, path)
@@ -158,18 +161,24 @@ class ExtraLora:
     experts: ChosenExperts = "all"
 
 
-def load_for_generation(model: VideoModel, path: Path | None, scale: float, extra: Sequence[ExtraLora] = ()) -> None:
+def load_for_generation(
+    model: VideoModel,
+    path: Path | None,
+    scale: float,
+    extra: Sequence[ExtraLora] = (),
+    originals: Mapping[str, str] | None = None,
+) -> None:
     """Load adapters that are not trained any more; merge them where a big model keeps whole weights on a GPU.
 
     Args:
         model: with its transformer loaded; each of several experts gets its part of the LoRA, if there is one for it.
-        path, scale: see `load_lora`; None: there is no LoRA of the clip.
+        path, scale, originals: see `load_lora`; no path: there is no LoRA of the clip.
         extra: others.
 
     Raises:
         InputError: see `load_lora`.
     """
-    adapted = parts_of(path) if path else []
+    adapted = list_parts(path, originals) if path else []
     if path and not {expert.name for expert in model.experts.all} & set(adapted):
         raise InputError([Problem(str(path), f"a LoRA with parts for {adapted}", "a LoRA of this model")])
     how = model.execution
@@ -177,7 +186,7 @@ def load_for_generation(model: VideoModel, path: Path | None, scale: float, extr
 
     def attach(expert: Expert, transformer: nn.Module) -> None:
         if path and expert.name in adapted:
-            load_lora(transformer, path, scale=scale, part=expert.name)
+            load_lora(transformer, path, scale=scale, part=expert.name, originals=originals)
         own = [lora for lora in extra if expert in choose_experts(model.experts.all, lora.experts)]
         for number, lora in enumerate(own):
             _add_lora(transformer, f"extra_{number}", lora.factors, lora.strength)
@@ -185,12 +194,6 @@ def load_for_generation(model: VideoModel, path: Path | None, scale: float, extr
             merge_lora(transformer)
 
     model.experts.change("lora", attach)
-
-
-def parts_of(path: Path) -> list[str]:
-    """List the denoisers that a LoRA file has a part for, unread."""
-    with safe_open(path, framework="pt") as opened:
-        return sorted({name.partition(".")[0] for name in opened.keys()})  # noqa: SIM118, not a mapping
 
 
 def _add_lora(transformer: Any, name: str, factors: Factors, strength: float) -> None:

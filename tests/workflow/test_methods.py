@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from lib.core.files import file_hash, read_json
 from lib.inputs.ids import OF_CLIPS, make_ids
+from lib.training.lora_formats import read_lora, write_lora
 from lib.video.reading import read_mask, read_video
 from tests.conftest import ROOT
 from tests.workflow.finished_runs import copy_without
@@ -82,10 +83,24 @@ def test_a_lora_of_an_earlier_run_is_taken_up_for_new_edits(finished: Path, tmp_
     assert answer.returncode == 0, answer.stdout
     assert file_hash(project / video) == file_hash(finished / video)
 
+    lora = finished / "results" / CLIP_ID / "lora" / "edit" / "decouple.safetensors"
+    renamed = project / "renamed" / CLIP_ID / "edit.safetensors"
+    renamed.parent.mkdir(parents=True)
+    write_lora(read_lora(lora, "wan"), renamed, "comfyui", "wan")
+    under_names = {**reused, "training": {"decouple_lora": "renamed/{clip}/{mask}.safetensors"}}
+    write_settings(project, under_names)
+    (project / video).unlink()
+    answer = run_snakemake(project, "--cores", "2", video)
+    assert answer.returncode == 0, answer.stdout
+    assert file_hash(project / video) == file_hash(finished / video)
+
+    write_settings(project, {**under_names, "training": {**under_names["training"], "rank": 4}})
+    refused = run_snakemake(project, "--dry-run")
+    assert refused.returncode != 0 and "a LoRA of rank 2; expected rank 4" in refused.stdout
+    assert f"clip '{CLIP}': renamed/{CLIP_ID}/edit.safetensors: found" in refused.stdout
     write_settings(project, {**reused, "training": {"decouple_lora": pattern, "rank": 4}})
     refused = run_snakemake(project, "--dry-run")
     assert refused.returncode != 0 and "a LoRA of rank 2; expected rank 4" in refused.stdout
-    lora = finished / "results" / CLIP_ID / "lora" / "edit" / "decouple.safetensors"
     other = project / "other" / CLIP_ID / "edit.safetensors"
     other.parent.mkdir(parents=True)
     narrow = {name: tensor[:, :7] if "lora_A" in name else tensor for name, tensor in load_file(lora).items()}

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from diffusers import WanImageToVideoPipeline
+from safetensors.torch import load_file
 
 from lib.core.files import file_hash
 from tests.conftest import ROOT
@@ -95,6 +98,28 @@ def test_changed_setting_reruns_what_depends_on_it_and_nothing_else(
     """Narrow params: each key reaches just the rules that use it, and what follows them."""
     _change(batch, **settings)
     assert planned_jobs(batch) == rerun
+
+
+def test_copies_of_loras_are_made_of_a_finished_batch_alone(batch: Path) -> None:
+    """In the format asked for, of the LoRAs that videos are made with; another format makes its own, none none."""
+    made = {"export_lora_decouple": 1, "export_lora_appearance": 1}
+    _change(batch, training={"lora_format": "comfyui"})
+    assert planned_jobs(batch) == made
+    answer = run_snakemake(batch, "--cores", "1")
+    assert answer.returncode == 0, answer.stdout
+    copies = {copy.name: copy for copy in (batch / "results").rglob("*.comfyui.safetensors")}
+    assert copies.keys() == {"decouple.comfyui.safetensors", "appearance.comfyui.safetensors"}
+    for name, copy in copies.items():
+        assert all(key.startswith("diffusion_model.blocks.") for key in load_file(copy))
+        ours = load_file(copy.with_name(name.replace(".comfyui", "")))
+        read = WanImageToVideoPipeline.lora_state_dict(copy)
+        strength = {key: 16 / 2 if "lora_B" in key else 1 for key in ours}  # alpha / rank
+        assert read.keys() == ours.keys() and all(torch.equal(read[key], strength[key] * ours[key]) for key in ours)
+    assert planned_jobs(batch) == {}
+    _change(batch, training={"lora_format": "diffusers"})
+    assert planned_jobs(batch) == made
+    _change(batch)
+    assert planned_jobs(batch) == {}
 
 
 def test_changed_prompt_leaves_masks_and_the_clips_lora_alone(batch: Path) -> None:

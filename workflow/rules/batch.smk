@@ -68,7 +68,7 @@ def end(reported):
     # Not of a workflow that has this one as a module: its rules' logs are elsewhere.
     note_failures(RESULTS, [(log, attempt) for log, attempt in failed if Path(log).is_relative_to(RESULTS)])
     if HAS_DRIVER and any(job.rule.name == "round" for job in workflow.dag.jobs):
-        note_finished(WORK, ROUND, reported)
+        note_finished(WORK, ROUND, reported, [names[0] for names in PLANNED if not are_exported([names])])
 
 
 def show_where():

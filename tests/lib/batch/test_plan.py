@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lib.batch.files import batch_file
 from lib.batch.finished import clip_fingerprint, read_finished, remember_finished
-from lib.batch.plan import Work, choose_round, next_round, note_plan
+from lib.batch.plan import Round, Work, choose_round, next_round, note_finished, note_plan
 from lib.inputs.clips import find_clips
 from tests.conftest import ROOT
 
@@ -65,3 +65,20 @@ def test_what_is_finished_is_looked_for_once_in_a_run(tmp_path: Path) -> None:
     note_plan(work, gathering, [], anew=False)
     assert not next_round(work, forced=False, shares=True).gathers, "once in a run, whatever came of it"
     assert clips[0].id in next_round(work, forced=False).chosen
+
+
+def test_a_clip_that_lacks_something_beside_its_videos_is_planned_again(tmp_path: Path) -> None:
+    """Such as a copy of a LoRA that could not be written, or was not before the run was stopped."""
+    clips = find_clips(ROOT / "demo" / "clips", num_frames=5, start=0, stride=1).clips[:2]
+    videos = [(clip.id, clip.edits[0].id, "mask_lora") for clip in clips]
+    for video in videos:
+        folder = tmp_path.joinpath(*video)
+        folder.mkdir(parents=True)
+        for name in ("metrics.json", "edited.mp4"):
+            (folder / name).touch()
+    work = Work(tmp_path, {clip.id: clip for clip in clips}, {}, videos, [], "run")
+    first, second = (clip.id for clip in clips)
+    note_finished(work, Round([first, second], [], [], None), reported=False, lacking=[second, "of another round"])
+    assert next_round(work, forced=False).chosen == [second]
+    note_finished(work, Round([second], [], [], None), reported=False)
+    assert next_round(work, forced=False).chosen == []

@@ -23,6 +23,9 @@ from tests.conftest import ROOT, TINY_WAN
 
 CONFIG = json.loads((TINY_WAN / "transformer" / "config.json").read_text())
 TARGETS = family_of("wan").lora_targets(CONFIG)
+BLOCKS, INNER = CONFIG["num_layers"], CONFIG["ffn_dim"]
+WIDTH = CONFIG["num_attention_heads"] * CONFIG["attention_head_dim"]
+IN_ALL_BLOCKS = f"{WIDTH} -> {WIDTH} features for blocks.0.attn1.to_k, and {10 * BLOCKS - 1} more like it"
 RANK = 4
 Weights = dict[str, torch.Tensor]
 
@@ -166,12 +169,14 @@ def test_weights_without_their_other_half_are_refused(
     """A missing factor, two factors of different rank, a tensor too many, and no tensor at all."""
     layer = "transformer.blocks.3.attn2.to_v"
     without = {key: value for key, value in weights.items() if key != f"{layer}.lora_B.weight"}
-    assert f"tensor {layer}.lora_A.weight, shape [4, 256];" in only_problem(write(tmp_path / "a", without, settings))
-    unequal = weights | {f"{layer}.lora_B.weight": torch.zeros(256, 3)}
-    assert "lora_A.weight, shape [4, 256], and 1 more" in only_problem(write(tmp_path / "b", unequal, settings))
-    flat = weights | {f"{layer}.lora_B.weight": torch.zeros(256)}
+    assert f"tensor {layer}.lora_A.weight, shape [4, {WIDTH}];" in only_problem(
+        write(tmp_path / "a", without, settings)
+    )
+    unequal = weights | {f"{layer}.lora_B.weight": torch.zeros(WIDTH, 3)}
+    assert f"lora_A.weight, shape [4, {WIDTH}], and 1 more" in only_problem(write(tmp_path / "b", unequal, settings))
+    flat = weights | {f"{layer}.lora_B.weight": torch.zeros(WIDTH)}
     assert "more like it" in only_problem(write(tmp_path / "c", flat, settings))
-    extra = weights | {f"{layer}.lora_magnitude_vector": torch.zeros(256)}
+    extra = weights | {f"{layer}.lora_magnitude_vector": torch.zeros(WIDTH)}
     assert f"tensor {layer}.lora_magnitude_vector" in only_problem(write(tmp_path / "d", extra, settings))
     assert "found no tensors" in only_problem(write(tmp_path / "e", {}, settings))
 
@@ -206,17 +211,20 @@ def test_another_rank_is_refused_if_one_is_asked_for(lora: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"num_attention_heads": 2}, "256 -> 256 features for blocks.0.attn1.to_k, and 79 more like it"),
-        ({"attention_head_dim": 128}, "256 -> 256 features for blocks.0.attn1.to_k, and 79 more like it"),
-        ({"ffn_dim": 512}, "256 -> 1024 features for blocks.0.ffn.net.0.proj, and 15 more like it"),
-        ({"num_layers": 7}, "a layer blocks.7.attn1.to_k, and 9 more like it"),
-        ({"num_layers": 9}, "no weights for blocks.8.attn1.to_q, and 9 more like it"),
+        ({"num_attention_heads": 2}, IN_ALL_BLOCKS),
+        ({"attention_head_dim": 128}, IN_ALL_BLOCKS),
+        (
+            {"ffn_dim": 512},
+            f"{WIDTH} -> {INNER} features for blocks.0.ffn.net.0.proj, and {2 * BLOCKS - 1} more like it",
+        ),
+        ({"num_layers": BLOCKS - 1}, f"a layer blocks.{BLOCKS - 1}.attn1.to_k, and 9 more like it"),
+        ({"num_layers": BLOCKS + 1}, f"no weights for blocks.{BLOCKS}.attn1.to_q, and 9 more like it"),
     ],
     ids=["heads", "head-size", "feed-forward", "fewer-blocks", "more-blocks"],
 )
 def test_a_lora_of_another_model_is_refused(lora: Path, changes: dict[str, int], found: str) -> None:
     """One problem that names the first layer, counts the others and says what this model is."""
-    size = {"num_layers": 8, "num_attention_heads": 4, "attention_head_dim": 64, "ffn_dim": 1024} | changes
+    size = CONFIG | changes
     width = size["num_attention_heads"] * size["attention_head_dim"]
     message = only_problem(lora, other_model(changes))
     assert f"found {found}; expected" in message
@@ -230,7 +238,7 @@ def test_layers_that_no_training_adapts_are_refused(
     """A layer that this kind of model does not have; loading it refuses it too, only later."""
     moved = {key.replace("attn2.to_k", "attn3.to_k"): value for key, value in weights.items()}
     path = write(tmp_path / "lora.safetensors", moved, settings)
-    assert "a layer blocks.0.attn3.to_k, and 7 more like it" in only_problem(path)
+    assert f"a layer blocks.0.attn3.to_k, and {BLOCKS - 1} more like it" in only_problem(path)
     with pytest.raises(InputError, match="attn3"):
         load_lora(tiny_wan.transformer, path)
 

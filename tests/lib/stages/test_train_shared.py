@@ -17,7 +17,9 @@ from lib.inputs.shared_lora import model_print, read_facts
 from lib.models.base import VideoModel
 from lib.models.load import load_model
 from lib.stages.job import call_stage, job_path
+from lib.stages.train_lora import train_lora
 from lib.stages.train_shared import train_shared
+from lib.training.lora_formats import read_lora, write_lora
 from tests.conftest import TINY_WAN
 from tests.lib.models.wan.relatives import write_a14b
 
@@ -115,6 +117,23 @@ def test_both_experts_are_trained_by_all_processes(tmp_path: Path) -> None:
     for key in ("loss", "held_out"):
         alone, together = _losses(tmp_path / "1", key), _losses(tmp_path / "2", key)
         assert len(alone) == 2 * 3 and np.allclose(alone, together, atol=1e-3), key
+
+
+def test_a_clip_starts_from_another_programs_lora_as_from_ours(samples: list[str], tmp_path: Path) -> None:
+    """Stage 1, given the same shared LoRA under ComfyUI's names, writes the same bytes."""
+    call_stage(train_shared, _job(tmp_path / "shared", samples, 1))
+    ours, theirs, own = tmp_path / "shared" / "edit.safetensors", tmp_path / "theirs.safetensors", []
+    write_lora(read_lora(ours, "wan"), theirs, "comfyui", "wan")
+    for number, start in enumerate((ours, theirs)):
+        folder = tmp_path / str(number)
+        job = _job(folder, samples, 0)
+        training = {**TRAINING, "learning_rate": 1e-3, "decay_share": 0.0, "recoloured_share": 0.0}
+        steps = {"num_steps": 2, "references_share": 0.0, "reference_draws": 1}
+        params = {"model": job["params"]["model"], "models": FILES, "training": training, **steps}
+        inputs = {"source": samples[0], "edit": [], "lora": str(start)}
+        call_stage(train_lora, {**job, "inputs": inputs, "params": params})
+        own.append((folder / "edit.safetensors").read_bytes())
+    assert own[0] == own[1] != ours.read_bytes()
 
 
 def test_why_one_process_failed_is_why_the_job_did(samples: list[str], tmp_path: Path) -> None:

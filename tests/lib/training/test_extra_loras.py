@@ -9,7 +9,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save_file
 
 from lib.core.errors import InputError
-from lib.inputs.lora_names import check_extra_lora
+from lib.inputs.lora_files import check_extra_lora
 from lib.models.load import load_model
 from lib.models.wan.family import ORIGINAL_LAYERS
 from lib.training.lora import ExtraLora, attach_lora, load_for_generation, save_lora
