@@ -19,7 +19,7 @@ def batch(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_prepare_trains_nothing_and_start_makes_what_was_approved(tmp_path: Path) -> None:
     """A broken edit is told on the page; of the others one is approved, and it alone is made."""
-    project = copy_project(tmp_path / "project")
+    project = copy_project(tmp_path)
     clips = project / "clips"
     clips.mkdir()
     for clip in ("turning square", "star-crossing"):
