@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 import torch
 
-from demo.benchmark.random_models import random_transformer
+from demo.benchmark.random_models import PACKED, pack_randomly, random_transformer
 from demo.benchmark.rates import MOMENT, ON_END, floors, measure_rates, wait_for
 from demo.benchmark.subjects import SUBJECTS, TINY_WAN, Clip, Subject, describe
 from demo.benchmark.tables import CARDS_HEAD, HEAD, Row, compare_losses, show, show_cards
@@ -75,7 +75,7 @@ def measure(mode: str, weights: WeightStore, subject: Subject, clip: Clip, work:
     device = work.device
     _forget(device)
     sample = subject.sample(subject.config, clip, device, work.dtype)
-    needs = subject.needs(subject.config, (work.draws, *sample.latents.shape[1:]), work.dtype)
+    needs = subject.plan(clip, work.draws, work.dtype, weights)
     execution = None if mode == "plain" else _execution(mode, weights, needs, work)
     started = time.perf_counter()
     model = _build(execution, subject, device, work.dtype)
@@ -105,6 +105,9 @@ def _build(execution: Execution | None, subject: Subject, device: torch.device, 
     streams = execution is not None and execution.stream_weights
     home = torch.device("cpu") if streams else device
     transformer = random_transformer(subject.config, device, dtype, home, kind=subject.kind)
+    if execution is not None and execution.weights == "gguf":
+        for block in transformer.blocks:
+            pack_randomly(block)
     if execution is None:
         transformer.rope = PlacedRotaryEmbedding(transformer.rope)
         transformer.to(device).enable_gradient_checkpointing()
@@ -203,11 +206,9 @@ def measure_family(
     trained = [row for row in rows if "losses" in row]
     if len(trained) > 1:
         print(f"\nlosses, same weights, LoRA and noise:\n{compare_losses(trained)}", flush=True)
-    latents_shape = (work.draws, *subject.family.latents_shape(*clip)[1:])
-    needs = subject.needs(subject.config, latents_shape, torch.bfloat16)
     for weights in stores:
         print(f"\nwhich mode a card gets, {weights} weights, estimated:\n{CARDS_HEAD}")
-        print(show_cards(needs, weights) + "\n", flush=True)
+        print(show_cards(subject.plan(clip, work.draws, torch.bfloat16, weights), weights) + "\n", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -215,8 +216,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.benchmark", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--family", nargs="+", choices=[*SUBJECTS, "all"], default=["wan"], metavar="NAME")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES), help="plain is for Wan alone")
-    stores = [store for store in get_args(WeightStore) if store != "gguf"]  # that is as some file has it
-    parser.add_argument("--weights", nargs="+", choices=stores, default=["native"])
+    stores = get_args(WeightStore)
+    parser.add_argument("--weights", nargs="+", choices=stores, default=["native"], help=f"gguf: {PACKED}, of Wan")
     parser.add_argument("--frames", type=int, help="by default as the family's preset has them")
     parser.add_argument("--size", help="width x height, pixels; by default as the family's preset has them")
     parser.add_argument("--steps", type=int, default=3, help="training steps timed in each mode, after the first")
@@ -246,7 +247,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 given.json.write_text(json.dumps(written, indent=1), encoding="utf-8")
 
         modes = [mode for mode in given.modes if mode != "plain" or subject.has_plain]
-        measure_family(subject, modes, given.weights, clip, work, save)
+        stores = [store for store in given.weights if store != "gguf" or subject.family.file_shapes]
+        measure_family(subject, modes, stores, clip, work, save)
 
 
 def _chosen(subject: Subject, given: argparse.Namespace) -> tuple[Subject, Clip]:

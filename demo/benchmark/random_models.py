@@ -8,9 +8,12 @@ from accelerate import init_empty_weights
 from diffusers import WanTransformer3DModel
 from torch import nn
 
+from lib.execution.gguf_weights import GgufLinear
+from lib.inputs.gguf_header import block_of
 from lib.models.base import Sample
 
 TEXT_TOKENS, IMAGE_TOKENS = 512, 257
+PACKED = "Q4_K"  # 4.5 bits a number; the commonest
 
 
 def random_transformer(
@@ -48,6 +51,24 @@ def random_transformer(
         weight = nn.Parameter(values.to(home if in_block else device), requires_grad=False)
         transformer.get_submodule(owner)._parameters[own] = weight
     return transformer.eval()
+
+
+def pack_randomly(module: nn.Module) -> None:
+    """Put random numbers of the GGUF type PACKED in place of the linear weights inside a block, where these are."""
+    numbers, size = block_of(PACKED)
+    for name, child in list(module.named_children()):
+        if not isinstance(child, nn.Linear):
+            pack_randomly(child)
+            continue
+        layer, weight = GgufLinear(child, PACKED), child.weight
+        stored = torch.randint(
+            0, 256, (child.out_features, child.in_features // numbers, size), dtype=torch.uint8, device=weight.device
+        )
+        step = 0.004 * child.in_features**-0.5  # of numbers of 4 bits, times 32 in the mean; then the middle of these
+        scales = torch.tensor([step, 7.5 * step], dtype=torch.float16)
+        stored[..., :4] = scales.view(torch.uint8).to(weight.device)
+        layer.weight = nn.Parameter(stored.flatten(1), requires_grad=False)
+        setattr(module, name, layer)
 
 
 def random_sample(

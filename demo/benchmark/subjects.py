@@ -9,11 +9,13 @@ import torch
 from diffusers import HunyuanVideo15Transformer3DModel, HunyuanVideoTransformer3DModel, WanTransformer3DModel
 
 from demo.benchmark.architectures import HUNYUAN_VIDEO, HUNYUAN_VIDEO_15, WAN22_A14B, WAN22_TI2V, WAN_14B
-from demo.benchmark.random_models import TEXT_TOKENS, random_sample
+from demo.benchmark.random_models import PACKED, TEXT_TOKENS, random_sample
 from demo.benchmark.rates import Size, joint_size, wan_size
 from lib.config.families import Family
+from lib.config.sections import WeightStore
 from lib.execution.block_runs import Execution
 from lib.execution.memory_modes import Needs
+from lib.inputs.gguf_header import block_of
 from lib.models.base import Sample, VideoModel
 from lib.models.experts import SOLE, Experts
 from lib.models.hunyuan_video import family as hunyuan_video
@@ -28,17 +30,18 @@ from lib.models.wan import loading as wan_loading
 from lib.models.wan import memory as wan_memory
 from lib.models.wan.a14b.adapter import A14B
 from lib.models.wan.adapter import WAN21, Variant, WanModel
+from lib.models.wan.memory import packed_needs
 from lib.models.wan.ti2v.adapter import TI2V
 
 Clip = tuple[int, int, int]
 """Frames, height and width in pixels."""
 
 TINY_WAN = {
-    "num_attention_heads": 2,
+    "num_attention_heads": 4,  # 256 numbers wide, as GGUF wants it
     "attention_head_dim": 64,
     "ffn_dim": 512,
     "num_layers": 3,
-    "added_kv_proj_dim": 128,
+    "added_kv_proj_dim": 256,
 }
 TINY_WAN22 = {**TINY_WAN, "added_kv_proj_dim": None}
 TINY_HUNYUAN = {"num_attention_heads": 2, "attention_head_dim": 128, "num_layers": 2, "num_single_layers": 2}
@@ -81,6 +84,16 @@ class Subject:
     sample: Callable[[Mapping[str, Any], Clip, torch.device, torch.dtype], Sample]
     text_tokens: int = 0
     has_plain: bool = False
+
+    def plan(self, clip: Clip, draws: int, dtype: torch.dtype, weights: WeightStore) -> Needs:
+        """Count what the transformer needs for a batch of so many noise levels of a clip, its weights kept so."""
+        _, *shape = self.family.latents_shape(*clip)
+        needs = self.needs(self.config, (draws, *shape), dtype)
+        if weights != "gguf":
+            return needs
+        (numbers, size_bytes), size = block_of(PACKED), self.size(self.config)
+        share = size_bytes / (numbers * dtype.itemsize)
+        return packed_needs(needs, int(share * needs.block_bytes), size.heads * size.head_width * size.wide)
 
     def count_tokens(self, clip: Clip) -> int:
         """Count the tokens that attend to each other."""

@@ -78,6 +78,20 @@ def test_every_family_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert SUBJECTS[family].title in printed and printed.count("| fast, `everything` |") == len(CARDS)
 
 
+def test_weights_of_gguf_files_are_measured_where_they_are_read(tmp_path: Path) -> None:
+    """In Q4_K, with losses of a sane size, alike in all modes; a family that does not read such files has no row."""
+    figures = tmp_path / "figures.json"
+    short = ["--tiny", "--modes", "fast", "low", "--steps", "1", "--forwards", "1", "--weights", "gguf"]
+    main(["--family", "wan22", "hunyuan_video", *short, "--json", str(figures)])
+    families = json.loads(figures.read_text())["families"]
+    first, second = families["wan22"]["rows"]
+    assert first["weights"] == "gguf" and first["losses"] == second["losses"] and 1 < first["losses"][0] < 10
+    assert families.get("hunyuan_video", {}).get("rows", []) == []
+    subject = SUBJECTS["wan22"]
+    native, packed = (subject.plan(subject.clip, 1, torch.bfloat16, store) for store in ("native", "gguf"))  # type: ignore[arg-type]
+    assert packed.block_bytes == pytest.approx(4.5 / 16 * native.block_bytes)
+
+
 def test_all_families_follow_one_another(capsys: pytest.CaptureFixture[str]) -> None:
     """Each that the project has, in one command."""
     assert SUBJECTS.keys() == FAMILIES.keys()

@@ -58,9 +58,12 @@ def count_packed(needs: Needs, files: Sequence[Path], dtype: torch.dtype) -> Nee
         ]
         sizes = [prod(tensor.shape) * dtype.itemsize if tensor.kind in PLAIN else tensor.num_bytes for tensor in inside]
         blocks, widest = max(blocks, sum(sizes)), max([widest, *(prod(tensor.shape) for tensor in inside)])
-    return replace(
-        needs, block_bytes=blocks // needs.num_blocks, other_bytes=needs.other_bytes + WIDENING_BYTES * widest
-    )
+    return packed_needs(needs, blocks // needs.num_blocks, widest)
+
+
+def packed_needs(needs: Needs, block_bytes: int, widest: int) -> Needs:
+    """Return the needs with blocks of another size, and room to widen a matrix of so many numbers."""
+    return replace(needs, block_bytes=block_bytes, other_bytes=needs.other_bytes + WIDENING_BYTES * widest)
 
 
 def count_tokens(config: Mapping[str, Any], latents_shape: Sequence[int]) -> int:
