@@ -15,6 +15,7 @@ from demo.benchmark.rates import Rates, floors, wan_size
 from demo.benchmark.subjects import SUBJECTS
 from demo.benchmark.tables import CARDS, compare_losses, show_cards
 from lib.config.families import FAMILIES
+from lib.config.sections import WeightStore
 from lib.models.wan.adapter import WanModel
 from tests.conftest import ROOT
 
@@ -140,15 +141,25 @@ def test_real_sizes_are_those_that_were_published(family: str, parameters: float
     assert size.num_blocks * size.multiplied == pytest.approx(multiplied, rel=1e-6)
 
 
-def test_cards_get_what_the_documentation_says() -> None:
-    """Wan2.1's table of docs/speed.md, and that what does not fit is told."""
-    subject = SUBJECTS["wan"]
-    latents = subject.family.latents_shape(*subject.clip)
-    lines = show_cards(subject.needs(subject.config, latents, torch.bfloat16), "native").splitlines()
+def _cards(family: str, weights: WeightStore = "native") -> dict[str, str]:
+    """Return the mode of each card, for training / generating."""
+    subject = SUBJECTS[family]
+    lines = show_cards(subject.plan(subject.clip, 1, torch.bfloat16, weights), weights).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    chosen = {card: (training.partition(",")[0], generating) for card, training, _, generating, _ in cells}
-    table = re.findall(r"^\| (\d+) \| (\w+) / (\w+) \|", (ROOT / "docs/speed.md").read_text("utf-8"), re.MULTILINE)
-    documented = {card: (training, generating) for card, training, generating in table if int(card) in CARDS}
-    assert chosen == documented and len(chosen) == len(CARDS)
-    longer = subject.needs(subject.config, subject.family.latents_shape(81, 720, 1280), torch.bfloat16)
+    return {card: f"{training.partition(',')[0]} / {generating}" for card, training, _, generating, _ in cells}
+
+
+def test_cards_get_what_the_documentation_says() -> None:
+    """Wan2.1's table of docs/speed.md and that of all families, and that what may not fit is told."""
+    text = (ROOT / "docs/speed.md").read_text("utf-8")
+    own = dict(re.findall(r"^\| (\d+) \| (\w+ / \w+) \|", text.split("## Other families")[0], re.MULTILINE))
+    assert _cards("wan") == {card: modes for card, modes in own.items() if int(card) in CARDS}
+    table = text.split("## Other families")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\d+)(, `weights: gguf` in Q4_K)? \| (.*) \|$", table, re.MULTILINE)
+    assert len(rows) == len(CARDS) + 2
+    for card, packed, cells in rows:
+        for family, cell in zip(SUBJECTS, cells.split("|"), strict=True):
+            if cell.strip():
+                assert _cards(family, "gguf" if packed else "native")[card] == cell.strip(), (family, card)
+    longer = SUBJECTS["wan"].plan((81, 720, 1280), 1, torch.bfloat16, "native")
     assert "| 24 | low, if at all | 30.1 |" in show_cards(longer, "native")
