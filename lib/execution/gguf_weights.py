@@ -68,15 +68,15 @@ class _WidenedProduct(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(stored)
         ctx.kind = kind
-        return F.linear(inputs, widen(stored, kind).to(inputs.dtype), bias)
+        return F.linear(inputs, unpack(stored, kind).to(inputs.dtype), bias)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         (gradient,), (stored,) = gradients, ctx.saved_tensors
-        return gradient @ widen(stored, ctx.kind).to(gradient.dtype), None, None, None
+        return gradient @ unpack(stored, ctx.kind).to(gradient.dtype), None, None, None
 
 
-def widen(stored: torch.Tensor, kind: str) -> torch.Tensor:
+def unpack(stored: torch.Tensor, kind: str) -> torch.Tensor:
     """Return the numbers that bytes stand for.
 
     Args:
@@ -116,7 +116,7 @@ def read_gguf(
             yield name, Packed(part.view(tensor.shape[0], -1), tensor.kind)
         else:
             # A row of its own for all: a tensor that had another shape once may have had other rows too.
-            yield name, widen(part.to(device)[None], tensor.kind).view(tensor.shape)
+            yield name, unpack(part.to(device)[None], tensor.kind).view(tensor.shape)
 
 
 def pack_linear(module: nn.Module, name: str, kind: str) -> None:

@@ -1,6 +1,6 @@
 """Read the header of a GGUF file: names, shapes, types and places of its tensors; nothing else of it, and torch-free.
 
-The format is https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; of its types those that diffusers can widen.
+The format is https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; of its types those that diffusers can unpack.
 """
 
 import math

@@ -62,7 +62,7 @@ def count_packed(needs: Needs, files: Sequence[Path], dtype: torch.dtype) -> Nee
 
 
 def packed_needs(needs: Needs, block_bytes: int, widest: int) -> Needs:
-    """Return the needs with blocks of another size, and room to widen a matrix of so many numbers."""
+    """Return the needs with blocks of another size, and room to unpack a matrix of so many numbers."""
     return replace(needs, block_bytes=block_bytes, other_bytes=needs.other_bytes + WIDENING_BYTES * widest)
 
 

@@ -14,7 +14,7 @@ from gguf import GGMLQuantizationType
 
 from lib.config.families import family_of
 from lib.core.errors import InputError
-from lib.execution.gguf_weights import GgufLinear, widen
+from lib.execution.gguf_weights import GgufLinear, unpack
 from lib.execution.memory_modes import MemoryUse
 from lib.inputs.gguf_header import KINDS, OTHER_KINDS, read_gguf_header
 from lib.inputs.weight_files import check_transformer_files
@@ -102,7 +102,7 @@ def test_bytes_are_worth_what_the_format_says(kind: str) -> None:
     """By the gguf package's own formulas in NumPy, to the last bit of float32."""
     packed = pack(np.random.default_rng(0).standard_normal((6, 512)).astype(np.float32) / 8, kind)
     worth = gguf.quants.dequantize(packed, GGMLQuantizationType[kind])
-    wide = widen(torch.from_numpy(packed.view(np.uint8)), kind)
+    wide = unpack(torch.from_numpy(packed.view(np.uint8)), kind)
     assert wide.dtype == torch.float32 and wide.shape == (6, 512) and 0.001 < wide.abs().mean() < 1
     torch.testing.assert_close(wide, torch.from_numpy(worth.copy()), rtol=3e-7, atol=0)
 
