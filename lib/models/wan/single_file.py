@@ -52,13 +52,15 @@ def load_from_file(
     with init_empty_weights():
         transformer = WanTransformer3DModel.from_config(config)
     kept = set(transformer._keep_in_fp32_modules) if dtype != torch.float32 else set()
+    shapes = {name: tensor.shape for name, tensor in transformer.state_dict().items()}
     weights: dict[str, torch.Tensor] = {}
     for name, read in _read_gguf(path, device, packed) if is_gguf(path) else _read_safetensors(path, home):
         if isinstance(read, Packed):
             pack_linear(transformer, name.removesuffix(".weight"), read.kind)
             weights[name] = read.stored.to(home)
         else:
-            weights[name] = read.to(torch.float32 if kept & set(name.split(".")) else dtype).to(home)
+            weight = read.to(torch.float32 if kept & set(name.split(".")) else dtype).to(home)
+            weights[name] = _with_leading_ones(weight, shapes.get(name, weight.shape))
     expected = {name: tuple(tensor.shape) for name, tensor in transformer.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if found != expected:
@@ -67,6 +69,13 @@ def load_from_file(
         raise InputError([Problem(str(path), told, "those of the model in model.name, alone")])
     transformer.load_state_dict(weights, strict=True, assign=True)
     return transformer
+
+
+def _with_leading_ones(weight: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Give a weight the ones back that begin its shape: ggml, which counts sides from the last, writes none of them."""
+    num_lost = len(shape) - weight.ndim
+    fits = num_lost > 0 and shape[:num_lost].numel() == 1 and shape[num_lost:] == weight.shape
+    return weight.view(shape) if fits else weight
 
 
 def _read_gguf(path: Path, device: torch.device, packed: bool) -> Iterator[tuple[str, torch.Tensor | Packed]]:

@@ -61,6 +61,7 @@ def save_gguf(
     own_names: bool = False,
     architecture: str = "wan",
     flatten: str = "",
+    drop_ones: bool = False,
 ) -> dict[str, torch.Tensor]:
     """Write weights as city96's files have them.
 
@@ -72,6 +73,7 @@ def save_gguf(
         own_names: leave diffusers' names.
         architecture: that the file is to name.
         flatten: name of a weight that is written as a row, its shape beside it.
+        drop_ones: leave out a side of one that begins a shape, as ggml does where it writes a file anew.
 
     Returns:
         What the file's weights are worth, by the gguf package's own formulas, by diffusers' names.
@@ -92,6 +94,8 @@ def save_gguf(
         if name == flatten:
             writer.add_array(f"comfy.gguf.orig_shape.{written}", [int(side) for side in stored.shape])
             stored = stored.reshape(-1)
+        elif drop_ones and len(stored) == 1:
+            stored = stored[0]
         writer.add_tensor(written, stored)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
