@@ -56,7 +56,8 @@ ablation: install
 evaluate-masks: install
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m demo.mask_evaluation --output "$(EVALUATION)/masks"
 
-# Seconds and GPU memory of the 14B model, with random weights, in each memory mode; BENCHMARK="--tiny" for a CPU.
+# Seconds and GPU memory of the 14B model, with random weights, in each memory mode; BENCHMARK="--family all" for all
+# families', "--tiny" for a CPU.
 benchmark: install
 	$(VENV)/bin/python -m demo.benchmark $(BENCHMARK)
 

@@ -1,1 +1,1 @@
-"""Speed and memory of the real architecture."""
+"""Speed and memory of real architectures, family by family."""

@@ -24,25 +24,55 @@ class Rates:
         return ", ".join(f"{name.replace('_', ' ')} {rate / 1e12:.3g}" for name, rate in vars(self).items())
 
 
-def floors(config: Mapping[str, Any], tokens: int, rates: Rates, draws: int = 1) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Size:
+    """What of a transformer its products' work follows from.
+
+    Attributes:
+        heads, head_width: of attention.
+        wide: outputs of its widest linear layer.
+        num_blocks: of all kinds.
+        multiplied: numbers of a block's linear layers that each token is multiplied by.
+    """
+
+    heads: int
+    head_width: int
+    wide: int
+    num_blocks: int
+    multiplied: int
+
+
+def wan_size(config: Mapping[str, Any]) -> Size:
+    """Read the size of a WanTransformer3DModel; keys and values of the few text tokens are left out."""
+    heads, head_width, wide = (config[key] for key in ("num_attention_heads", "attention_head_dim", "ffn_dim"))
+    width = heads * head_width
+    return Size(heads, head_width, wide, config["num_layers"], 6 * width**2 + 2 * width * wide)
+
+
+def joint_size(config: Mapping[str, Any]) -> Size:
+    """Read the size of a model whose video and text attend to each other, one block after the other."""
+    heads, head_width = config["num_attention_heads"], config["attention_head_dim"]
+    width, wide = heads * head_width, int(heads * head_width * config["mlp_ratio"])
+    num_blocks = config["num_layers"] + config.get("num_single_layers", 0)
+    return Size(heads, head_width, wide, num_blocks, 4 * width**2 + 2 * width * wide)
+
+
+def floors(size: Size, tokens: int, rates: Rates, draws: int = 1) -> tuple[float, float]:
     """Return the seconds that a forward pass and a LoRA step take at these rates, with nothing computed twice.
 
     Both are of a batch of `draws`.
 
     A step's linear layers cost twice the forward's, since frozen weights take no gradient; attention 3.5 times.
     """
-    width, wide = config["num_attention_heads"] * config["attention_head_dim"], config["ffn_dim"]
-    linear = config["num_layers"] * 2 * tokens * (6 * width**2 + 2 * width * wide)  # but keys of the few text tokens
-    attention = config["num_layers"] * 4 * tokens**2 * width
+    linear = size.num_blocks * 2 * tokens * size.multiplied
+    attention = size.num_blocks * 4 * tokens**2 * size.heads * size.head_width
     forward = draws * (linear / rates.matrix + attention / rates.attention)
     return forward, forward + draws * (linear / rates.matrix + 2.5 * attention / rates.attention_backward)
 
 
-def measure_rates(
-    config: Mapping[str, Any], tokens: int, device: torch.device, dtype: torch.dtype, duration: float
-) -> Rates:
+def measure_rates(size: Size, tokens: int, device: torch.device, dtype: torch.dtype, duration: float) -> Rates:
     """Time the two products that matter, at this model's and this clip's size, each for so many seconds."""
-    width, wide, heads = (config[key] for key in ("attention_head_dim", "ffn_dim", "num_attention_heads"))
+    width, wide, heads = size.head_width, size.wide, size.heads
     left = torch.randn(tokens, width * heads, device=device, dtype=dtype)
     right = torch.randn(wide, width * heads, device=device, dtype=dtype)
     query = torch.randn(1, heads, tokens, width, device=device, dtype=dtype, requires_grad=True)

@@ -10,7 +10,7 @@ from lib.config.families import FAMILIES, check_family
 MOST_COPIES = 11  # recoloured copies: six orders of three channels, each inverted or not, but for the clip itself
 
 MemoryMode = Literal["auto", "fast", "balanced", "low"]
-WeightStore = Literal["native", "fp8", "fp8_products"]
+WeightStore = Literal["native", "fp8", "fp8_products", "gguf"]
 
 MaskMethod = Literal["yolo", "yoloe", "sam2", "optical_flow", "static_box", "whole_frame"]
 """Rungs of the ladder by which a region is followed, from the top."""
@@ -91,9 +91,9 @@ class ModelSection(Section):
     transformer_files: list[str] = Field(
         default_factory=list,
         max_length=2,
-        description="safetensors files of the denoiser's weights, in place of those in the model's folder: under"
-        " ComfyUI's, the original or diffusers' names, in 16 or 32 bits or fp8_scaled; one for each expert, high noise"
-        " first; none: the folder's",
+        description="files of the denoiser's weights, in place of those in the model's folder: .safetensors in 16 or 32"
+        " bits or fp8_scaled, or .gguf, under ComfyUI's, the original or diffusers' names; one for each expert, high"
+        " noise first; none: the folder's",
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the frozen weights; auto: bfloat16 on a GPU, float32 on the CPU"
@@ -107,7 +107,7 @@ class ModelSection(Section):
     weights: WeightStore = Field(
         "native",
         description="how the frozen transformer's weights are kept; fp8: in 8 bits, half the memory;"
-        " fp8_products: multiplied so too",
+        " fp8_products: multiplied so too; gguf: as .gguf files in transformer_files have them",
     )
     download: bool = Field(False, description="allow models to be fetched from the hub; otherwise local only")
 

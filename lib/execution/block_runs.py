@@ -16,6 +16,8 @@ from lib.execution.weight_stream import WeightStream
 
 MAX_GRAPHS = 32  # compiled for one block: with and without gradients, for whole clips and for references
 
+FP8_STORES: tuple[WeightStore, ...] = ("fp8", "fp8_products")
+
 Saved = Literal["everything", "most", "linear", "attention", "inputs"]
 """What a block keeps for the backward pass, from the most memory and least time to the reverse.
 
@@ -34,7 +36,8 @@ class Execution:
         saved: for the backward pass; the rest is computed again there.
         stream_weights: keep the weights in host memory, see `lib.execution.weight_stream`; needs saved inputs.
         offload_inputs: keep saved inputs in host memory, see `lib.execution.offloaded_inputs`.
-        weights: of linear layers; `fp8` keeps them in 8 bits, `fp8_products` multiplies in 8 bits too.
+        weights: of linear layers; `fp8` keeps them in 8 bits, `fp8_products` multiplies in 8 bits too, `gguf` leaves
+            them as they were loaded, see `lib.execution.gguf_weights`.
     """
 
     compiled: bool = False
@@ -59,7 +62,7 @@ def set_up_blocks(
         num_streams: of the arguments, the first so many take gradients, such as a video's tokens and a text's, and the
             block returns a tuple of as many; 1: it returns a tensor.
     """
-    if execution.weights != "native":
+    if execution.weights in FP8_STORES:
         for block in blocks:
             store_in_fp8(block, device, products=execution.weights == "fp8_products")
     assert execution.saved == "inputs" or not (execution.stream_weights or execution.offload_inputs)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lib.config.sections import MemoryMode, WeightStore
-from lib.execution.block_runs import Execution, Saved
+from lib.execution.block_runs import FP8_STORES, Execution, Saved
 
 RESERVE = 0.04  # share of the free memory that fragments and the libraries' own buffers may take
 FP8_SHARE = 0.52  # of the memory of bfloat16 weights
@@ -97,7 +97,7 @@ def choose_execution(
 
 def estimate_gpu_bytes(execution: Execution, needs: Needs, training: bool) -> int:
     """Estimate the most memory of the GPU that a stage takes, weights and all."""
-    share = 1.0 if execution.weights == "native" else FP8_SHARE
+    share = _weights_share(execution)
     resident = 2 if execution.stream_weights else needs.num_blocks
     weights = needs.other_bytes + resident * needs.block_bytes * share
     if not training:
@@ -141,9 +141,14 @@ def fits_beside(execution: Execution, needs: Needs, num_others: int, free_bytes:
         return False  # they would wait in the host's memory, twice as much of it as one model asks for
     if free_bytes is None:
         return True
-    share = 1.0 if execution.weights == "native" else FP8_SHARE
+    share = _weights_share(execution)
     others = num_others * (needs.other_bytes + needs.num_blocks * needs.block_bytes * share)
     return estimate_gpu_bytes(execution, needs, training=False) + others <= free_bytes * (1 - RESERVE)
+
+
+def _weights_share(execution: Execution) -> float:
+    """Return what share of `Needs.block_bytes` the blocks take; what GGUF files hold is counted there already."""
+    return FP8_SHARE if execution.weights in FP8_STORES else 1.0
 
 
 def _modes(training: bool) -> Iterator[tuple[str, Execution]]:

@@ -10,9 +10,12 @@ from lib.execution.host_memory import pinned_bytes
 NUM_SLOTS = 2  # blocks on the GPU at a time: the one that computes, and the next, which is being copied
 ALIGNMENT = 256  # bytes; what compiled kernels and copies like
 
+Place = tuple[int, int, tuple[int, ...], torch.dtype]
+"""Of a weight in its block's memory: first byte, last, shape and type."""
+
 
 class WeightStream:
-    """The linear weights of alike blocks, in host memory, and room for two blocks of them on the device.
+    """The linear weights of blocks, in host memory, and room for the two largest of them on the device.
 
     Outside of `acquire` and `release` a block's weights are empty. They are frozen, so nothing is ever copied back.
     """
@@ -23,9 +26,9 @@ class WeightStream:
         self._weights = [
             [module.weight for module in block.modules() if isinstance(module, nn.Linear)] for block in blocks
         ]
-        self._places = _places(self._weights[0])
-        size = self._places[-1][1]
-        self._host = [self._take(weights, size) for weights in self._weights]
+        self._places = [_places(weights) for weights in self._weights]
+        self._host = [self._take(weights, places) for weights, places in zip(self._weights, self._places, strict=True)]
+        size = max(len(host) for host in self._host)
         for block in blocks:
             block.to(device)
         self._slots = [torch.empty(size, dtype=torch.uint8, device=device) for _ in range(NUM_SLOTS)]
@@ -43,7 +46,7 @@ class WeightStream:
         slot = self._fetch(block, avoid=None)
         if self._gpu:
             torch.cuda.current_stream(self.device).wait_event(self._arrived[slot])
-        for weight, (start, stop, shape, dtype) in zip(self._weights[block], self._places, strict=True):
+        for weight, (start, stop, shape, dtype) in zip(self._weights[block], self._places[block], strict=True):
             weight.data = self._slots[slot][start:stop].view(dtype).view(shape)
         self._in_use = block
         if following is not None:
@@ -64,25 +67,25 @@ class WeightStream:
             return self._in_slot.index(block)
         slot = next(number for number in range(NUM_SLOTS) if number != avoid)
         self._in_slot[slot] = block
+        room = self._slots[slot][: len(self._host[block])]
         if not self._gpu:
-            self._slots[slot].copy_(self._host[block])
+            room.copy_(self._host[block])
             return slot
         with torch.cuda.stream(self._copies):
             self._copies.wait_event(self._freed[slot])
-            self._slots[slot].copy_(self._host[block], non_blocking=True)
+            room.copy_(self._host[block], non_blocking=True)
             self._arrived[slot].record(self._copies)
         return slot
 
-    def _take(self, weights: Sequence[torch.Tensor], size: int) -> torch.Tensor:
-        host = pinned_bytes(size, self.device)
-        for weight, (start, stop, shape, dtype) in zip(weights, self._places, strict=True):
-            assert tuple(weight.shape) == shape and weight.dtype == dtype, "blocks must be alike"
+    def _take(self, weights: Sequence[torch.Tensor], places: Sequence[Place]) -> torch.Tensor:
+        host = pinned_bytes(places[-1][1], self.device)
+        for weight, (start, stop, shape, dtype) in zip(weights, places, strict=True):
             host[start:stop].view(dtype).view(shape).copy_(weight.data)
             weight.data = weight.data.new_empty(0)
         return host
 
 
-def _places(weights: Sequence[torch.Tensor]) -> list[tuple[int, int, tuple[int, ...], torch.dtype]]:
+def _places(weights: Sequence[torch.Tensor]) -> list[Place]:
     """Return where each weight of a block lies in its memory: first byte, last, shape and type."""
     places, start = [], 0
     for weight in weights:

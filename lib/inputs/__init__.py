@@ -9,6 +9,7 @@ earlier         results of an earlier version, in folders called as clips and ed
 edits           check one edit of a clip: its first frame, references and masks, against the source that they belong to
 folder          which files belong to which clip and edit: the clips folder, as found
 given           what a user gave of a clip and of an edit: files by their role, and settings; not yet looked into
+gguf_header     read the header of a GGUF file: names, shapes, types and places of its tensors
 ids             ids of clips, edits and outside methods, which stand for names in paths, wildcards, jobs and shell words
 layout          where a run's results lie, and which of them an edited video is made from
 lora_files      check a LoRA file by its header, before any GPU job

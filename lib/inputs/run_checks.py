@@ -32,7 +32,10 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
     return [
         *wrong_models,
         *check_transformer_files(
-            settings.model.transformer_files, settings.model.name, family_of(settings.model.family)
+            settings.model.transformer_files,
+            settings.model.name,
+            family_of(settings.model.family),
+            settings.model.weights,
         ),
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
         *_check_contextflow(settings, "contextflow" in models),

@@ -4,21 +4,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lib.config.families import Family, without_prefix
+from lib.config.sections import WeightStore
 from lib.core.errors import InputError, Problem
 from lib.inputs.checkpoints import TRANSFORMER_FILE, checkpoint_file, read_config, resolve_path
+from lib.inputs.gguf_header import SUFFIX, is_gguf, read_gguf_header
 from lib.inputs.lora_files import read_header
 
 KEY = "model.transformer_files"
 
 
-def check_transformer_files(files: Sequence[str], model: str, family: Family) -> list[Problem]:
+def check_transformer_files(
+    files: Sequence[str], model: str, family: Family, weights: WeightStore = "native"
+) -> list[Problem]:
     """Return what is wrong with the files of the run's denoisers.
 
     Args:
         files: of `model.transformer_files`; none: the folder's weights are used.
         model: folder or hub id that the rest comes from.
         family: of the model.
+        weights: how the run keeps them.
     """
+    if weights == "gguf" and not (files and all(is_gguf(Path(path)) for path in files)):
+        found = f"'gguf', with {', '.join(files) or 'no file'} in {KEY}"
+        return [Problem("model.weights", found, f"GGUF files alone there ({SUFFIX}), or native, fp8, fp8_products")]
     if not files:
         return []
     if family.file_shapes is None:
@@ -37,10 +45,19 @@ def check_transformer_files(files: Sequence[str], model: str, family: Family) ->
 
 
 def _check_file(path: Path, expected: Mapping[str, tuple[int, ...]], family: Family) -> list[Problem]:
+    architecture = None
     try:
-        shapes, _ = read_header(path)
+        if is_gguf(path):
+            header = read_gguf_header(path)
+            shapes = {name: tensor.shape for name, tensor in header.tensors.items()}
+            architecture = header.architecture
+        else:
+            shapes, _ = read_header(path)
     except InputError as error:
-        return [Problem(str(path), one.found, "a .safetensors file of a denoiser's weights") for one in error.problems]
+        if is_gguf(path):
+            return error.problems
+        right = f"a .safetensors or {SUFFIX} file of a denoiser's weights"
+        return [Problem(str(path), one.found, right) for one in error.problems]
     found = {without_prefix(name): shape for name, shape in shapes.items()}
     own = {f".{diffusers}.": f".{original}." for diffusers, original in family.original_layers.items()}
     for name, shape in list(found.items()):
@@ -53,5 +70,6 @@ def _check_file(path: Path, expected: Mapping[str, tuple[int, ...]], family: Fam
     first = wrong[0]
     told = f"{found[first]} numbers in {first}" if first in found else f"no {first}"
     more = f", and {len(wrong) - 1} other weights that do not fit" if len(wrong) > 1 else ""
+    more += f", in a file that calls its model '{architecture}'" if architecture else ""
     right = f"the weights of the model in model.name, whose {first} is {expected[first]}"
     return [Problem(str(path), told + more, right)]

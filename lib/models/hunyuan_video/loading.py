@@ -14,7 +14,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPTextModel, Llava
 
 from lib.core.errors import InputError, Problem
 from lib.core.units import GIB
-from lib.execution.block_runs import Execution, set_up_blocks
+from lib.execution.block_runs import FP8_STORES, Execution, set_up_blocks
 from lib.execution.devices import free_memory
 from lib.execution.fp8 import Fp8Linear, store_in_fp8
 from lib.execution.memory_modes import MemoryUse, choose_execution, estimate_gpu_bytes, stream_encoder
@@ -108,7 +108,7 @@ def place_transformer(
 
 def place_blocks(blocks: Any, execution: Execution, device: torch.device) -> None:
     """Put alike blocks, of a video's tokens and a text's, on a device, as they are to be run."""
-    if execution.weights != "native":
+    if execution.weights in FP8_STORES:
         for block in blocks:
             _store_in_fp8(block, device, products=execution.weights == "fp8_products")
     set_up_blocks(blocks, replace(execution, weights="native"), device, num_streams=2)

@@ -9,7 +9,7 @@ mask_channels  told by channels: noisy latents 16, mask 4, condition latents 16
 memory         what a Wan model takes of a GPU's memory; measured on an H200 with the 14B, see docs/speed.md
 rotary         where in a clip Wan's latent frames stand
 sharing        self-attention in which the clips of a batch also see the first one's tokens
-single_file    a denoiser's weights from one safetensors file, in place of a folder's
+single_file    a denoiser's weights from one file, safetensors or GGUF, in place of a folder's
 ti2v           Wan2.2-TI2V-5B: a time step for each token
 token_times    told by time steps: a token to keep is clean, at t = 0
 """

@@ -26,7 +26,7 @@ from lib.execution.memory_modes import (
     stream_encoder,
 )
 from lib.models.experts import Expert, Experts
-from lib.models.wan.memory import ENCODER_WORK, transformer_needs
+from lib.models.wan.memory import ENCODER_WORK, count_packed, transformer_needs
 from lib.models.wan.rotary import PlacedRotaryEmbedding
 from lib.models.wan.single_file import load_from_file
 
@@ -89,6 +89,9 @@ def load_experts(
     """
     config = WanTransformer3DModel.load_config(name, subfolder=experts[0].name, local_files_only=not download)
     needs = transformer_needs(config, memory.latents_shape, dtype, costs)
+    packed = memory.weights == "gguf"
+    if packed:
+        needs = count_packed(needs, files, dtype)
     free = free_memory(device)
     mode, execution = choose_execution(memory.mode, memory.weights, needs, memory.training, free)
     at_once = samples_at_once(execution, needs, memory.training, free)
@@ -103,8 +106,8 @@ def load_experts(
         if files:
             path = files[experts.index(expert)]
             print(f"{expert.name} from {path}", flush=True)
-            place = device if straight else torch.device("cpu")
-            transformer = load_from_file(path, config, dtype, place)
+            home = device if straight else torch.device("cpu")
+            transformer = load_from_file(path, config, dtype, device, home, packed)
         else:
             transformer = _from_folder(WanTransformer3DModel, name, expert.name, dtype, download, **straight)
         return place_transformer(transformer.requires_grad_(False), execution, device)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from demo.benchmark.architectures import WAN_14B
+from demo.benchmark.architectures import WAN22_A14B, WAN22_TI2V, WAN_14B
 from demo.benchmark.random_models import random_transformer
 from lib.core.units import GIB
 from lib.execution.block_runs import Execution
@@ -101,10 +101,6 @@ def test_the_vae_and_the_text_encoder_give_way_too() -> None:
     assert tile_vae("low", small, 80 * GIB) and not tile_vae("low", small, None)
     umt5_xxl = int(10.6 * GIB) + ENCODER_WORK
     assert stream_encoder("auto", umt5_xxl, 16 * GIB) and not stream_encoder("auto", umt5_xxl, 24 * GIB)
-
-
-WAN22_A14B = {**WAN_14B, "added_kv_proj_dim": None, "image_dim": None}
-WAN22_TI2V = {**WAN22_A14B, "in_channels": 48, "num_attention_heads": 24, "num_layers": 30, "ffn_dim": 14336}
 
 
 def test_sizes_of_wan22_are_those_that_were_published() -> None:
