@@ -12,8 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing, write_json
 from lib.core.garbage import collecting
@@ -22,7 +20,7 @@ from lib.inputs.clips import Batch, Clip
 from lib.inputs.edits import Edit
 from lib.masks.differences import edit_difference
 from lib.video.arrays import Mask
-from lib.video.crops import Crop, apply_crop, plan_crop
+from lib.video.crops import Crop, apply_crop, cut_out, plan_crop, uncropped
 from lib.video.images import read_image, transparent_share
 from lib.video.reading import read_frames
 
@@ -92,12 +90,12 @@ def _check_opaque(edit: Edit) -> list[Problem]:
 def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> list[Problem]:
     """Find an edit none of whose pictures differs from its source frame."""
     pictures = ((clip.indices[0], edit.first_frame), *edit.references)
-    uncropped = replace(crop, top=0, left=0, height=crop.resized_height, width=crop.resized_width)
+    whole = uncropped(crop)
     changes_outside = False
     for index, path in pictures:
-        source = read_frames(clip.source, [index], lambda picture: apply_crop(picture, uncropped))[0][0]
-        edited = apply_crop(read_image(path), uncropped)
-        if edit_difference(_cropped(source, crop), _cropped(edited, crop), threshold).any():
+        source = read_frames(clip.source, [index], lambda picture: apply_crop(picture, whole))[0][0]
+        edited = apply_crop(read_image(path), whole)
+        if edit_difference(cut_out(source, crop), cut_out(edited, crop), threshold).any():
             return []
         changes_outside |= bool(edit_difference(source, edited, threshold).any())
     if changes_outside:
@@ -131,10 +129,6 @@ def _mask_planes(clip: Clip, edit: Edit) -> Iterable[Mask]:
         return
     for index in clip.indices:
         yield read_frames(edit.mask_video, [index])[0][0].max(axis=2)
-
-
-def _cropped(picture: np.ndarray[Any, Any], crop: Crop) -> np.ndarray[Any, Any]:
-    return np.ascontiguousarray(picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width])
 
 
 def _what_stays(crop: Crop) -> str:
