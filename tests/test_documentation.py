@@ -210,6 +210,7 @@ def test_what_a_setting_reruns_is_what_the_rules_read() -> None:
     readers = _readers()
     order = [
         "prepare.smk",
+        "editor.smk",
         "caption.smk",
         "mask.smk",
         "encode.smk",

@@ -54,7 +54,8 @@ def _kind_of(index: dict[str, Any], name: str) -> str:
     """Return the pipeline that a model_index.json names, which must be one of ours, of classes that are known."""
     kind = str(index.get("_class_name"))
     if kind not in EDITOR_PIPELINES:
-        raise InputError([Problem("editor.model", f"'{name}', which is a {kind}", one_of_ours())])
+        expected = f"one of {', '.join(EDITOR_PIPELINES)}"
+        raise InputError([Problem("editor.model", f"'{name}', which is a {kind}", expected)])
     libraries = {str(loader[0]) for loader in index.values() if isinstance(loader, list) and loader and loader[0]}
     if libraries - LIBRARIES:
         found = f"'{name}', which names classes of {', '.join(sorted(libraries - LIBRARIES))}"
@@ -63,11 +64,6 @@ def _kind_of(index: dict[str, Any], name: str) -> str:
         expected = "torchvision, of the version that fits this torch: pip install torchvision"
         raise InputError([Problem("editor.model", f"a {kind}, without torchvision, which it needs", expected)])
     return kind
-
-
-def one_of_ours() -> str:
-    """Say which pipelines are editors."""
-    return f"a folder or hub id of a {', '.join(EDITOR_PIPELINES[:-1])} or {EDITOR_PIPELINES[-1]}"
 
 
 def _place(pipeline: Any, device: torch.device, memory: MemoryMode) -> None:

@@ -8,7 +8,7 @@ from lib.core.errors import Problem
 from lib.masks.differences import change_outside, edit_difference
 from lib.video.arrays import Mask, Picture
 
-LIKE_IT = "another instruction, more editor.num_tries, another editor.seed or a first_frame.png of your own"
+REMEDY = "another instruction, more editor.num_tries, another editor.seed or a first_frame.png of your own"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def why_no_try(tries: Sequence[Try], most_share: float, instruction: str) -> Pro
     place = f"instruction '{instruction}'"
     num = f"{len(tries)} first frame{'s' * (len(tries) > 1)}"
     if all(one.changed_share == 0 for one in tries):
-        return Problem(place, f"no change in any of {num} that were made", LIKE_IT)
+        return Problem(place, f"no change in any of {num} that were made", REMEDY)
     least = min(one.changed_share for one in tries if one.changed_share > 0)
     found = f"a change of at least {least:.0%} of the picture in each of {num} that were made, where a part is meant"
-    return Problem(place, found, f"at most {most_share:.0%} (mask.global_share): {LIKE_IT}")
+    return Problem(place, found, f"at most {most_share:.0%} (mask.global_share): {REMEDY}")

@@ -45,12 +45,14 @@ class Edit:
     Args:
         id: stands for the edit in paths, see `lib.inputs.ids`.
         name: as given, for people.
+        first_frame: the edited one; None: it is made as the instruction says.
         outside: videos of other tools; they are no part of `files`, which the edit itself is made from.
+        instruction: what to change in the source's first frame, in words; None: there is an edited one.
     """
 
     id: str
     name: str
-    first_frame: Path
+    first_frame: Path | None
     references: tuple[tuple[int, Path], ...]
     masks: tuple[tuple[int, Path], ...]
     mask_video: Path | None
@@ -59,6 +61,7 @@ class Edit:
     classes: tuple[str, ...] | None
     lora_scale: float | None
     outside: tuple[OutsideVideo, ...] = ()
+    instruction: str | None = None
 
     @property
     def user_masks(self) -> list[Path]:
@@ -68,7 +71,12 @@ class Edit:
     @property
     def files(self) -> list[Path]:
         """All that was given of the edit."""
-        return [self.first_frame, *[path for _, path in self.references], *self.user_masks]
+        return [*self.pictures, *self.user_masks]
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The edited frames that were given."""
+        return [*([self.first_frame] if self.first_frame else []), *(path for _, path in self.references)]
 
 
 @dataclass(frozen=True)
@@ -102,14 +110,17 @@ def check_edit(
         problems += _check_picture(path, info, inputs)
     masks, wrong = _check_masks(files, info, inputs)
     problems += wrong + _check_mask_video(files, info, inputs)
-    if not files.first_frames:
-        return None, problems
     settings = files.settings
+    if files.first_frames and settings.instruction:
+        found = f"an instruction beside {files.first_frames[0].name}"
+        problems.append(Problem(files.place, found, "one of them: the instruction makes the edited first frame"))
+    if not files.first_frames and not settings.instruction:
+        return None, problems
     classes = None if settings.classes is None else tuple(settings.classes)
-    first_frame = files.first_frames[0]
+    first_frame = next(iter(files.first_frames), None)
     mask_video = next(iter(files.mask_videos), None)
     outside = tuple(OutsideVideo(outside_id(name), name, path) for name, path in files.outside)
-    own = (settings.prompt, settings.seed, classes, settings.lora_scale, outside)
+    own = (settings.prompt, settings.seed, classes, settings.lora_scale, outside, settings.instruction)
     return Edit(edit_id, files.name, first_frame, references, masks, mask_video, *own), problems
 
 

@@ -71,24 +71,25 @@ def _look(clip: Clip, edit: Edit, width: int, height: int, threshold: float) -> 
         problems = error.problems
     except Exception as error:  # whatever a library raises at a damaged file: it costs its edit, and not the batch
         found = f"pictures that cannot be read ({type(error).__name__}: {error})"
-        problems = [Problem(edit.first_frame.name, found, "whole images and masks: save them anew")]
+        problems = [Problem(_place_of(edit), found, "whole images and masks: save them anew")]
     names = {"clip": printable(clip.name), "edit": printable(edit.name)}
     return {"problems": [asdict(replace(problem, **names)) for problem in problems]}
 
 
 def _check_opaque(edit: Edit) -> list[Problem]:
     """Find pictures with holes, which would turn black."""
-    paths = [edit.first_frame, *[path for _, path in edit.references]]
     expected = "an opaque picture: the edit flattened onto its source frame"
     return [
         Problem(path.name, f"a picture that is transparent in {share:.1%} of its pixels", expected)
-        for path in paths
+        for path in edit.pictures
         if (share := transparent_share(path)) > MOST_TRANSPARENT
     ]
 
 
 def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> list[Problem]:
-    """Find an edit none of whose pictures differs from its source frame."""
+    """Find an edit none of whose pictures differs from its source frame; of one in words nothing is known yet."""
+    if edit.first_frame is None:
+        return []
     pictures = ((clip.indices[0], edit.first_frame), *edit.references)
     whole = uncropped(crop)
     changes_outside = False
@@ -103,6 +104,11 @@ def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> lis
         return [Problem(edit.first_frame.name, found, _what_stays(crop))]
     found = f"no difference from source frame {clip.indices[0]}"
     return [Problem(edit.first_frame.name, found, "an edited frame; was the unedited one saved?")]
+
+
+def _place_of(edit: Edit) -> str:
+    """Name what an edit's pictures are told of by."""
+    return edit.first_frame.name if edit.first_frame else "references"
 
 
 def _check_user_masks(clip: Clip, edit: Edit, crop: Crop, _: float) -> list[Problem]:

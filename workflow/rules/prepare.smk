@@ -33,7 +33,7 @@ rule extract_frames:
 rule align_edit:
     input:
         facts="<results>/{clip}/source_video.json",
-        first_frame=lambda wildcards: edit_of(wildcards).first_frame,
+        first_frame=first_frame_of,
         references=lambda wildcards: [path for _, path in edit_of(wildcards).references],
     output:
         first_frame="<results>/{clip}/{edit}/first_frame.png",

@@ -20,6 +20,7 @@ COLUMNS = [
     "references",
     "mask",
     "outside",
+    "instruction",
     "prompt",
     "seed",
     "lora_scale",
