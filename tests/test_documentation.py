@@ -144,6 +144,7 @@ def test_results_page_names_every_file_that_a_rule_writes() -> None:
                     .replace("{mask}", "MASK")
                     .replace("{shape}", "SHAPE")
                     .replace("{score}", "SCORE")
+                    .replace("{index}", "INDEX")
                 )
                 stem, ending = re.fullmatch(r"([^._]+|.+?)((?:(?<=SHAPE)_\w+)?\.\w+|)", last).groups()
                 assert last in text or (stem in text and f"`{ending}`" in text), f"{name}: {path}"

@@ -54,7 +54,7 @@ The built-in methods, by what differs from `mask_lora` ([methods.md](methods.md)
 """
 
 ENCODE = "`encode_source`, `encode_edit`"
-INSTRUCTED = "`edit_first_frame`, of edits by instruction"
+INSTRUCTED = "`edit_first_frame`, `edit_reference`, of edits by instruction"
 CAPTION = "`caption_source`, `caption_edit`, `caption_references`"
 TRAIN = "`train_lora_decouple`, `train_lora_appearance`"
 TRAIN_ALL = f"{TRAIN}; `train_shared`, where the run trains one"
@@ -83,7 +83,7 @@ RERUNS = {
     "video.window_overlap": "`extract_frames`, of clips of several windows",
     "video.crf": "`extract_frames`",
     "video.keep_lossless": "`generate`, where edited.mkv is missed",
-    **{f"editor.{name}": "`edit_first_frame`" for name in EditorSection.model_fields},
+    **{f"editor.{name}": "`edit_first_frame`, `edit_reference`" for name in EditorSection.model_fields},
     "editor.instruction": "`edit_first_frame`, of edits that follow it",
     "caption.model": CAPTION,
     "caption.task": CAPTION,

@@ -8,7 +8,7 @@ from lib.core.errors import Problem
 from lib.masks.differences import change_outside, edit_difference
 from lib.video.arrays import Mask, Picture
 
-REMEDY = "another instruction, more editor.num_tries, another editor.seed or a first_frame.png of your own"
+REMEDY = "another instruction, more editor.num_tries, another editor.seed, or a picture that you edited"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def why_no_try(tries: Sequence[Try], most_share: float, instruction: str) -> Pro
     if any(is_usable(one, most_share) for one in tries):
         return None
     place = f"instruction '{instruction}'"
-    num = f"{len(tries)} first frame{'s' * (len(tries) > 1)}"
+    num = f"{len(tries)} frame{'s' * (len(tries) > 1)}"
     if all(one.changed_share == 0 for one in tries):
         return Problem(place, f"no change in any of {num} that were made", REMEDY)
     least = min(one.changed_share for one in tries if one.changed_share > 0)

@@ -26,6 +26,7 @@ IGNORED_NAMES = {
 
 IMAGE_KINDS = "one of " + ", ".join(IMAGE_SUFFIXES)
 Text = Annotated[str, Field(min_length=1)]
+SourceIndex = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class EditSettings(BaseModel):
@@ -35,6 +36,10 @@ class EditSettings(BaseModel):
 
     instruction: Text | None = Field(
         default=None, description="what to change in the first frame, in words, in place of an edited one"
+    )
+    reference_instructions: Annotated[dict[SourceIndex, Text], Field(min_length=1)] | None = Field(
+        default=None,
+        description="what to change in later frames, by their 0-based source index, such as {24: make the car red}",
     )
     prompt: Text | None = Field(default=None, description="text that describes the edited video")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(default=None, description="a whole number, 0 or more")

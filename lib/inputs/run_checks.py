@@ -38,7 +38,7 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
         *check_editor(
             settings.editor.only("model", "clip_model"),
-            any(edit.instruction for clip in batch.clips for edit in clip.edits),
+            any(edit.is_instructed for clip in batch.clips for edit in clip.edits),
             settings.model.download,
         ),
         *_check_contextflow(settings, "contextflow" in models),

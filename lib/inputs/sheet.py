@@ -51,7 +51,8 @@ class RowFiles(BaseModel):
 
 FIELDS = {**RowFiles.model_fields, **EditSettings.model_fields}
 COLUMNS = {name: str(field.description) for name, field in FIELDS.items()} | {
-    "classes": "detector classes separated by commas, such as car,person"
+    "reference_instructions": "what to change in later frames, INDEX=INSTRUCTION separated by ';'",
+    "classes": "detector classes separated by commas, such as car,person",
 }
 """Every column, and what belongs into its cells."""
 
@@ -167,12 +168,16 @@ def _refused(model: type[BaseModel], values: Mapping[str, object]) -> set[str]:
     return set()
 
 
-def _value_of(column: str, cell: str) -> str | int | float | list[str]:
+def _value_of(column: str, cell: str) -> str | int | float | list[str] | dict[int, str]:
     """Read a cell as a setting; what is no number stays text, which the settings then refuse."""
     if column == "seed" and WHOLE_NUMBER.fullmatch(cell):
         return int(cell)
     if column == "lora_scale" and DECIMAL.fullmatch(cell):
         return float(cell)
+    if column == "reference_instructions":
+        parts = [part.partition("=") for part in cell.split(";") if part.strip()]
+        named = {int(index): words.strip() for index, _, words in parts if WHOLE_NUMBER.fullmatch(index.strip())}
+        return named if len(named) == len(parts) else cell
     return [name.strip() for name in cell.split(",")] if column == "classes" else cell
 
 

@@ -88,9 +88,9 @@ def _check_opaque(edit: Edit) -> list[Problem]:
 
 def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> list[Problem]:
     """Find an edit none of whose pictures differs from its source frame; of one in words nothing is known yet."""
-    if edit.first_frame is None:
+    if edit.first_frame is None or edit.is_instructed:
         return []
-    pictures = ((clip.indices[0], edit.first_frame), *edit.references)
+    pictures = ((clip.indices[0], edit.first_frame), *((index, path) for index, path in edit.references if path))
     whole = uncropped(crop)
     changes_outside = False
     for index, path in pictures:

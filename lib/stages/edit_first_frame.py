@@ -1,4 +1,4 @@
-"""Make the edited first frame of an edit that is given as an instruction: several tries, the best by measure."""
+"""Make an edited frame that is given as an instruction, the first one or a reference: tries, the best by measure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -20,7 +20,7 @@ from lib.masks.refusals import refusal
 from lib.metrics.similarity import embed_frames
 from lib.scores.contrastive import embed_texts, load_clip_pair
 from lib.stages.job import Files, Job, Params
-from lib.video.alignment import read_user_mask
+from lib.video.alignment import align_edited_frame, read_user_mask
 from lib.video.arrays import Mask, Picture
 from lib.video.crops import Crop, apply_crop, cut_out, uncropped
 from lib.video.images import write_image
@@ -28,33 +28,39 @@ from lib.video.reading import read_frames
 
 
 class Inputs(Files):
-    """The source, its facts, and the user's masks: that of the first frame, or a video of all; or none."""
+    """The source, its facts, and the user's masks: that of the frame, or a video of all; or none.
+
+    first_frame: the edited one, of a reference; shown to an editor that takes several pictures.
+    """
 
     source: Path
     facts: Path
     masks: tuple[Path, ...]
+    first_frame: Path | None = None
 
 
 class Outputs(Files):
     """The picture that is taken, all tries as SEED.png, and JSON: what is known of each, and why none is an edit."""
 
-    first_frame: Path
+    picture: Path
     tries: Path
     facts: Path
 
 
 class EditFirstFrame(Params):
-    """How the first frame is made.
+    """How the frame is made.
 
     editor: all of it but instruction; model: dtype, device, download and memory; mask: difference_threshold,
     global_share and correct_edited.
-    instruction: what to change. mask_indices: source frame index of the user's mask image; empty: a video, or none.
-    is_part: whether the user said that a part of the picture is meant. clip, edit: as the user calls them.
+    index: of the frame in the source. instruction: what to change. mask_indices: source frame index of the user's mask
+    image; empty: a video, or none. is_part: whether the user said that a part of the picture is meant. clip, edit: as
+    the user calls them.
     """
 
     editor: EditorSection
     model: ModelSection
     mask: MaskSection
+    index: int
     instruction: str
     mask_indices: tuple[int, ...]
     is_part: bool
@@ -63,15 +69,19 @@ class EditFirstFrame(Params):
 
 
 def edit_first_frame(inputs: Inputs, outputs: Outputs, params: EditFirstFrame, job: Job) -> None:
-    """Write the edited first frame, uncropped, as a user would give it."""
-    facts = read_json(inputs.facts)
-    crop, index = Crop(**facts["crop"]), facts["indices"][0]
+    """Write the edited frame, uncropped, as a user would give it."""
+    facts, index = read_json(inputs.facts), params.index
+    crop = Crop(**facts["crop"])
     whole = uncropped(crop)
     source: Picture = read_frames(inputs.source, [index], lambda picture: apply_crop(picture, whole))[0][0]
     region = None
     if inputs.masks:
         region = read_user_mask(inputs.masks, params.mask_indices, [index], asdict(whole))[0]
-    made = _make_tries(source, params, job)
+    extra = []
+    if inputs.first_frame:
+        pixel_aspect = facts["source"]["pixel_aspect"]
+        extra = [align_edited_frame(inputs.first_frame, asdict(whole), pixel_aspect)]
+    made = _make_tries(source, extra, params, job)
     taken = [_keep_outside(picture, source, region, params.mask.correct_edited) for picture in made]
     tries = _measure_tries(source, made, taken, region, crop, params, job)
     most_share = params.mask.global_share if params.is_part else 1.0
@@ -81,7 +91,7 @@ def edit_first_frame(inputs: Inputs, outputs: Outputs, params: EditFirstFrame, j
     with whole_folder(outputs.tries) as folder:
         for one, picture in zip(tries, taken, strict=True):
             write_image(folder / f"{one.seed}.png", picture)
-    write_image(outputs.first_frame, taken[best])
+    write_image(outputs.picture, taken[best])
     problem = why_no_try(tries, most_share, params.instruction)
     if problem:
         print(f"not made: {problem.found}; expected {problem.expected}. See {outputs.tries}")
@@ -93,14 +103,14 @@ def edit_first_frame(inputs: Inputs, outputs: Outputs, params: EditFirstFrame, j
         **(refusal(problem, params.clip, params.edit) if problem else {}),
     }
     device, _ = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
-    given = [inputs.source, *inputs.masks]
-    written = [outputs.first_frame, outputs.tries]
+    given = [inputs.source, *inputs.masks, *([inputs.first_frame] if inputs.first_frame else [])]
+    written = [outputs.picture, outputs.tries]
     record = describe("edit_first_frame", params.described(), given, written, describe_device(device))
     write_json(outputs.facts, {**known, "provenance": record})
 
 
-def _make_tries(source: Picture, params: EditFirstFrame, job: Job) -> list[Picture]:
-    """Let the editor try, once for each seed; its memory is free again afterwards."""
+def _make_tries(source: Picture, extra: Sequence[Picture], params: EditFirstFrame, job: Job) -> list[Picture]:
+    """Let the editor try, once for each seed, shown as many pictures as it takes; its memory is free again then."""
     section = params.editor
     device, dtype = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
     assert section.model, "a run without an editor has no edits by instruction"
@@ -108,7 +118,7 @@ def _make_tries(source: Picture, params: EditFirstFrame, job: Job) -> list[Pictu
     editor = load_editor(name, section, device, dtype, params.model.memory, params.model.download)
     progress, made = Progress("try", section.num_tries), []
     for number in range(section.num_tries):
-        made.append(editor.edit(source, params.instruction, section.seed + number))
+        made.append(editor.edit(source, params.instruction, section.seed + number, extra[: editor.num_extra]))
         progress.show(number + 1)
     return made
 

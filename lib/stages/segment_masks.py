@@ -28,7 +28,7 @@ from lib.video.writing import write_mask, write_viewable
 class Inputs(Files):
     """The clip and its edited frames; the user's masks, or else the clip's objects and motion.
 
-    instructed: what is known of a first frame that was made as an instruction says.
+    instructed: what is known of the edited frames that were made as instructions say.
     """
 
     video: Path
@@ -38,7 +38,7 @@ class Inputs(Files):
     masks: tuple[Path, ...]
     objects: Path | None
     motion: Path | None
-    instructed: Path | None = None
+    instructed: tuple[Path, ...] = ()
 
 
 class Outputs(Files):
@@ -82,8 +82,8 @@ def segment_masks(inputs: Inputs, outputs: Outputs, params: SegmentMasks, job: J
     with whole_file(outputs.overlay) as path:
         shown_as = VideoInfo(**clip["source"])
         write_viewable(path, overlay(video, mask), clip["times"], params.video.crf, None, shown_as)
-    not_instructed = read_refusal(inputs.instructed) if inputs.instructed else None
-    problem = not_instructed or why_not(mask, facts, hold=params.mask.below_confidence == "hold")
+    refused = (problem for path in inputs.instructed if (problem := read_refusal(path)))
+    problem = next(refused, None) or why_not(mask, facts, hold=params.mask.below_confidence == "hold")
     if problem:
         print(f"not made: {problem.found}; expected {problem.expected}. See {outputs.sheet}")
         mask, facts = mask & False, {**facts, **refusal(problem, params.clip, params.edit)}

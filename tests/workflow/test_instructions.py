@@ -17,6 +17,7 @@ from tests.workflow.project import copy_project, planned_jobs, run_snakemake, wr
 EDITOR = {"model": "weights/pix2pix", "num_steps": 2, "num_tries": 2, "clip_model": "demo/models/clip-tiny"}
 SETTINGS = {"clips": "clips", "editor": EDITOR}
 WORDS, PART = "in-words", "in-part"
+REFERENCE = 4  # source index
 INSTRUCTION = "make the star 'blue'; {clip} $(touch X)"
 
 
@@ -32,10 +33,11 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = copy_project(tmp_path_factory.mktemp("instructions"))
     save_instruct_pix2pix(project / "weights" / "pix2pix")
     shutil.copytree(ROOT / "demo" / "clips" / CLIP, project / "clips" / CLIP)
-    _instruct(project, WORDS, instruction=INSTRUCTION)
+    _instruct(project, WORDS, instruction=INSTRUCTION, reference_instructions={REFERENCE: "a $(touch X) beside it"})
     _instruct(project, PART, instruction="make the star blue", classes=["star"])
     write_settings(project, SETTINGS)
-    assert planned_jobs(project)["edit_first_frame"] == 2
+    jobs = planned_jobs(project)
+    assert jobs["edit_first_frame"] == 2 and jobs["edit_reference"] == jobs["train_lora_appearance"] == 1
     answer = run_snakemake(project, "--cores", "2", "--keep-going")
     assert answer.returncode != 0 and "where a part is meant" in answer.stdout, answer.stdout
     return project
@@ -56,6 +58,16 @@ def test_an_instruction_becomes_an_edited_video(edited: Path) -> None:
     assert not (edited / "X").exists()
 
 
+def test_a_reference_in_words_is_learnt_from(edited: Path) -> None:
+    """It is made of its own frame, by its own instruction, and stage 2 sees it."""
+    folder = edited / "results" / CLIP / WORDS
+    facts = read_json(folder / "made_references" / f"{REFERENCE}.json")
+    assert facts["instruction"] == "a $(touch X) beside it" and len(facts["tries"]) == 2
+    reference = read_image(folder / "references" / f"{REFERENCE:05d}.png")
+    assert (reference != read_image(folder / "first_frame.png")).any()
+    assert (folder / "lora" / "edit" / "appearance.safetensors").exists()
+
+
 def test_a_frame_that_is_no_edit_fails_its_edit_alone(edited: Path) -> None:
     """Before any training of its own, with the reason; the clip's other edits are made."""
     results = edited / "results" / CLIP
@@ -73,11 +85,15 @@ def test_only_edits_in_words_depend_on_the_editor(edited: Path, tmp_path: Path) 
     made = file_hash(project / "results" / CLIP / EDIT / "first_frame.png")
     write_settings(project, {**SETTINGS, "editor": {**EDITOR, "seed": 1}})
     jobs = planned_jobs(project)
-    assert jobs["edit_first_frame"] == jobs["align_edit"] == 1 and "extract_frames" not in jobs
+    assert jobs["edit_first_frame"] == jobs["edit_reference"] == jobs["align_edit"] == 1
+    assert "extract_frames" not in jobs
     write_settings(project, SETTINGS)
+    _instruct(project, WORDS, instruction=INSTRUCTION, reference_instructions={REFERENCE: "another"})
+    jobs = planned_jobs(project)
+    assert jobs["edit_reference"] == jobs["align_edit"] == 1 and "edit_first_frame" not in jobs
     _instruct(project, WORDS, instruction="make it red")
     jobs = planned_jobs(project)
-    assert jobs["edit_first_frame"] == jobs["align_edit"] == 1
+    assert jobs["edit_first_frame"] == jobs["align_edit"] == 1 and "edit_reference" not in jobs
     assert file_hash(project / "results" / CLIP / EDIT / "first_frame.png") == made
 
 

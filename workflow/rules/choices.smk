@@ -64,24 +64,6 @@ def without_user_masks(name):
     return lambda wildcards: [] if edit_of(wildcards).user_masks else f"{LAYOUT.folder(wildcards.clip)}/{name}"
 
 
-def first_frame_of(wildcards):
-    """The edited first frame: the user's, or the one that is made as the instruction says."""
-    made = f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/made_first_frame.png"
-    return edit_of(wildcards).first_frame or made
-
-
-def instructed_of(wildcards):
-    """What is known of a first frame that is made; none of the user's."""
-    facts = f"{LAYOUT.folder(wildcards.clip, wildcards.edit)}/made_first_frame.json"
-    return facts if edit_of(wildcards).instruction else []
-
-
-def first_masks_of(wildcards):
-    """The user's mask of the first frame, with its source index; or the video of all masks, without one."""
-    edit, first = edit_of(wildcards), clip_of(wildcards).indices[0]
-    return [(None, edit.mask_video)] if edit.mask_video else [mask for mask in edit.masks if mask[0] == first]
-
-
 def starts_from_shared(wildcards):
     """Whether a LoRA goes on from a shared one."""
     name = wildcards.get("lora") or wildcards.mask

@@ -34,7 +34,7 @@ rule align_edit:
     input:
         facts="<results>/{clip}/source_video.json",
         first_frame=first_frame_of,
-        references=lambda wildcards: [path for _, path in edit_of(wildcards).references],
+        references=references_of,
     output:
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references=directory("<results>/{clip}/{edit}/references"),

@@ -43,6 +43,6 @@ def test_where_a_part_is_meant_a_whole_change_is_no_edit() -> None:
     whole, none, part = Try(0, 0.9), Try(1, 0.0), Try(2, 0.3)
     assert rank_tries([whole, none, part], 0.65)[0] == 2 and why_no_try([whole, none, part], 0.65, "x") is None
     assert why_no_try([whole], 1.0, "x") is None
-    assert "no change in any of 1 first frame that" in str(why_no_try([none], 1.0, "make it red"))
+    assert "no change in any of 1 frame that" in str(why_no_try([none], 1.0, "make it red"))
     problem = str(why_no_try([whole, none], 0.65, "make it red"))
     assert "instruction 'make it red'" in problem and "90%" in problem and "65%" in problem

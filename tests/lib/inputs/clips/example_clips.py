@@ -21,6 +21,7 @@ COLUMNS = [
     "mask",
     "outside",
     "instruction",
+    "reference_instructions",
     "prompt",
     "seed",
     "lora_scale",

@@ -92,3 +92,49 @@ def test_one_instruction_serves_a_sheet(sheet: Callable[..., Path]) -> None:
     assert "no column 'first_frame'" in str(only_problem(look(path)))
     batch = _look_with(path, "make it red")
     assert batch.problems == () and batch.clips[0].edits[0].instruction == "make it red"
+
+
+def test_references_in_words_stand_among_the_others(clips: Path, add: Callable[..., Path]) -> None:
+    """By source index, beside a first frame or an instruction, and files of other frames."""
+    folder = add()
+    write_image(folder / "references" / "00008.png")
+    (folder / "edit.yaml").write_text("reference_instructions: {11: a dent in it, 5: make it red}\n")
+    batch = look(clips)
+    (edit,) = batch.clips[0].edits
+    assert batch.problems == () and edit.is_instructed and edit.instruction is None
+    assert edit.references == ((5, None), (8, folder / "references" / "00008.png"), (11, None))
+    assert edit.reference_instructions == ((5, "make it red"), (11, "a dent in it"))
+    assert edit.pictures == [folder / "first_frame.png", folder / "references" / "00008.png"]
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "found"),
+    [
+        ("{6: x}", "car/edits/red, reference_instructions", "source frame index 6"),
+        ("{2: x}", "car/edits/red, reference_instructions", "source frame index 2, the one that"),
+        ("{99: x}", "car/edits/red, reference_instructions", "beyond the clip"),
+        ("{8: x}", "car/edits/red, reference_instructions", "index 8, beside the reference 00008.png"),
+        ("{five: x}", "car/edits/red/edit.yaml, key 'reference_instructions'", "five"),
+        ("{-1: x}", "car/edits/red/edit.yaml, key 'reference_instructions'", "-1"),
+        ("{5: }", "car/edits/red/edit.yaml, key 'reference_instructions'", "None"),
+        ("make it red", "car/edits/red/edit.yaml, key 'reference_instructions'", "make it red"),
+    ],
+)
+def test_wrong_references_in_words_are_told(
+    clips: Path, add: Callable[..., Path], given: str, place: str, found: str
+) -> None:
+    """Frames that are not used, given twice, or no frames at all."""
+    folder = add()
+    write_image(folder / "references" / "00008.png")
+    (folder / "edit.yaml").write_text(f"reference_instructions: {given}\n")
+    assert says(only_problem(look(clips)), place, found, "")
+
+
+def test_a_sheet_has_a_column_for_references_in_words(sheet: Callable[..., Path]) -> None:
+    """INDEX=INSTRUCTION, separated by semicolons; what is none of it is refused."""
+    batch = look(sheet({**ROW, "reference_instructions": "11=a = b; 5 = make it red"}))
+    assert batch.problems == ()
+    assert batch.clips[0].edits[0].reference_instructions == ((5, "make it red"), (11, "a = b"))
+    for cell in ("make it red", "5=", "5=x;5=y", "x=5"):
+        problem = only_problem(look(sheet({**ROW, "reference_instructions": cell})))
+        assert says(problem, "clips.tsv, row 2, reference_instructions", cell, "INDEX=INSTRUCTION")
