@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from lib.config.editor_section import EditorSection
 from lib.config.sections import MaskSection, ModelSection
@@ -81,9 +82,10 @@ def edit_first_frame(inputs: Inputs, outputs: Outputs, params: EditFirstFrame, j
     if inputs.first_frame:
         pixel_aspect = facts["source"]["pixel_aspect"]
         extra = [align_edited_frame(inputs.first_frame, asdict(whole), pixel_aspect)]
-    made = _make_tries(source, extra, params, job)
+    device, dtype = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
+    made = _make_tries(source, extra, params, device, dtype)
     taken = [_keep_outside(picture, source, region, params.mask.correct_edited) for picture in made]
-    tries = _measure_tries(source, made, taken, region, crop, params, job)
+    tries = _measure_tries(source, made, taken, region, crop, params, device)
     most_share = params.mask.global_share if params.is_part else 1.0
     ranking = rank_tries(tries, most_share)
     best = ranking[0]
@@ -102,17 +104,17 @@ def edit_first_frame(inputs: Inputs, outputs: Outputs, params: EditFirstFrame, j
         "tries": [asdict(one) for one in tries],
         **(refusal(problem, params.clip, params.edit) if problem else {}),
     }
-    device, _ = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
     given = [inputs.source, *inputs.masks, *([inputs.first_frame] if inputs.first_frame else [])]
     written = [outputs.picture, outputs.tries]
     record = describe("edit_first_frame", params.described(), given, written, describe_device(device))
     write_json(outputs.facts, {**known, "provenance": record})
 
 
-def _make_tries(source: Picture, extra: Sequence[Picture], params: EditFirstFrame, job: Job) -> list[Picture]:
+def _make_tries(
+    source: Picture, extra: Sequence[Picture], params: EditFirstFrame, device: torch.device, dtype: torch.dtype
+) -> list[Picture]:
     """Let the editor try, once for each seed, shown as many pictures as it takes; its memory is free again then."""
     section = params.editor
-    device, dtype = prepare_torch(params.model.device, params.model.dtype, job.num_threads)
     assert section.model, "a run without an editor has no edits by instruction"
     name = resolve_path(section.model)
     editor = load_editor(name, section, device, dtype, params.model.memory, params.model.download)
@@ -138,7 +140,7 @@ def _measure_tries(
     region: Mask | None,
     crop: Crop,
     params: EditFirstFrame,
-    job: Job,
+    device: torch.device,
 ) -> list[Try]:
     """Measure each try in that part of the picture which training sees."""
     seen, seen_region = cut_out(source, crop), None if region is None else cut_out(region, crop)
@@ -156,7 +158,6 @@ def _measure_tries(
     ]
     if params.editor.clip_model is None:
         return tries
-    device, _ = prepare_torch(params.model.device, "float32", job.num_threads)
     clip = load_clip_pair(resolve_path(params.editor.clip_model), device, params.model.download)
     cosines = embed_frames(np.stack([seen, *pictures]), clip.images) @ embed_texts([params.instruction], clip)[0]
     return [replace(one, alignment=float(cosine - cosines[0])) for one, cosine in zip(tries, cosines[1:], strict=True)]
