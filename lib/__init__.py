@@ -8,6 +8,7 @@ Packages, lower ones first; each imports only from those before it (pyproject.to
     inputs     what a user gave, found and checked before any work: clips, names, files, models, LoRAs, disk
     masks      from what an edit changed to its region in every frame; owns mask polarity (True, white = edit)
     execution  how a model's blocks and memory run on a device: modes, streaming, 8 bits, claims of GPUs
+    editors    models that edit a picture as an instruction says, behind one protocol; the best of several tries
     models     image-to-video models behind one protocol; a folder per family holds all that is its own
     diffusion  the method on any model: conditioning, flow matching, encoding, the one denoising loop
     training   the one training loop, its schedule and state, the LoRA and its file format

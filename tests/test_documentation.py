@@ -145,6 +145,7 @@ def test_results_page_names_every_file_that_a_rule_writes() -> None:
                     .replace("{shape}", "SHAPE")
                     .replace("{score}", "SCORE")
                     .replace("{export}", "FORMAT")
+                    .replace("{index}", "INDEX")
                 )
                 stem, ending = re.fullmatch(r"([^._]+|.+?)((?:(?<=SHAPE)_\w+)?\.\w+|)", last).groups()
                 assert last in text or (stem in text and f"`{ending}`" in text), f"{name}: {path}"
@@ -211,6 +212,7 @@ def test_what_a_setting_reruns_is_what_the_rules_read() -> None:
     readers = _readers()
     order = [
         "prepare.smk",
+        "editor.smk",
         "caption.smk",
         "mask.smk",
         "encode.smk",

@@ -1,6 +1,7 @@
 """The settings of a run: sections, methods and model families, each key checked and with its unit.
 
 documentation      docs/settings.md, written from the models of the settings
+editor_section     the section on the model that edits a first frame as an instruction says
 families           the families of image-to-video models: which there are, and what planning must know of each
 methods            methods: named presets of what is trained, with which mask, and how an edit is generated
 rival_sections     the sections on models of others, which methods compare ours with

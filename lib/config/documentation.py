@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
+from lib.config.editor_section import EditorSection
 from lib.config.methods import BUILT_IN_METHODS, MethodSection
 from lib.config.rival_sections import ContextFlowSection, VaceSection
 from lib.config.score_sections import ScoreName
@@ -53,6 +54,7 @@ The built-in methods, by what differs from `mask_lora` ([methods.md](methods.md)
 """
 
 ENCODE = "`encode_source`, `encode_edit`"
+INSTRUCTED = "`edit_first_frame`, `edit_reference`, of edits by instruction"
 CAPTION = "`caption_source`, `caption_edit`, `caption_references`"
 TRAIN = "`train_lora_decouple`, `train_lora_appearance`"
 TRAIN_ALL = f"{TRAIN}; `train_shared`, where the run trains one"
@@ -67,12 +69,12 @@ RERUNS = {
     "container": "nothing",
     "model.name": f"{ENCODE}, `measure_source`",
     "model.family": f"{ENCODE}, `measure_source`",
-    "model.dtype": ENCODE,
-    "model.device": f"{CAPTION}, `detect_objects`",
-    "model.memory": ENCODE,
+    "model.dtype": f"{INSTRUCTED}; {ENCODE}",
+    "model.device": f"{INSTRUCTED}; {CAPTION}, `detect_objects`",
+    "model.memory": f"{INSTRUCTED}; {ENCODE}",
     "model.transformer_files": TRAIN,
     "model.weights": TRAIN,
-    "model.download": CAPTION,
+    "model.download": f"{INSTRUCTED}; {CAPTION}",
     "video.num_frames": "`extract_frames`",
     "video.width": "`extract_frames`",
     "video.height": "`extract_frames`",
@@ -82,6 +84,8 @@ RERUNS = {
     "video.window_overlap": "`extract_frames`, of clips of several windows",
     "video.crf": "`extract_frames`",
     "video.keep_lossless": "`generate`, where edited.mkv is missed",
+    **{f"editor.{name}": "`edit_first_frame`, `edit_reference`" for name in EditorSection.model_fields},
+    "editor.instruction": "`edit_first_frame`, of edits that follow it",
     "caption.model": CAPTION,
     "caption.task": CAPTION,
     "caption.trigger_word": CAPTION,
@@ -99,11 +103,11 @@ RERUNS = {
     "mask.object_margin": "`segment_masks`",
     "mask.object_min_margin": "`segment_masks`",
     "mask.smoothing": "`segment_masks`",
-    "mask.difference_threshold": "`segment_masks`",
-    "mask.global_share": "`segment_masks`",
+    "mask.difference_threshold": f"{INSTRUCTED}; `segment_masks`",
+    "mask.global_share": f"{INSTRUCTED}; `segment_masks`",
     "mask.min_confidence": "`segment_masks`",
     "mask.below_confidence": "`segment_masks`",
-    "mask.correct_edited": "`encode_edit`",
+    "mask.correct_edited": f"{INSTRUCTED}; `encode_edit`",
     "training.decouple_steps": "`train_lora_decouple`",
     "training.recoloured_copies": "`encode_source`",
     "training.recoloured_share": TRAIN,

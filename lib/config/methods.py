@@ -6,7 +6,9 @@ from pydantic import Field, PositiveInt
 
 from lib.config.sections import MaskKind, Section
 
-RESERVED_METHOD_NAMES = {"encoded", "lora", "masks", "references"}  # folders beside the methods' in results/
+RESERVED_METHOD_NAMES = {"encoded", "lora", "made_first_frames", "made_references", "masks", "references"}
+"""Folders beside the methods' in results/."""
+
 MAX_METHOD_NAME = 40  # characters, see `lib.inputs.ids.MAX_ID`
 
 

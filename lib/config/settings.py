@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from lib.config.editor_section import EditorSection
 from lib.config.families import family_of
 from lib.config.methods import BUILT_IN_METHODS, MAX_METHOD_NAME, RESERVED_METHOD_NAMES, MethodSection
 from lib.config.rival_sections import ContextFlowSection, VaceSection
@@ -74,6 +75,7 @@ class Config(Section):
     )
     model: ModelSection = Field(default_factory=ModelSection)  # type: ignore[arg-type]
     video: VideoSection = Field(default_factory=VideoSection)  # type: ignore[arg-type]
+    editor: EditorSection = Field(default_factory=EditorSection)  # type: ignore[arg-type]
     caption: CaptionSection = Field(default_factory=CaptionSection)  # type: ignore[arg-type]
     mask: MaskSection = Field(default_factory=MaskSection)  # type: ignore[arg-type]
     training: TrainingSection = Field(default_factory=TrainingSection)  # type: ignore[arg-type]
@@ -192,6 +194,7 @@ class Config(Section):
         return {
             "model.name": self.model.name,
             **self.model.files_by_key,
+            **{f"editor.{key}": name for key, name in self.editor.only("model", "clip_model").items()},
             "caption.model": self.caption.model,
             "metrics.clip_model": self.metrics.clip_model,
             **{f"mask.{key}": name for key, name in self.mask.only("detector", "yoloe", "sam2").items()},

@@ -11,6 +11,7 @@ from lib.core.files import file_hash
 
 STAGE_VERSIONS = {
     "extract_frames": 1,
+    "edit_first_frame": 1,
     "align_edit": 1,
     "caption": 1,
     "detect_objects": 1,

@@ -1,10 +1,11 @@
 """Find model folders before any work starts: how to get a missing one, and which are none of their family."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from lib.config.editor_section import EDITOR_PIPELINES
 from lib.config.families import FAMILIES, Family, LoraTargets, family_of
 from lib.config.score_sections import BACKGROUND_SCORES
 from lib.core.errors import InputError, Problem
@@ -98,14 +99,39 @@ def check_vace(name: str | None, is_used: bool, download: bool) -> list[Problem]
     expected = "a folder or hub id of a WanVACEPipeline, such as Wan-AI/Wan2.1-VACE-1.3B-diffusers"
     if name is None:
         return [Problem("vace.name", "none, for the method that needs it", expected)] if is_used else []
-    if missing := _check_model("vace.name", name, PIPELINE_FILE, download):
+    return _check_pipeline("vace.name", name, (VACE_PIPELINE,), expected, download)
+
+
+def check_editor(names: Mapping[str, str | None], is_used: bool, download: bool) -> list[Problem]:
+    """Return what is wrong with the models that make first frames of instructions.
+
+    Args:
+        names: `model` and `clip_model` of the section; None: none is named.
+        is_used: whether an edit is given as an instruction.
+        download: whether the hub may be asked at run time.
+    """
+    expected = f"a folder or hub id of a {', '.join(EDITOR_PIPELINES[:-1])} or {EDITOR_PIPELINES[-1]}"
+    problems = []
+    if names["model"]:
+        problems += _check_pipeline("editor.model", names["model"], EDITOR_PIPELINES, expected, download)
+    elif is_used:
+        problems.append(Problem("editor.model", "none, for edits that are given as instructions", expected))
+    missing = (
+        _check_model("editor.clip_model", names["clip_model"], CLIP_FILE, download) if names["clip_model"] else None
+    )
+    return [*problems, missing] if missing else problems
+
+
+def _check_pipeline(key: str, name: str, kinds: Collection[str], expected: str, download: bool) -> list[Problem]:
+    """Look for a model, and whether its model_index.json names one of some pipelines."""
+    if missing := _check_model(key, name, PIPELINE_FILE, download):
         return [missing]
     index = checkpoint_file(name, PIPELINE_FILE)
     try:
-        kind = str(read_config(index).get("_class_name")) if index else VACE_PIPELINE
+        kind = str(read_config(index).get("_class_name")) if index else None
     except InputError as error:
         return error.problems
-    return [] if kind == VACE_PIPELINE else [Problem("vace.name", f"'{name}', which is a {kind}", expected)]
+    return [] if kind is None or kind in kinds else [Problem(key, f"'{name}', which is a {kind}", expected)]
 
 
 def read_lora_targets(name: str, family: Family) -> LoraTargets | None:

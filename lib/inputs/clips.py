@@ -69,6 +69,7 @@ def find_clips(
     frame_stride: int = 1,
     cache: Path | None = None,
     only: Collection[str] | None = None,
+    instruction: str | None = None,
 ) -> Batch:
     """Find the clips of a folder or sheet; leave out, with all its problems, what cannot be run.
 
@@ -80,6 +81,7 @@ def find_clips(
         cache: where to remember what the files hold; None: look into each file again.
         only: ids of the clips to look at, as if there were no others; they have the ids that they have among all.
             Nothing is remembered then. None: all.
+        instruction: of edits that have neither a first frame nor an instruction of their own.
     """
 
     def use_frames(available: int) -> list[int]:
@@ -89,10 +91,10 @@ def find_clips(
 
     if clips.is_dir():
         base = clips
-        found, problems = read_folder(clips, only)
+        found, problems = read_folder(clips, only, instruction)
     elif clips.is_file() and clips.suffix.lower() in SHEET_SUFFIXES:
         base = clips.parent
-        found, problems = read_sheet(clips, only)
+        found, problems = read_sheet(clips, only, instruction)
     else:
         found_there = "another kind of file" if clips.exists() else "no such file or folder"
         expected = f"a folder of clips, or a sheet ({' or '.join(SHEET_SUFFIXES)})"

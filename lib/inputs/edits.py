@@ -40,18 +40,21 @@ class OutsideVideo:
 class Edit:
     """One edit of a clip; references and masks are (0-based source frame index, file), by rising index.
 
+    A reference without a file is made as `reference_instructions` say of its index.
     A user's masks come as images or as one video, `mask_video`, whose frames are the source's; or not at all.
 
     Args:
         id: stands for the edit in paths, see `lib.inputs.ids`.
         name: as given, for people.
+        first_frame: the edited one; None: it is made as the instruction says.
         outside: videos of other tools; they are no part of `files`, which the edit itself is made from.
+        instruction: what to change in the source's first frame, in words; None: there is an edited one.
     """
 
     id: str
     name: str
-    first_frame: Path
-    references: tuple[tuple[int, Path], ...]
+    first_frame: Path | None
+    references: tuple[tuple[int, Path | None], ...]
     masks: tuple[tuple[int, Path], ...]
     mask_video: Path | None
     prompt: str | None
@@ -59,6 +62,13 @@ class Edit:
     classes: tuple[str, ...] | None
     lora_scale: float | None
     outside: tuple[OutsideVideo, ...] = ()
+    instruction: str | None = None
+    reference_instructions: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def is_instructed(self) -> bool:
+        """Whether a frame of it is to be made as an instruction says."""
+        return bool(self.instruction or self.reference_instructions)
 
     @property
     def user_masks(self) -> list[Path]:
@@ -68,7 +78,12 @@ class Edit:
     @property
     def files(self) -> list[Path]:
         """All that was given of the edit."""
-        return [self.first_frame, *[path for _, path in self.references], *self.user_masks]
+        return [*self.pictures, *self.user_masks]
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The edited frames that were given."""
+        return [*([self.first_frame] if self.first_frame else []), *(path for _, path in self.references if path)]
 
 
 @dataclass(frozen=True)
@@ -98,19 +113,25 @@ def check_edit(
     references, wrong = _by_index(files.references, inputs.base)
     problems += wrong
     for index, path in references:
-        problems += _check_reference_index(index, path, info, inputs)
+        problems += _check_reference_index(index, place_of(path, inputs.base), info, inputs)
         problems += _check_picture(path, info, inputs)
+    instructed, wrong = _check_instructed(files, references, info, inputs)
+    problems += wrong
     masks, wrong = _check_masks(files, info, inputs)
     problems += wrong + _check_mask_video(files, info, inputs)
-    if not files.first_frames:
-        return None, problems
     settings = files.settings
+    if files.first_frames and settings.instruction:
+        found = f"an instruction beside {files.first_frames[0].name}"
+        problems.append(Problem(files.place, found, "one of them: the instruction makes the edited first frame"))
+    if not files.first_frames and not settings.instruction:
+        return None, problems
     classes = None if settings.classes is None else tuple(settings.classes)
-    first_frame = files.first_frames[0]
+    first_frame = next(iter(files.first_frames), None)
     mask_video = next(iter(files.mask_videos), None)
     outside = tuple(OutsideVideo(outside_id(name), name, path) for name, path in files.outside)
-    own = (settings.prompt, settings.seed, classes, settings.lora_scale, outside)
-    return Edit(edit_id, files.name, first_frame, references, masks, mask_video, *own), problems
+    every: list[tuple[int, Path | None]] = [*references, *((index, None) for index, _ in instructed)]
+    own = (settings.prompt, settings.seed, classes, settings.lora_scale, outside, settings.instruction, instructed)
+    return Edit(edit_id, files.name, first_frame, _by_rising(every), masks, mask_video, *own), problems
 
 
 def _check_picture(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
@@ -125,8 +146,25 @@ def _check_picture(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[P
     return [Problem(place, f"an image of {_describe_size(content)}", expected)]
 
 
-def _check_reference_index(index: int, path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
-    place = place_of(path, inputs.base)
+def _check_instructed(
+    files: EditFiles, references: Sequence[tuple[int, Path]], info: VideoInfo | None, inputs: Inputs
+) -> tuple[tuple[tuple[int, str], ...], list[Problem]]:
+    """Check the references that are given as instructions: of frames that are used, and given once."""
+    instructed = tuple(sorted((files.settings.reference_instructions or {}).items()))
+    place, given = f"{files.place}, reference_instructions", {index: path.name for index, path in references}
+    problems = []
+    for index, _ in instructed:
+        problems += _check_reference_index(index, place, info, inputs)
+        if index in given:
+            problems.append(Problem(place, f"index {index}, beside the reference {given[index]}", "one of them"))
+    return instructed, problems
+
+
+def _by_rising(references: Sequence[tuple[int, Path | None]]) -> tuple[tuple[int, Path | None], ...]:
+    return tuple(sorted(references, key=lambda reference: reference[0]))
+
+
+def _check_reference_index(index: int, place: str, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:
     if info is not None and index >= info.num_frames:
         found = f"source frame index {index}, beyond the clip"
         return [Problem(place, found, f"an index of its {info.num_frames} frames, 0 to {info.num_frames - 1}")]

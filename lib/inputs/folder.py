@@ -43,11 +43,17 @@ NEAR_MISSES = {
 """What is meant by names that would else be passed over in silence; keys are case-folded."""
 
 
-def read_folder(clips: Path, only: Collection[str] | None = None) -> tuple[list[ClipFiles], list[Problem]]:
+INSTRUCTED = "instructed"  # the edit of a clip that has none, in a run with an instruction for all
+
+
+def read_folder(
+    clips: Path, only: Collection[str] | None = None, instruction: str | None = None
+) -> tuple[list[ClipFiles], list[Problem]]:
     """Find the clips of a folder, and the problems that belong to no clip.
 
     Args:
         only: ids of the clips to look into; of the others there is the name alone. None: all.
+        instruction: of edits that have neither a first frame nor one of their own, and of clips without edits.
     """
     try:
         entries, links = list_entries(clips, clips)
@@ -61,7 +67,9 @@ def read_folder(clips: Path, only: Collection[str] | None = None) -> tuple[list[
             problems.append(Problem(path.name, "a video beside the clips' folders", expected))
     names = [entry.name for entry in entries if entry.is_dir()]
     wanted = names_of_ids([*names, *(link.place for link in links)], only, OF_CLIPS)
-    found = [_read_clip(clips / name, clips) if name in wanted else ClipFiles(name, name) for name in names]
+    found = [
+        _read_clip(clips / name, clips, instruction) if name in wanted else ClipFiles(name, name) for name in names
+    ]
     found += [ClipFiles(link.place, link.place, problems=(link,)) for link in links]
     if not found and not problems:
         expected = "a folder for each clip, such as car-turn/source.mp4 and car-turn/edits/red-car/first_frame.png"
@@ -69,7 +77,7 @@ def read_folder(clips: Path, only: Collection[str] | None = None) -> tuple[list[
     return found, problems
 
 
-def _read_clip(folder: Path, root: Path) -> ClipFiles:
+def _read_clip(folder: Path, root: Path, instruction: str | None) -> ClipFiles:
     edits_folder = folder / "edits"
     try:
         entries, problems = list_folder(folder, root)
@@ -77,8 +85,10 @@ def _read_clip(folder: Path, root: Path) -> ClipFiles:
     except OSError as error:
         return ClipFiles(folder.name, folder.name, problems=(unreadable_folder(error, folder, root),))
     sources = _named("source", VIDEO_SUFFIXES, entries)
-    edits = [_read_edit(path, root) for path in edit_folders if path.is_dir()]
+    edits = [_read_edit(path, root, instruction) for path in edit_folders if path.is_dir()]
     edits += [EditFiles(Path(link.place).name, link.place, problems=(link,)) for link in links]
+    if instruction and not edits:
+        edits = [EditFiles(INSTRUCTED, folder.name, settings=EditSettings(instruction=instruction))]
     if not problems:  # a link that leads out may be just what is missing: one problem for it is enough
         problems = _missing_in_clip(folder, entries, bool(sources), bool(edits))
     return ClipFiles(folder.name, folder.name, sources, tuple(edits), tuple(problems))
@@ -103,7 +113,7 @@ def _among(entries: list[Path]) -> str:
     return f"(the folder holds {', '.join(names)})" if names else "(the folder is empty)"
 
 
-def _read_edit(folder: Path, root: Path) -> EditFiles:
+def _read_edit(folder: Path, root: Path, instruction: str | None) -> EditFiles:
     place = place_of(folder, root)
     try:
         entries, problems = list_folder(folder, root)
@@ -117,8 +127,9 @@ def _read_edit(folder: Path, root: Path) -> EditFiles:
     first_frames = _named("first_frame", IMAGE_SUFFIXES, entries)
     mask_videos = _named("mask", VIDEO_SUFFIXES, entries)
     problems += more + even_more + wrong_links + wrong_settings + _near_misses(names, place)
-    if not first_frames and not problems:
-        expected = f"first_frame.png (or {IMAGE_KINDS})"
+    settings = settings.with_instruction_of_run(instruction, bool(first_frames))
+    if not first_frames and not settings.instruction and not problems:
+        expected = f"first_frame.png (or {IMAGE_KINDS}), or an instruction in edit.yaml"
         problems.append(Problem(place, f"no edited first frame {_among(entries)}", expected))
     by_method = tuple((path.stem, path) for path in outside)
     return EditFiles(

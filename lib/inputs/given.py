@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +26,7 @@ IGNORED_NAMES = {
 
 IMAGE_KINDS = "one of " + ", ".join(IMAGE_SUFFIXES)
 Text = Annotated[str, Field(min_length=1)]
+SourceIndex = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class EditSettings(BaseModel):
@@ -33,6 +34,13 @@ class EditSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    instruction: Text | None = Field(
+        default=None, description="what to change in the first frame, in words, in place of an edited one"
+    )
+    reference_instructions: Annotated[dict[SourceIndex, Text], Field(min_length=1)] | None = Field(
+        default=None,
+        description="what to change in later frames, by their 0-based source index, such as {24: make the car red}",
+    )
     prompt: Text | None = Field(default=None, description="text that describes the edited video")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(default=None, description="a whole number, 0 or more")
     lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(
@@ -42,12 +50,17 @@ class EditSettings(BaseModel):
         default=None, description="a list of detector classes, such as [car, person]"
     )
 
+    def with_instruction_of_run(self, instruction: str | None, has_first_frame: bool) -> Self:
+        """Return the settings with the run's instruction, where there is neither one nor a first frame."""
+        return self if has_first_frame or self.instruction else self.model_copy(update={"instruction": instruction})
+
 
 @dataclass(frozen=True)
 class EditFiles:
     """The files of one edit; `masks` is None where the user gave no folder, `place` is its folder or row.
 
-    `outside` are videos that other tools made for it, each with the name of its method.
+    `outside` are videos that other tools made for it, each with the name of its method. `settings.instruction` is the
+    edit's own, or the run's where it has neither one nor a first frame.
     """
 
     name: str

@@ -6,7 +6,7 @@ from pathlib import Path
 from lib.config.families import family_of
 from lib.config.settings import Config
 from lib.core.errors import Problem
-from lib.inputs.checkpoints import check_models, check_scores, check_vace, read_lora_targets
+from lib.inputs.checkpoints import check_editor, check_models, check_scores, check_vace, read_lora_targets
 from lib.inputs.clips import Batch
 from lib.inputs.layout import Layout, given_shared, masks_of_methods
 from lib.inputs.lora_files import check_extra_lora, check_reused_loras
@@ -38,6 +38,11 @@ def check_run(settings: Config, batch: Batch, layout: Layout) -> list[Problem]:
             settings.model.weights,
         ),
         *check_vace(settings.vace.name, "vace" in models, settings.model.download),
+        *check_editor(
+            settings.editor.only("model", "clip_model"),
+            any(edit.is_instructed for clip in batch.clips for edit in clip.edits),
+            settings.model.download,
+        ),
         *_check_contextflow(settings, "contextflow" in models),
         *check_scores(dict(settings.scores), settings.model.download),
         *(

@@ -33,7 +33,9 @@ class RowFiles(BaseModel):
     clip: Text = Field(description="the clip's name")
     source: Text = Field(description="the clip's video file; the same in all rows of a clip")
     edit: Text = Field(description="the edit's name")
-    first_frame: Text = Field(description="the edited first frame, an image file")
+    first_frame: Text | None = Field(
+        default=None, description="the edited first frame, an image file; or an instruction in the column of that name"
+    )
     references: Text | None = Field(
         default=None,
         description="a folder of edited frames, or such files separated by ';', named by their source frame index",
@@ -49,7 +51,8 @@ class RowFiles(BaseModel):
 
 FIELDS = {**RowFiles.model_fields, **EditSettings.model_fields}
 COLUMNS = {name: str(field.description) for name, field in FIELDS.items()} | {
-    "classes": "detector classes separated by commas, such as car,person"
+    "reference_instructions": "what to change in later frames, INDEX=INSTRUCTION separated by ';'",
+    "classes": "detector classes separated by commas, such as car,person",
 }
 """Every column, and what belongs into its cells."""
 
@@ -66,18 +69,21 @@ class Row:
     problems: tuple[Problem, ...]
 
 
-def read_sheet(sheet: Path, only: Collection[str] | None = None) -> tuple[list[ClipFiles], list[Problem]]:
+def read_sheet(
+    sheet: Path, only: Collection[str] | None = None, instruction: str | None = None
+) -> tuple[list[ClipFiles], list[Problem]]:
     """Find the clips of a sheet, and the problems that belong to no clip.
 
     Args:
         only: ids of the clips whose rows are checked; of the others there is the name alone. None: all.
+        instruction: of rows that have neither a first frame nor one of their own.
     """
     try:
         header, *lines = _read_lines(sheet)
     except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
         found = f"a sheet that cannot be read ({error})"
         return [], [Problem(sheet.name, found, f"{sheet.suffix} text in UTF-8")]
-    problems = _header_problems(sheet.name, header)
+    problems = _header_problems(sheet.name, header, instruction)
     if problems:
         return [], problems
     rows = [
@@ -92,10 +98,10 @@ def read_sheet(sheet: Path, only: Collection[str] | None = None) -> tuple[list[C
         if cells["clip"] and cells["edit"]:
             clips.setdefault(cells["clip"], []).append((place, cells))
         else:
-            problems += _check_row(place, cells).problems
+            problems += _check_row(place, cells, instruction).problems
     wanted = names_of_ids(list(clips), only, OF_CLIPS)
     of_clips = [
-        _read_clip(name, [_check_row(*row) for row in of_clip], sheet.parent)
+        _read_clip(name, [_check_row(*row, instruction) for row in of_clip], sheet.parent)
         if name in wanted
         else ClipFiles(name, of_clip[0][0])
         for name, of_clip in clips.items()
@@ -124,19 +130,20 @@ def _read_lines(sheet: Path) -> list[list[str]]:
     return [line + [""] * (width - len(line)) for line in lines]
 
 
-def _header_problems(sheet: str, header: Sequence[str]) -> list[Problem]:
+def _header_problems(sheet: str, header: Sequence[str], instruction: str | None) -> list[Problem]:
     place = f"{sheet}, row 1"
     unknown = [name for name in header if name not in COLUMNS]
     problems = [Problem(place, f"an unknown column '{name}'", nearest_known(name, list(COLUMNS))) for name in unknown]
-    for name in REQUIRED:
+    needed = REQUIRED if instruction or "instruction" in header else [*REQUIRED, "first_frame"]
+    for name in needed:
         if name not in header:
-            problems.append(Problem(place, f"no column '{name}'", f"the columns {', '.join(REQUIRED)}"))
+            problems.append(Problem(place, f"no column '{name}'", f"the columns {', '.join(needed)}"))
     for name in sorted({name for name in header if header.count(name) > 1 and name in COLUMNS}):
         problems.append(Problem(place, f"two columns '{name}'", "each column once"))
     return problems
 
 
-def _check_row(place: str, cells: dict[str, str]) -> Row:
+def _check_row(place: str, cells: dict[str, str], instruction: str | None) -> Row:
     """Hold a row's cells against both models; absent optional cells are left out."""
     cells = {name: cell for name, cell in cells.items() if cell or name in REQUIRED}
     values = {name: _value_of(name, cell) for name, cell in cells.items() if name in EditSettings.model_fields}
@@ -146,6 +153,9 @@ def _check_row(place: str, cells: dict[str, str]) -> Row:
         for name in wrong
     ]
     settings = EditSettings() if wrong else EditSettings.model_validate(values)
+    settings = settings.with_instruction_of_run(instruction, "first_frame" in cells)
+    if "first_frame" not in cells and not settings.instruction and "instruction" not in wrong:
+        problems.append(Problem(f"{place}, first_frame", "an empty cell", COLUMNS["first_frame"]))
     return Row(place, cells, settings, tuple(problems))
 
 
@@ -158,12 +168,16 @@ def _refused(model: type[BaseModel], values: Mapping[str, object]) -> set[str]:
     return set()
 
 
-def _value_of(column: str, cell: str) -> str | int | float | list[str]:
+def _value_of(column: str, cell: str) -> str | int | float | list[str] | dict[int, str]:
     """Read a cell as a setting; what is no number stays text, which the settings then refuse."""
     if column == "seed" and WHOLE_NUMBER.fullmatch(cell):
         return int(cell)
     if column == "lora_scale" and DECIMAL.fullmatch(cell):
         return float(cell)
+    if column == "reference_instructions":
+        parts = [part.partition("=") for part in cell.split(";") if part.strip()]
+        named = {int(index): words.strip() for index, _, words in parts if WHOLE_NUMBER.fullmatch(index.strip())}
+        return named if len(named) == len(parts) else cell
     return [name.strip() for name in cell.split(",")] if column == "classes" else cell
 
 
@@ -185,7 +199,7 @@ def _read_clip(name: str, rows: list[Row], folder: Path) -> ClipFiles:
 def _read_edit(row: Row, folder: Path) -> EditFiles:
     cells = row.cells
     problems = list(row.problems)
-    first_frames = (folder / cells["first_frame"],) if cells["first_frame"] else ()
+    first_frames = (folder / cells["first_frame"],) if "first_frame" in cells else ()
     references: tuple[Path, ...] = ()
     masks: tuple[Path, ...] | None = None
     mask_videos: tuple[Path, ...] = ()

@@ -12,8 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing, write_json
 from lib.core.garbage import collecting
@@ -22,7 +20,7 @@ from lib.inputs.clips import Batch, Clip
 from lib.inputs.edits import Edit
 from lib.masks.differences import edit_difference
 from lib.video.arrays import Mask
-from lib.video.crops import Crop, apply_crop, plan_crop
+from lib.video.crops import Crop, apply_crop, cut_out, plan_crop, uncropped
 from lib.video.images import read_image, transparent_share
 from lib.video.reading import read_frames
 
@@ -73,31 +71,32 @@ def _look(clip: Clip, edit: Edit, width: int, height: int, threshold: float) -> 
         problems = error.problems
     except Exception as error:  # whatever a library raises at a damaged file: it costs its edit, and not the batch
         found = f"pictures that cannot be read ({type(error).__name__}: {error})"
-        problems = [Problem(edit.first_frame.name, found, "whole images and masks: save them anew")]
+        problems = [Problem(_place_of(edit), found, "whole images and masks: save them anew")]
     names = {"clip": printable(clip.name), "edit": printable(edit.name)}
     return {"problems": [asdict(replace(problem, **names)) for problem in problems]}
 
 
 def _check_opaque(edit: Edit) -> list[Problem]:
     """Find pictures with holes, which would turn black."""
-    paths = [edit.first_frame, *[path for _, path in edit.references]]
     expected = "an opaque picture: the edit flattened onto its source frame"
     return [
         Problem(path.name, f"a picture that is transparent in {share:.1%} of its pixels", expected)
-        for path in paths
+        for path in edit.pictures
         if (share := transparent_share(path)) > MOST_TRANSPARENT
     ]
 
 
 def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> list[Problem]:
-    """Find an edit none of whose pictures differs from its source frame."""
-    pictures = ((clip.indices[0], edit.first_frame), *edit.references)
-    uncropped = replace(crop, top=0, left=0, height=crop.resized_height, width=crop.resized_width)
+    """Find an edit none of whose pictures differs from its source frame; of one in words nothing is known yet."""
+    if edit.first_frame is None or edit.is_instructed:
+        return []
+    pictures = ((clip.indices[0], edit.first_frame), *((index, path) for index, path in edit.references if path))
+    whole = uncropped(crop)
     changes_outside = False
     for index, path in pictures:
-        source = read_frames(clip.source, [index], lambda picture: apply_crop(picture, uncropped))[0][0]
-        edited = apply_crop(read_image(path), uncropped)
-        if edit_difference(_cropped(source, crop), _cropped(edited, crop), threshold).any():
+        source = read_frames(clip.source, [index], lambda picture: apply_crop(picture, whole))[0][0]
+        edited = apply_crop(read_image(path), whole)
+        if edit_difference(cut_out(source, crop), cut_out(edited, crop), threshold).any():
             return []
         changes_outside |= bool(edit_difference(source, edited, threshold).any())
     if changes_outside:
@@ -105,6 +104,11 @@ def _check_pictures(clip: Clip, edit: Edit, crop: Crop, threshold: float) -> lis
         return [Problem(edit.first_frame.name, found, _what_stays(crop))]
     found = f"no difference from source frame {clip.indices[0]}"
     return [Problem(edit.first_frame.name, found, "an edited frame; was the unedited one saved?")]
+
+
+def _place_of(edit: Edit) -> str:
+    """Name what an edit's pictures are told of by."""
+    return edit.first_frame.name if edit.first_frame else "references"
 
 
 def _check_user_masks(clip: Clip, edit: Edit, crop: Crop, _: float) -> list[Problem]:
@@ -131,10 +135,6 @@ def _mask_planes(clip: Clip, edit: Edit) -> Iterable[Mask]:
         return
     for index in clip.indices:
         yield read_frames(edit.mask_video, [index])[0][0].max(axis=2)
-
-
-def _cropped(picture: np.ndarray[Any, Any], crop: Crop) -> np.ndarray[Any, Any]:
-    return np.ascontiguousarray(picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width])
 
 
 def _what_stays(crop: Crop) -> str:

@@ -6,6 +6,7 @@ alone                 run one stage again, alone, in this process: under a debug
 caption               describe one picture in words: frame 0 of a source, or an edited first frame
 caption_references    describe each reference of an edit in words, for stage 2 to show it with a prompt of its own
 detect_objects        find the objects of a clip and its motion, once for all edits and shapes of mask
+edit_first_frame      make an edited frame that is given as an instruction: the first one, or a reference
 encode_edit           encode what an edit is generated from, and its references for stage 2
 encode_shared         encode what a clip gives to the LoRA that all clips start from
 encode_source         encode a clip for stage 1: the source, window by window, and its recoloured copies

@@ -13,7 +13,7 @@ from lib.masks.edit_mask import MaskSettings, describe_user_mask, make_edit_mask
 from lib.masks.facts import Facts
 from lib.masks.followers import make_followers
 from lib.masks.object_links import Detection, detections_from_json, of_classes
-from lib.masks.refusals import refusal
+from lib.masks.refusals import read_refusal, refusal
 from lib.masks.sheet import draw_sheet, overlay
 from lib.stages.job import Files, Job, Params
 from lib.video.alignment import read_references, read_user_mask
@@ -26,7 +26,10 @@ from lib.video.writing import write_mask, write_viewable
 
 
 class Inputs(Files):
-    """The clip and its edited frames; the user's masks, or else the clip's objects and motion."""
+    """The clip and its edited frames; the user's masks, or else the clip's objects and motion.
+
+    instructed: what is known of the edited frames that were made as instructions say.
+    """
 
     video: Path
     facts: Path
@@ -35,6 +38,7 @@ class Inputs(Files):
     masks: tuple[Path, ...]
     objects: Path | None
     motion: Path | None
+    instructed: tuple[Path, ...] = ()
 
 
 class Outputs(Files):
@@ -78,7 +82,8 @@ def segment_masks(inputs: Inputs, outputs: Outputs, params: SegmentMasks, job: J
     with whole_file(outputs.overlay) as path:
         shown_as = VideoInfo(**clip["source"])
         write_viewable(path, overlay(video, mask), clip["times"], params.video.crf, None, shown_as)
-    problem = why_not(mask, facts, hold=params.mask.below_confidence == "hold")
+    refused = (problem for path in inputs.instructed if (problem := read_refusal(path)))
+    problem = next(refused, None) or why_not(mask, facts, hold=params.mask.below_confidence == "hold")
     if problem:
         print(f"not made: {problem.found}; expected {problem.expected}. See {outputs.sheet}")
         mask, facts = mask & False, {**facts, **refusal(problem, params.clip, params.edit)}

@@ -48,6 +48,16 @@ def apply_crop(picture: NDArray[Any], crop: Crop, nearest: bool = False) -> NDAr
     method = cv2.INTER_NEAREST if nearest else cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     if picture.shape[:2] != (crop.resized_height, crop.resized_width):
         picture = cv2.resize(picture, (crop.resized_width, crop.resized_height), interpolation=method)
+    return cut_out(picture, crop)
+
+
+def uncropped(crop: Crop) -> Crop:
+    """Return the same resize with nothing cut off."""
+    return Crop(crop.resized_height, crop.resized_width, 0, 0, crop.resized_height, crop.resized_width)
+
+
+def cut_out(picture: NDArray[Any], crop: Crop) -> NDArray[Any]:
+    """Return what a crop leaves of a picture that was resized without it."""
     return np.ascontiguousarray(picture[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width])
 
 

@@ -13,13 +13,14 @@ ROOT = Path(__file__).parents[2]
 def batch(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run ./batch in a project, to its end."""
     return subprocess.run(
-        [sys.executable, "batch", *words], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=900
+        ["./batch", *words], cwd=project, env=ENVIRONMENT, capture_output=True, text=True, timeout=900
     )
 
 
 def test_prepare_trains_nothing_and_start_makes_what_was_approved(tmp_path: Path) -> None:
     """A broken edit is told on the page; of the others one is approved, and it alone is made."""
     project = copy_project(tmp_path)
+    (project / ".venv").symlink_to(sys.prefix)
     clips = project / "clips"
     clips.mkdir()
     for clip in ("turning square", "star-crossing"):

@@ -60,6 +60,7 @@ BATCH = find_clips(
     frame_stride=FRAME_STRIDE,
     cache=SEEN / "files.json",
     only=None if workflow.is_main_process else clips_of_targets(sys.argv),  # a cluster's job: its own clip
+    instruction=SETTINGS.editor.instruction,
 )
 BATCH = check_edits(
     BATCH,

@@ -61,6 +61,7 @@ rule segment_masks:
         masks=lambda wildcards: edit_of(wildcards).user_masks,
         objects=without_user_masks("objects.json"),
         motion=without_user_masks("motion.mkv"),
+        instructed=instructed_of,
     output:
         mask="<results>/{clip}/{edit}/edit_mask.mkv",
         facts="<results>/{clip}/{edit}/edit_mask.json",

@@ -33,8 +33,8 @@ rule extract_frames:
 rule align_edit:
     input:
         facts="<results>/{clip}/source_video.json",
-        first_frame=lambda wildcards: edit_of(wildcards).first_frame,
-        references=lambda wildcards: [path for _, path in edit_of(wildcards).references],
+        first_frame=first_frame_of,
+        references=references_of,
     output:
         first_frame="<results>/{clip}/{edit}/first_frame.png",
         references=directory("<results>/{clip}/{edit}/references"),

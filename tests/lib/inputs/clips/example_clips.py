@@ -20,6 +20,8 @@ COLUMNS = [
     "references",
     "mask",
     "outside",
+    "instruction",
+    "reference_instructions",
     "prompt",
     "seed",
     "lora_scale",
