@@ -12,12 +12,15 @@ import pytest
 import torch
 from torch import nn
 
+from lib.core.files import read_json
 from lib.execution.block_runs import Execution, Saved, set_up_blocks
 from lib.models.load import load_model
 from lib.training.lora import attach_lora
 from tests.conftest import ROOT, TINY_WAN
 
-NUM_BLOCKS, WIDTH, NUM_TOKENS = 8, 256, 3 * 4 * 4
+CONFIG = read_json(TINY_WAN / "transformer" / "config.json")
+NUM_BLOCKS, NUM_TOKENS = CONFIG["num_layers"], 3 * 4 * 4
+WIDTH = CONFIG["num_attention_heads"] * CONFIG["attention_head_dim"]
 OUTPUT_SIZE = NUM_TOKENS * WIDTH  # numbers in one activation of the tiny model
 CPU = torch.device("cpu")
 TARGETS = ["attn1.to_q", "attn1.to_out.0", "attn2.to_v", "ffn.net.0.proj", "ffn.net.2"]
