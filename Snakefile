@@ -58,8 +58,9 @@ rule prepared:  # what ./batch prepare shows: everything before the first traini
         [
             f"{SETTINGS.results}/{clip}/{edit}/{made}"
             for clip, edit in EDITS
-            for made in ("first_frame.png", "caption.json", "edit_mask.json")
+            for made in ("first_frame.png", "edit_mask.json")
         ],
+        [f"{SETTINGS.results}/{clip}/{edit}/caption.json" for clip, edit in EDITS if f"{clip}/{edit}" not in PROMPTS],
     localrule: True
 
 

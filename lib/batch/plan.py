@@ -1,7 +1,7 @@
 """What a run plans and what became of it: which clips come next, and what is noted of them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ class Work:
         names: what people call clips and edits, see `lib.core.names`.
         expected: all edited videos of the batch.
         problems: with the inputs, each with the fields of `lib.core.errors.Problem`.
+        prompts: that users gave of edits, by `clip id/edit id`.
         bytes_to_come: that the rest of the run adds to the disk.
         run: of `lib.batch.finished.run_fingerprint`.
     """
@@ -38,6 +39,7 @@ class Work:
     expected: Sequence[Video]
     problems: Sequence[Mapping[str, Any]]
     run: str
+    prompts: Mapping[str, str] = field(default_factory=dict)
     bytes_to_come: int = 0
 
 
@@ -137,6 +139,7 @@ def note_plan(work: Work, chosen: Round, to_do: Sequence[Sequence[str]], anew: b
         "names": work.names,
         "problems": work.problems,
         "num_problems": len(work.problems),
+        "prompts": work.prompts,
         "bytes_to_come": work.bytes_to_come,
         "to_do": [*earlier.get("to_do", []), *to_do],
         "tried": [*chosen.tried, *chosen.chosen],

@@ -21,6 +21,13 @@ VERBS = {
     "reject": "leave edits out",
     "decide": "take the decisions that were saved from the page of `prepare`",
 }
+PLANNED = (
+    "expected",
+    "names",
+    "problems",
+    "prompts",
+    "bytes_to_come",
+)  # of what is noted of a run, what the page shows
 TARGET = "prepared"  # the rule that asks for everything before the first training
 
 
@@ -60,9 +67,7 @@ def prepare(settings: Settings) -> int:
     if not plan.exists() or plan.stat().st_mtime_ns == before and code:
         return code  # nothing was planned: Snakemake has said why
     known = read_json_or_nothing(plan)
-    page = write_page(
-        results, known["expected"], known["names"], read_decisions(results), known["problems"], known["bytes_to_come"]
-    )
+    page = write_page(results, read_decisions(results), **{key: known[key] for key in PLANNED})
     print(f"\nLook at   {page}\nThen      ./batch decide decisions.json      (saved from the page)")
     print("or        ./batch approve CLIP/EDIT, hold, reject\nand       ./batch start --approved-only", flush=True)
     return code

@@ -10,6 +10,7 @@ from lib.core.files import read_json_or_nothing, whole_file
 from lib.core.names import Names, name_of
 from lib.core.units import GIB
 from lib.inputs.decisions import Decisions
+from lib.masks.refusals import REFUSED
 from lib.report.page import TEMPLATES as REPORT_TEMPLATES
 from lib.report.page import page_environment
 
@@ -21,10 +22,12 @@ STAGES = ("train_lora_decouple", "train_lora_appearance", "encode_source", "enco
 
 def write_page(
     results: Path,
+    decisions: Decisions,
+    *,
     expected: Sequence[Sequence[str]],
     names: Names,
-    decisions: Decisions,
     problems: Sequence[Mapping[str, Any]],
+    prompts: Mapping[str, str],
     bytes_to_come: int | None,
 ) -> Path:
     """Write the page from what there is; an edit of which something is missing says so.
@@ -32,6 +35,7 @@ def write_page(
     Args:
         expected: clip, edit and method of each edited video, by id.
         problems: with the inputs, each with the fields of `lib.core.errors.Problem`.
+        prompts: that users gave of edits, by `clip id/edit id`; the others have captions.
         bytes_to_come: what the rest of the run adds to the disk; None: not known.
 
     Returns:
@@ -40,7 +44,7 @@ def write_page(
     methods: dict[tuple[str, str], list[str]] = {}
     for clip, edit, method in expected:
         methods.setdefault((clip, edit), []).append(method)
-    edits = [describe_edit(results, clip, edit, names, decisions) for clip, edit in methods]
+    edits = [describe_edit(results, clip, edit, names, decisions, prompts) for clip, edit in methods]
     left = [
         ids
         for ids, wanted in methods.items()
@@ -62,7 +66,9 @@ def write_page(
     return results / PAGE
 
 
-def describe_edit(results: Path, clip: str, edit: str, names: Names, decisions: Decisions) -> dict[str, Any]:
+def describe_edit(
+    results: Path, clip: str, edit: str, names: Names, decisions: Decisions, prompts: Mapping[str, str]
+) -> dict[str, Any]:
     """Gather what the page shows of an edit: its names, files by their address, captions, mask and warnings."""
     folder, parent = results / clip / edit, results / clip
     mask = read_json_or_nothing(folder / "edit_mask.json")
@@ -75,8 +81,12 @@ def describe_edit(results: Path, clip: str, edit: str, names: Names, decisions: 
     }
     references = sorted((folder / "references").glob("*.png"))
     captions = [read_json_or_nothing(place / "caption.json").get("caption") for place in (parent, folder)]
+    captions[1] = prompts.get(f"{clip}/{edit}", captions[1])
+    made, refused = read_json_or_nothing(folder / "made_first_frame.json"), mask.get(REFUSED)
     missing = [kind for kind, path in files.items() if not path.exists()] + ["caption"] * (None in captions)
     warnings = [*mask.get("warnings", []), *([f"Not made: {', '.join(missing)}."] if missing else [])]
+    if refused:
+        warnings.append(f"This edit is not made: found {refused['found']}; expected {refused['expected']}.")
     return {
         "clip": name[0],
         "edit": name[1],
@@ -84,11 +94,25 @@ def describe_edit(results: Path, clip: str, edit: str, names: Names, decisions: 
         **{kind: _address(results, path) if path.exists() else None for kind, path in files.items()},
         "references": [_address(results, path) for path in references],
         "captions": captions,
+        "instruction": made.get("instruction"),
+        "tries": [_describe_try(results, folder, one, made["seed"]) for one in made.get("tries", [])],
         "method": mask.get("method"),
         "confidence": mask.get("confidence"),
-        "doubtful": bool(mask.get("needs_a_look")) or bool(missing),
+        "doubtful": bool(mask.get("needs_a_look") or missing or refused),
         "warnings": warnings,
     }
+
+
+def _describe_try(results: Path, folder: Path, one: Mapping[str, Any], taken: int) -> dict[str, Any]:
+    """Gather what the page shows of a try at an edit by instruction; see `lib.editors.tries.Try`."""
+    picture = folder / "made_first_frames" / f"{one['seed']}.png"
+    measures = [f"changed {one['changed_share']:.0%}"]
+    if one["alignment"] is not None:
+        measures.append(f"alignment {one['alignment']:+.3f}")
+    if one["outside_share"] is not None:
+        measures.append(f"outside {one['outside_share']:.0%}")
+    shown = {"picture": _address(results, picture), "words": ", ".join(measures)}
+    return {**shown, "seed": one["seed"], "taken": one["seed"] == taken}
 
 
 def hours_to_come(results: Path, num_edits: int) -> float | None:

@@ -19,7 +19,8 @@ IS_FORCED = not {"-F", "--forceall", "-f", "--force", "-R", "--forcerun"}.isdisj
 LOCKS = []  # held until Snakemake ends
 PROBLEMS = [dataclasses.asdict(problem) for problem in BATCH.problems]
 RUN = run_fingerprint(SETTINGS.model_dump_json(), MODEL_FILES.parts, ROOT) if HAS_DRIVER else ""
-WORK = Work(RESULTS, CLIPS, BATCH.names, EXPECTED, PROBLEMS, RUN)
+PROMPTS = {f"{clip}/{edit}": given.prompt for (clip, edit), given in EDITS.items() if given.prompt is not None}
+WORK = Work(RESULTS, CLIPS, BATCH.names, EXPECTED, PROBLEMS, RUN, PROMPTS)
 
 ROUND = next_round(WORK, IS_FORCED, shares=bool(TO_SHARE)) if HAS_DRIVER else Round(list(CLIPS), [], [], None)
 HAS_BEGUN = HAS_DRIVER and bool(read_json_or_nothing(batch_file(RESULTS, "plan.json")).get("to_do"))

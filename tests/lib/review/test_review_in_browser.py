@@ -37,10 +37,18 @@ def results(tmp_path: Path) -> Path:
         write_viewable(folder / "edit_mask_overlay.mp4", draw_video(8, (48, 64), (9, 9, 9)), times(8), crf=18)
         facts = {"method": "yolo_track", "confidence": 0.9, "needs_a_look": False, "warnings": []}
         write_json(folder / "edit_mask.json", facts)
+    drawn = draw_video(1, (48, 64), (1, 2, 200))[0]
     write_picture(results / "clip-1" / "edit-1" / "references" / "00012.png", draw_video(1, (48, 64), (1, 2, 3))[0])
     write_json(batch_file(results, "plan.json"), {"expected": EXPECTED, "names": NAMES})
     write_decisions(results, {("road", "wet"): "held"})
-    write_page(results, EXPECTED, NAMES, read_decisions(results), [], 3 * 2**30)
+    tries = [{"seed": seed, "changed_share": 0.2, "alignment": None, "outside_share": None} for seed in (0, 1)]
+    for one in tries:
+        write_picture(results / "clip-1" / "blue" / "made_first_frames" / f"{one['seed']}.png", drawn)
+    made = {"instruction": "make it <blue>", "seed": 1, "tries": tries}
+    write_json(results / "clip-1" / "blue" / "made_first_frame.json", made)
+    prompts = {"road/wet": "a wet <road>"}
+    known = {"expected": EXPECTED, "names": NAMES, "problems": [], "prompts": prompts, "bytes_to_come": 3 * 2**30}
+    write_page(results, read_decisions(results), **known)
     return results
 
 
@@ -62,6 +70,8 @@ def test_decisions_are_made_kept_over_a_reload_saved_and_taken(page, results: Pa
     assert page.title() == "A look before training"
     articles = page.locator("article.review")
     assert articles.count() == 3 and HOSTILE in articles.first.inner_text()
+    assert "make it <blue>" in articles.nth(1).inner_text() and "taken: seed 1" in articles.nth(1).inner_text()
+    assert "a wet <road>" in articles.nth(2).inner_text()
     assert page.locator("#counts").inner_text() == "0 approved · 1 held · 0 rejected · 2 undecided"
     articles.first.get_by_text("Approve").click()
     page.keyboard.press("Escape")
