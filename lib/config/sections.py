@@ -207,10 +207,12 @@ class ExtraLora(Section):
 class SamplingSection(Section):
     """Denoising."""
 
-    num_steps: PositiveInt = Field(30, description="Euler steps")
-    guidance: Annotated[float, Field(ge=1)] = Field(5.0, description="classifier-free guidance scale; 1: off")
+    num_steps: PositiveInt = Field(30, description="Euler steps; an edit.yaml may set its own")
+    guidance: Annotated[float, Field(ge=1)] = Field(
+        5.0, description="classifier-free guidance scale; 1: off; an edit.yaml may set its own"
+    )
     shift: Annotated[float, Field(gt=0)] = Field(5.0, description="flow shift of the sigma schedule")
-    negative_prompt: str = Field("", description="what guidance steers away from")
+    negative_prompt: str = Field("", description="what guidance steers away from; an edit.yaml may set its own")
     image_context: Literal["edited", "source"] = Field(
         "edited", description="which first frame the model's image encoder is shown"
     )

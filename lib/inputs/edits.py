@@ -64,6 +64,9 @@ class Edit:
     outside: tuple[OutsideVideo, ...] = ()
     instruction: str | None = None
     reference_instructions: tuple[tuple[int, str], ...] = ()
+    negative_prompt: str | None = None
+    num_steps: int | None = None
+    guidance: float | None = None
 
     @property
     def is_instructed(self) -> bool:
@@ -131,7 +134,8 @@ def check_edit(
     outside = tuple(OutsideVideo(outside_id(name), name, path) for name, path in files.outside)
     every: list[tuple[int, Path | None]] = [*references, *((index, None) for index, _ in instructed)]
     own = (settings.prompt, settings.seed, classes, settings.lora_scale, outside, settings.instruction, instructed)
-    return Edit(edit_id, files.name, first_frame, _by_rising(every), masks, mask_video, *own), problems
+    sampling = (settings.negative_prompt, settings.num_steps, settings.guidance)
+    return Edit(edit_id, files.name, first_frame, _by_rising(every), masks, mask_video, *own, *sampling), problems
 
 
 def _check_picture(path: Path, info: VideoInfo | None, inputs: Inputs) -> list[Problem]:

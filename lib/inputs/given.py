@@ -46,6 +46,13 @@ class EditSettings(BaseModel):
     lora_scale: Annotated[float, Field(ge=0, le=4)] | None = Field(
         default=None, description="a number from 0 to 4, the strength of the LoRA"
     )
+    negative_prompt: str | None = Field(default=None, description="text that guidance steers away from")
+    num_steps: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="a whole number from 1 to 1000, the denoising steps"
+    )
+    guidance: Annotated[float, Field(ge=1, le=100)] | None = Field(
+        default=None, description="a number from 1 to 100, the guidance scale"
+    )
     classes: Annotated[list[Text], Field(min_length=1)] | None = Field(
         default=None, description="a list of detector classes, such as [car, person]"
     )

@@ -170,9 +170,9 @@ def _refused(model: type[BaseModel], values: Mapping[str, object]) -> set[str]:
 
 def _value_of(column: str, cell: str) -> str | int | float | list[str] | dict[int, str]:
     """Read a cell as a setting; what is no number stays text, which the settings then refuse."""
-    if column == "seed" and WHOLE_NUMBER.fullmatch(cell):
+    if column in ("seed", "num_steps") and WHOLE_NUMBER.fullmatch(cell):
         return int(cell)
-    if column == "lora_scale" and DECIMAL.fullmatch(cell):
+    if column in ("lora_scale", "guidance") and DECIMAL.fullmatch(cell):
         return float(cell)
     if column == "reference_instructions":
         parts = [part.partition("=") for part in cell.split(";") if part.strip()]

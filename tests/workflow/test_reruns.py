@@ -135,10 +135,20 @@ def test_a_users_prompt_is_that_of_references_too(batch: Path) -> None:
     assert planned_jobs(batch) == STAGE_2
 
 
-def test_own_seed_of_one_edit_regenerates_that_edit(batch: Path) -> None:
-    """seed in edit.yaml reaches its edit's generation only."""
-    (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text("seed: 9\n")
-    assert planned_jobs(batch) == REGENERATED
+@pytest.mark.parametrize(
+    ("line", "rerun"),
+    [
+        ("seed: 9", REGENERATED),
+        ("num_steps: 3", REGENERATED),
+        ("guidance: 2", REGENERATED),
+        ("lora_scale: 0.5", REGENERATED),
+        ("negative_prompt: blur", {"encode_edit": 1, **REGENERATED}),
+    ],
+)
+def test_own_setting_of_one_edit_regenerates_that_edit(batch: Path, line: str, rerun: dict[str, int]) -> None:
+    """A setting in edit.yaml reaches its edit's generation only, or what it is generated from."""
+    (batch / "clips" / TURNING / "edits" / "gold-ring" / "edit.yaml").write_text(f"{line}\n")
+    assert planned_jobs(batch) == rerun
 
 
 @pytest.fixture

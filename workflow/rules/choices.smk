@@ -132,11 +132,17 @@ def sampling_of(wildcards):
     edit, method = edit_of(wildcards), method_of(wildcards)
     of_run = SETTINGS.sampling.only("shift", "feather", "seed")
     of_method = method.only("num_steps", "guidance", "cache_threshold", "lora_scale", "lock_latents", "composite")
-    of_edit = {"seed": edit.seed, "lora_scale": edit.lora_scale}
+    of_edit = {key: getattr(edit, key) for key in ("seed", "lora_scale", "num_steps", "guidance")}
     chosen = {**of_run, **SETTINGS.sampling.only(*of_method)}
     for given in (of_edit, of_method):
         chosen |= {key: value for key, value in given.items() if value is not None}
     return chosen
+
+
+def steered_from(wildcards):
+    """What guidance steers an edit away from: as the edit says, else the run."""
+    own = edit_of(wildcards).negative_prompt
+    return {"negative_prompt": SETTINGS.sampling.negative_prompt if own is None else own}
 
 
 def outside_of(wildcards):

@@ -84,7 +84,7 @@ rule encode_edit:
         model=ENCODERS,
         models=MODEL_FILES.of("model.name", leave_out=[*DENOISERS, "scheduler"]),
         mask=SETTINGS.mask.only("correct_edited"),
-        sampling=SETTINGS.sampling.only("negative_prompt", "image_context"),
+        sampling=lambda wildcards: {**steered_from(wildcards), **SETTINGS.sampling.only("image_context")},
         caption=SETTINGS.caption.only("trigger_word"),
         own=lambda wildcards: dict(
             mask_kind=wildcards.mask,

@@ -52,7 +52,7 @@ rule generate_vace:
         video=SETTINGS.video.only("crf"),
         sampling=lambda wildcards: {
             "seed": sampling_of(wildcards)["seed"],
-            **SETTINGS.sampling.only("negative_prompt"),
+            **steered_from(wildcards),
         },
         own=lambda wildcards: dict(windows=windows_of(wildcards), prompt=edit_of(wildcards).prompt),
     message:
@@ -102,7 +102,7 @@ rule generate_contextflow:
         model=SETTINGS.model.only("name", "family", "dtype", "weights", "device", "download", "memory") | FROM_FILES,
         mask=SETTINGS.mask.only("correct_edited"),
         video=SETTINGS.video.only("crf"),
-        sampling=SETTINGS.sampling.only("negative_prompt"),
+        sampling=steered_from,
         own=lambda wildcards: dict(windows=windows_of(wildcards), prompt=edit_of(wildcards).prompt),
     message:
         "{params.title}"

@@ -25,6 +25,9 @@ COLUMNS = [
     "prompt",
     "seed",
     "lora_scale",
+    "negative_prompt",
+    "num_steps",
+    "guidance",
     "classes",
 ]
 ROW = {"clip": "car", "source": "car.mp4", "edit": "red", "first_frame": "red.png"}

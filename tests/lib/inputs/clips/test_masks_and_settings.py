@@ -25,6 +25,11 @@ from tests.lib.inputs.clips.example_clips import (
 
 # Masks
 
+KNOWN_KEYS = (
+    "one of classes, guidance, instruction, lora_scale, negative_prompt, num_steps, prompt, "
+    "reference_instructions, seed"
+)
+
 
 @pytest.mark.parametrize(("width", "height"), [(WIDTH + 1, HEIGHT), (2 * WIDTH, 2 * HEIGHT)])
 def test_a_mask_of_another_size_is_told(clips: Path, add: Callable[..., Path], width: int, height: int) -> None:
@@ -131,13 +136,13 @@ def test_long_lists_of_frames_are_brief(clips: Path, add: Callable[..., Path]) -
             "xyz: 1",
             "",
             "an unknown key 'xyz'",
-            "one of classes, instruction, lora_scale, prompt, reference_instructions, seed",
+            KNOWN_KEYS,
         ),
         (
             "3: 1",
             "",
             "an unknown key '3'",
-            "one of classes, instruction, lora_scale, prompt, reference_instructions, seed",
+            KNOWN_KEYS,
         ),
         ("seed: three", ", key 'seed'", "'three'", "a whole number, 0 or more"),
         ("seed: -1", ", key 'seed'", "-1", "a whole number, 0 or more"),

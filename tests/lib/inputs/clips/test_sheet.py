@@ -18,6 +18,9 @@ def test_a_sheet_is_read(sheet: Callable[..., Path], tmp_path: Path, name: str) 
         "prompt": "a red car",
         "seed": "7",
         "lora_scale": "0.8",
+        "num_steps": "12",
+        "guidance": "3.5",
+        "negative_prompt": "blur, 2 cars",
         "classes": "car",
     }
     listed = {"edit": "NA", "references": "more/00011.png;more/00005.png", "first_frame": str(tmp_path / "red.png")}
@@ -32,7 +35,10 @@ def test_a_sheet_is_read(sheet: Callable[..., Path], tmp_path: Path, name: str) 
     assert red.references == listed_edit.references == tuple((i, tmp_path / f"more/{i:05}.png") for i in (5, 11))
     assert red.masks == tuple((index, tmp_path / f"masks/{index:05}.png") for index in USED)
     assert (red.prompt, red.seed, red.lora_scale, red.classes) == ("a red car", 7, 0.8, ("car",))
-    assert listed_edit.lora_scale is None
+    assert (red.num_steps, red.guidance, red.negative_prompt) == (12, 3.5, "blur, 2 cars")
+    assert (
+        listed_edit.lora_scale is listed_edit.num_steps is listed_edit.guidance is listed_edit.negative_prompt is None
+    )
     assert (listed_edit.masks, listed_edit.prompt, listed_edit.seed, listed_edit.classes) == ((), None, None, None)
 
 
@@ -74,6 +80,9 @@ def test_a_sheets_files_may_lie_anywhere(sheet: Callable[..., Path], tmp_path: P
         ({"first_frame": ""}, "clips.tsv, row 2, first_frame", "an empty cell", "the edited first frame"),
         ({"lora_scale": "much"}, "clips.tsv, row 2, lora_scale", "'much'", "a number from 0 to 4"),
         ({"lora_scale": "4.5"}, "clips.tsv, row 2, lora_scale", "'4.5'", "a number from 0 to 4"),
+        ({"num_steps": "0"}, "clips.tsv, row 2, num_steps", "'0'", "a whole number from 1 to 1000"),
+        ({"num_steps": "2.5"}, "clips.tsv, row 2, num_steps", "'2.5'", "a whole number from 1 to 1000"),
+        ({"guidance": "0.5"}, "clips.tsv, row 2, guidance", "'0.5'", "a number from 1 to 100"),
         ({"seed": "3.0"}, "clips.tsv, row 2, seed", "'3.0'", "a whole number"),
         ({"seed": "-1"}, "clips.tsv, row 2, seed", "'-1'", "a whole number"),
         ({"seed": "9223372036854775808"}, "clips.tsv, row 2, seed", "'9223372036854775808'", "a whole number"),
