@@ -20,7 +20,7 @@ def test_a_sheet_is_read(sheet: Callable[..., Path], tmp_path: Path, name: str) 
         "lora_scale": "0.8",
         "num_steps": "12",
         "guidance": "3.5",
-        "negative_prompt": "blur, 2 cars",
+        "negative_prompt": "blur and noise",
         "classes": "car",
     }
     listed = {"edit": "NA", "references": "more/00011.png;more/00005.png", "first_frame": str(tmp_path / "red.png")}
@@ -35,7 +35,7 @@ def test_a_sheet_is_read(sheet: Callable[..., Path], tmp_path: Path, name: str) 
     assert red.references == listed_edit.references == tuple((i, tmp_path / f"more/{i:05}.png") for i in (5, 11))
     assert red.masks == tuple((index, tmp_path / f"masks/{index:05}.png") for index in USED)
     assert (red.prompt, red.seed, red.lora_scale, red.classes) == ("a red car", 7, 0.8, ("car",))
-    assert (red.num_steps, red.guidance, red.negative_prompt) == (12, 3.5, "blur, 2 cars")
+    assert (red.num_steps, red.guidance, red.negative_prompt) == (12, 3.5, "blur and noise")
     assert (
         listed_edit.lora_scale is listed_edit.num_steps is listed_edit.guidance is listed_edit.negative_prompt is None
     )
