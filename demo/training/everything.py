@@ -117,8 +117,8 @@ def main() -> int:
     parser.add_argument("--vae-seconds", type=float, default=300, help="of the VAE's training")
     parser.add_argument("--transformer-seconds", type=float, default=900, help="of the transformer's training, in all")
     parser.add_argument("--heads", type=int, default=6, help="of the transformer")
-    parser.add_argument("--layers", type=int, default=8, help="of the transformer")
-    parser.add_argument("--rate", type=float, default=1.5e-3, help="highest learning rate of the transformer")
+    parser.add_argument("--layers", type=int, default=7, help="of the transformer")
+    parser.add_argument("--rate", type=float, default=1.2e-3, help="highest learning rate of the transformer")
     given = parser.parse_args()
     small, vae, transformer = plan(given.output, torch.cuda.device_count(), given)
     for trainings in (small, vae):
