@@ -61,6 +61,8 @@ rule prepared:  # what ./batch prepare shows: everything before the first traini
             for made in ("first_frame.png", "edit_mask.json")
         ],
         [f"{SETTINGS.results}/{clip}/{edit}/caption.json" for clip, edit in EDITS if f"{clip}/{edit}" not in PROMPTS],
+    output:
+        touch(batch_file(RESULTS, "prepared")),
     localrule: True
 
 

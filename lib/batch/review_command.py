@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lib.batch.driver import snakemake_command
 from lib.batch.files import Settings, batch_file, save_settings
+from lib.batch.lock import driver_facts
 from lib.core.errors import InputError, Problem
 from lib.core.files import read_json_or_nothing
 from lib.inputs.decisions import FILE, Decision, read_decisions, write_decisions
@@ -28,7 +29,7 @@ PLANNED = (
     "prompts",
     "bytes_to_come",
 )  # of what is noted of a run, what the page shows
-TARGET = "prepared"  # the rule that asks for everything before the first training
+TARGET = "prepared"  # the rule that asks for everything before the first training, and the mark that it leaves
 
 
 def add_review_options(verb: str, command: argparse.ArgumentParser) -> None:
@@ -55,16 +56,19 @@ def prepare(settings: Settings) -> int:
     What fails keeps nothing else from being shown; the page says what is missing.
 
     Raises:
-        InputError: nothing could be planned.
+        InputError: another run is at work on the results.
     """
     results = Path(settings.results)
+    if driver_facts(results)["lives"]:  # before anything that it relies on is touched
+        raise InputError([Problem(f"results folder {results}", "a run at work on it", "its end, or `./batch stop`")])
     save_settings(settings)
     plan = batch_file(results, "plan.json")
-    before = plan.stat().st_mtime_ns if plan.exists() else None
+    plan.unlink(missing_ok=True)
+    batch_file(results, TARGET).unlink(missing_ok=True)  # so that there is a job to do, and what is planned is noted
     command = snakemake_command(with_config(settings, "decisions=ignore"))
     command = [*(word for word in command if word != "--nolock"), "--keep-going", "--", TARGET]
     code = subprocess.run(command, cwd=settings.folder, check=False).returncode
-    if not plan.exists() or plan.stat().st_mtime_ns == before and code:
+    if not plan.exists():
         return code  # nothing was planned: Snakemake has said why
     known = read_json_or_nothing(plan)
     page = write_page(results, read_decisions(results), **{key: known[key] for key in PLANNED})

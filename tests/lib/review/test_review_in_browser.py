@@ -1,5 +1,6 @@
 """The look before training in a real browser: decided by key and by click, reloaded, saved and handed over."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from lib.batch.command import main
 from lib.batch.files import batch_file
+from lib.batch.lock import take_lock, this_driver, write_driver
 from lib.core.files import write_json
 from lib.inputs.decisions import read_decisions, write_decisions
 from lib.review.page import PAGE, hours_to_come, write_page
@@ -138,6 +140,18 @@ def test_edits_are_named_by_clip_by_pattern_and_all_at_once(results: Path) -> No
     }
     assert main(["approve", "--results", str(results), "road"]) == 0
     assert read_decisions(results)["road", "wet"] == "approved"
+
+
+def test_a_run_at_work_is_left_alone(results: Path, capsys) -> None:
+    """`prepare` beside a driver is refused before it touches what that one goes by."""
+    lock = take_lock(results)
+    write_driver(results, this_driver())
+    try:
+        assert main(["prepare", "--results", str(results)]) == 1
+    finally:
+        os.close(lock)
+    assert "a run at work on it" in capsys.readouterr().err
+    assert batch_file(results, "plan.json").exists() and not batch_file(results, "settings.json").exists()
 
 
 def test_hours_come_from_what_was_made_here(results: Path) -> None:
