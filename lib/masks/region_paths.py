@@ -27,7 +27,6 @@ TOUCHED = 0.1  # share of a region that a further track must add to be taken
 NEAR = 0.05  # of a box's width and height, added on each side: detectors' boxes are tight, blurred edges are not
 PART = 0.4  # region box over object box; below, the edit is of a part of the object
 SAME_PLACE = 0.1  # intersection over union from which regions of two edited frames are the same one
-
 SEED_REACH = 3  # frames from an edited one within which an object must be detected
 STEADY = 3.0  # growth or shrinkage of a region that optical flow can be believed
 LARGEST_STATIC_BOX = 0.6  # of the frame; a larger one is as good as the whole frame
