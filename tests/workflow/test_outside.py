@@ -83,7 +83,9 @@ def test_videos_of_other_tools_are_methods(finished: Path) -> None:
         ours["mean"].keys() == tool["mean"].keys() and tool["mean"]["background_psnr"] < ours["mean"]["background_psnr"]
     )
     assert [value is not None for value in half["per_frame"]["background_psnr"]] == [True, False, True, False, True]
-    assert half["mean"]["warp_error"] is None and half["mean"]["background_psnr"] > 35
+    # Frames that were matched wrongly would differ as much as neighbours of the source do, and it was encoded twice.
+    neighbours = 10 * np.log10(255**2 / np.square(np.diff(source.astype(float), axis=0)).mean())
+    assert half["mean"]["warp_error"] is None and half["mean"]["background_psnr"] > max(30, neighbours + 5), neighbours
     assert not list(results.glob(f"*/*/{TOOL}/lora")) and (results / CLIP / EDIT / TOOL / "edited.mp4").exists()
     assert planned_jobs(finished) == {}
 
