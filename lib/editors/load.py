@@ -14,8 +14,7 @@ from lib.editors.base import Editor
 from lib.editors.flux_kontext import FluxKontext
 from lib.editors.instruct_pix2pix import InstructPix2Pix
 from lib.editors.qwen_image import QwenImageEdit, QwenImageEditPlus
-from lib.execution.devices import free_memory
-from lib.execution.memory_modes import stream_encoder
+from lib.execution.pipelines import place_pipeline
 
 WORK_BYTES = 8 * 2**30  # beside the weights: activations and the VAE, at a megapixel
 LIBRARIES = {"diffusers", "transformers"}  # whose classes a folder may name
@@ -42,7 +41,7 @@ def load_editor(
         name, use_safetensors=True, local_files_only=not download, torch_dtype=dtype
     )
     pipeline.set_progress_bar_config(disable=True)
-    _place(pipeline, device, memory)
+    place_pipeline(pipeline, device, memory, WORK_BYTES)
     if kind == "StableDiffusionInstructPix2PixPipeline":
         return InstructPix2Pix(pipeline, settings)
     if kind == "FluxKontextPipeline":
@@ -64,15 +63,3 @@ def _kind_of(index: dict[str, Any], name: str) -> str:
         expected = "torchvision, of the version that fits this torch: pip install torchvision"
         raise InputError([Problem("editor.model", f"a {kind}, without torchvision, which it needs", expected)])
     return kind
-
-
-def _place(pipeline: Any, device: torch.device, memory: MemoryMode) -> None:
-    """Bring a pipeline to its device, as much at once as its memory holds."""
-    modules = [module for module in pipeline.components.values() if isinstance(module, torch.nn.Module)]
-    needed = sum(weight.nbytes for module in modules for weight in module.parameters()) + WORK_BYTES
-    if device.type == "cuda" and memory == "low":
-        pipeline.enable_sequential_cpu_offload(device=device)
-    elif device.type == "cuda" and stream_encoder(memory, needed, free_memory(device)):
-        pipeline.enable_model_cpu_offload(device=device)
-    else:
-        pipeline.to(device)

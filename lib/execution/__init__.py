@@ -10,6 +10,7 @@ gpu_claims            one GPU for each of a user's jobs on a machine: a claim th
 host_memory           host memory that a GPU can copy from and to while it computes
 memory_modes          the mode a stage runs in: the fastest that fits the GPU, or the one named
 offloaded_inputs      inputs of blocks that wait in host memory for the backward pass
+pipelines             a whole diffusers pipeline on a device, as much of it at once as its memory holds
 selective_checkpoint  which outputs inside a block are kept for the backward pass
 weight_stream         blocks whose weights come from host memory, one ahead of the computation
 """

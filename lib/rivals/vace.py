@@ -17,8 +17,7 @@ from transformers import AutoTokenizer, UMT5EncoderModel
 
 from lib.config.rival_sections import VaceSection
 from lib.config.sections import MemoryMode
-from lib.execution.devices import free_memory
-from lib.execution.memory_modes import stream_encoder
+from lib.execution.pipelines import place_pipeline
 from lib.video.arrays import DecodedVideo, Mask, Picture
 from lib.video.windows import Windows
 
@@ -71,14 +70,7 @@ def load_vace(name: str, device: torch.device, dtype: torch.dtype, memory: Memor
         transformer=component(WanVACETransformer3DModel, "transformer", dtype),
     )
     pipeline.set_progress_bar_config(disable=True)
-    modules = (pipeline.transformer, pipeline.text_encoder, pipeline.vae)
-    needed = sum(weight.nbytes for module in modules for weight in module.parameters()) + WORK_BYTES
-    if device.type == "cuda" and memory == "low":
-        pipeline.enable_sequential_cpu_offload(device=device)
-    elif device.type == "cuda" and stream_encoder(memory, needed, free_memory(device)):
-        pipeline.enable_model_cpu_offload(device=device)
-    else:
-        pipeline.to(device)
+    place_pipeline(pipeline, device, memory, WORK_BYTES)
     return pipeline
 
 
